@@ -1,0 +1,87 @@
+//! Backup strategies: each one file (or folder) behind [`Strategy`], and one line in [`strategy`].
+
+use async_trait::async_trait;
+use firedrill_model::{
+    history::Ending,
+    ids::{RecoveryPointId, ResourceId},
+    recovery_point::RecoveryPoint,
+    scenario::{Backup, Sabotage},
+};
+use thiserror::Error;
+
+use crate::{
+    run::Drill,
+    services::{ServiceError, Site},
+};
+
+/// What a backup strategy can do. A value is made for one backup rule of one run.
+#[async_trait]
+pub trait Strategy: Send + Sync {
+    /// Captures a recovery point and reads it back; [`RecoveryPoint::verified`] says whether every part had its digest.
+    /// A failed capture leaves nothing that a restore could take for whole.
+    async fn capture(&self, id: &RecoveryPointId) -> Result<RecoveryPoint, BackupError>;
+
+    /// Rebuilds what the point holds at `into`: roles, buckets and tables with their content, functions, and triggers
+    /// last. Can be run again after a crash.
+    async fn restore(
+        &self,
+        point: &RecoveryPoint,
+        into: &Site,
+        sabotage: Option<&Sabotage>,
+    ) -> Result<RestoreReport, BackupError>;
+
+    /// Removes a recovery point.
+    async fn prune(&self, point: &RecoveryPoint) -> Result<(), BackupError>;
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// What was rebuilt.
+    pub resources: Vec<ResourceId>,
+    /// Items and objects written.
+    pub entries: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// A backup or restore that did not succeed.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// A service said no.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A part of a recovery point is absent or does not have its digest.
+    #[error("recovery point `{point}`: {part} {what}")]
+    Damaged {
+        /// Which recovery point.
+        point: RecoveryPointId,
+        /// Which part.
+        part: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The user's own program failed.
+    #[error("`{program}` {what}")]
+    Command {
+        /// The program.
+        program: String,
+        /// Exit code or signal, and its last output, redacted.
+        what: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot use `{path}`")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The strategy of one backup rule. `source` reads through the plane.
+pub fn strategy(drill: &Drill, rule: usize, backup: &Backup, source: Site) -> Result<Box<dyn Strategy>, BackupError> {
+    unimplemented!("backup room: {rule} {backup:?} {source:?} {drill:?}")
+}

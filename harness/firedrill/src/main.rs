@@ -1,0 +1,2 @@
+//! The firedrill program.
+fn main() {}

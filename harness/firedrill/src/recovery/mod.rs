@@ -1,0 +1,1 @@
+//! Recovery steps: each one file, and one line in [`perform`].

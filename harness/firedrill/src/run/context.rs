@@ -1,0 +1,54 @@
+//! What every phase of one run shares.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use firedrill_model::{ids::Region, plan::Plan, run_dir::RunDir, topology::Side};
+use tokio_util::sync::CancellationToken;
+
+use super::Journal;
+use crate::{
+    clock::RunClock,
+    services::{
+        Clients, Site,
+        clients::{Conduct, Endpoint},
+    },
+    workload::{authority::Authority, ledger::Ledger},
+};
+
+/// One run: its plan, its clock, its records and where its regions answer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Drill {
+    /// What to do.
+    pub plan: Arc<Plan>,
+    /// The run directory.
+    pub dir: RunDir,
+    /// The clock.
+    pub clock: RunClock,
+    /// The history.
+    pub journal: Journal,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Which side the traffic writes to.
+    pub authority: Authority,
+    /// Where each region answers.
+    pub endpoints: Arc<BTreeMap<Region, Endpoint>>,
+    /// Cancelled when the run must stop.
+    pub cancel: CancellationToken,
+}
+
+impl Drill {
+    /// A side of the workload through clients of this conduct.
+    ///
+    /// # Panics
+    /// When the target was started without one of the plan's regions, which is firedrill's own fault.
+    pub fn site(&self, side: Side, conduct: Conduct) -> Site {
+        let region = self.plan.topology.region(side);
+        let endpoint = self.endpoints.get(region).expect("the target starts every region of the plan");
+        Site::new(
+            side,
+            Clients::connect(endpoint, conduct),
+            endpoint.plane_url.clone(),
+            self.plan.names.of(side).clone(),
+        )
+    }
+}

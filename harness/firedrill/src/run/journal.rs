@@ -1,0 +1,63 @@
+//! The writer of `history.jsonl`: append-only, hash-chained, flushed with every record.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use firedrill_model::{
+    history::{Event, Record, line_digest},
+    units::RunTime,
+};
+use thiserror::Error;
+
+use crate::clock::RunClock;
+
+/// A record could not be written: without a history there is no evidence, so the run stops.
+#[derive(Debug, Error)]
+#[error("cannot write the history")]
+pub struct JournalError(#[from] io::Error);
+
+/// Appends events to the history. Cheap to clone; records are written in the order of the calls.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    clock: RunClock,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    seq: u64,
+    prev: String,
+}
+
+impl Journal {
+    /// Creates the history; fails when the file exists.
+    pub fn create(path: &Path, clock: RunClock) -> Result<Self, JournalError> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Self { clock, inner: Arc::new(Mutex::new(Inner { file, seq: 0, prev: line_digest("") })) })
+    }
+
+    /// Appends one event with the current time, which is returned.
+    pub fn append(&self, event: Event) -> Result<RunTime, JournalError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_ms = self.clock.now();
+        let record = Record { seq: inner.seq, at_ms, utc: self.clock.utc_text(at_ms), prev: inner.prev.clone(), event };
+        let mut line = serde_json::to_string(&record).map_err(io::Error::from)?;
+        inner.prev = line_digest(&line);
+        line.push('\n');
+        inner.file.write_all(line.as_bytes())?;
+        inner.seq += 1;
+        Ok(at_ms)
+    }
+
+    /// [`Journal::append`], then waits until it is on disk: for what must be known after a crash.
+    pub fn append_synced(&self, event: Event) -> Result<RunTime, JournalError> {
+        let at_ms = self.append(event)?;
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).file.sync_data()?;
+        Ok(at_ms)
+    }
+}

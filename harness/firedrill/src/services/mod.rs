@@ -1,0 +1,83 @@
+//! The AWS services firedrill provisions, describes and reads: one folder each, and one line in [`service`].
+//!
+//! The only room that imports `aws-sdk-*`.
+
+pub mod clients;
+pub mod dynamodb;
+pub mod error;
+pub mod iam;
+pub mod lambda;
+pub mod s3;
+pub mod site;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use firedrill_model::{
+    capture::{Configuration, Entry},
+    ids::ResourceKind,
+    stack::{Bucket, Function, Role, Table, Trigger},
+};
+
+pub use self::{clients::Clients, error::ServiceError, site::Site};
+
+/// What a resource is made from: from the plan when provisioning, from the source when backing up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blueprint {
+    /// IAM role.
+    Role(Role),
+    /// S3 bucket.
+    Bucket(Bucket),
+    /// DynamoDB table.
+    Table(Table),
+    /// Lambda function with its code as a zip archive.
+    Function {
+        /// Settings.
+        spec: Function,
+        /// The archive.
+        code: Bytes,
+    },
+    /// S3 notification or event source mapping.
+    Trigger(Trigger),
+}
+
+/// Receives the entries of a resource in no particular order; it is the capture that sorts.
+pub trait EntrySink: Send {
+    /// Takes one entry.
+    fn take(&mut self, entry: Entry) -> Result<(), ServiceError>;
+}
+
+/// What every kind of resource can do. Names are logical; the [`Site`] maps them.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// Creates the resource and waits until the service reports it usable. Fails when it exists.
+    async fn create(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError>;
+
+    /// Whether it is there.
+    async fn exists(&self, site: &Site, name: &str) -> Result<bool, ServiceError>;
+
+    /// Reads from the service what it would take to create it again.
+    async fn describe(&self, site: &Site, name: &str) -> Result<Blueprint, ServiceError>;
+
+    /// Every field that the service's describe calls return, sorted into compared, volatile and unknown.
+    async fn configuration(&self, site: &Site, name: &str) -> Result<Configuration, ServiceError>;
+
+    /// Reads all content back. `with_values`: also fill [`Entry::value`].
+    async fn content(
+        &self,
+        site: &Site,
+        name: &str,
+        with_values: bool,
+        sink: &mut dyn EntrySink,
+    ) -> Result<(), ServiceError> {
+        let (_, _, _, _) = (site, name, with_values, sink);
+        Ok(())
+    }
+
+    /// Deletes it with its content; fine when it is not there.
+    async fn delete(&self, site: &Site, name: &str) -> Result<(), ServiceError>;
+}
+
+/// The service behind a kind of resource.
+pub fn service(kind: ResourceKind) -> &'static dyn Service {
+    unimplemented!("services room: {kind:?}")
+}

@@ -1,0 +1,1 @@
+//! Triggers: one file per kind of edge in the stack graph.

@@ -1,0 +1,53 @@
+//! The writer of `ledger.jsonl`.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use firedrill_model::{
+    ledger::{LedgerLine, Origin, Outcome},
+    verification::LedgerCounts,
+};
+
+/// Appends lines to the ledger and counts them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ledger(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    counts: LedgerCounts,
+}
+
+impl Ledger {
+    /// Creates the ledger; fails when the file exists.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Self(Arc::new(Mutex::new(Inner { file, counts: LedgerCounts::default() }))))
+    }
+
+    /// Appends one line, written to the file before this returns.
+    pub fn record(&self, line: &LedgerLine) -> io::Result<()> {
+        let mut text = serde_json::to_string(line)?;
+        text.push('\n');
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.file.write_all(text.as_bytes())?;
+        let counts = &mut inner.counts;
+        counts.lines += 1;
+        match (line.origin, line.outcome) {
+            (Origin::Seed, Outcome::Acknowledged) => counts.seeded += 1,
+            (_, Outcome::Acknowledged) => counts.acknowledged += 1,
+            (_, Outcome::Rejected) => counts.rejected += 1,
+            (_, Outcome::Ambiguous) => counts.ambiguous += 1,
+        }
+        Ok(())
+    }
+
+    /// Counts so far.
+    pub fn counts(&self) -> LedgerCounts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts
+    }
+}

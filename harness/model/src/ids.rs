@@ -1,0 +1,141 @@
+//! Identifiers. Each is its own type, so that a region cannot be passed where a resource is meant.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps `text` as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text of the identifier.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id!(
+    /// An AWS region, such as `eu-west-1`.
+    Region
+);
+text_id!(
+    /// One run: UTC start and seed, such as `20261123-140151-7f3a91`.
+    RunId
+);
+text_id!(
+    /// A write, unique in a run and stored inside the value it wrote (attribute `write_id`, object metadata `write-id`).
+    WriteId
+);
+text_id!(
+    /// A fault of the plan: `fault-1`, `fault-2` …
+    FaultId
+);
+text_id!(
+    /// A recovery point of a run, in the order they were captured: `rp-0001` …
+    RecoveryPointId
+);
+text_id!(
+    /// A readiness or steady-state probe, such as `table/orders` or `trigger/total-orders`.
+    ProbeId
+);
+text_id!(
+    /// A check of the scenario: `rto`, `rpo`, `state`, `effects.total-orders`, `consistent-cut` …
+    CheckId
+);
+
+/// What kind of thing a [`ResourceId`] names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceKind {
+    /// IAM role.
+    Role,
+    /// S3 bucket.
+    Bucket,
+    /// DynamoDB table.
+    Table,
+    /// Lambda function.
+    Function,
+    /// S3 notification or event source mapping.
+    Trigger,
+}
+
+impl ResourceKind {
+    /// Every kind, in the order in which resources are created.
+    pub const ALL: [Self; 5] = [Self::Role, Self::Bucket, Self::Table, Self::Function, Self::Trigger];
+
+    /// The word used in a [`ResourceId`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Bucket => "bucket",
+            Self::Table => "table",
+            Self::Function => "function",
+            Self::Trigger => "trigger",
+        }
+    }
+}
+
+/// A resource of the stack by its logical name: `table/orders`, `trigger/total-orders`.
+///
+/// The same in every region; the plan maps it to the physical name a region uses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ResourceId(String);
+
+impl ResourceId {
+    /// `kind/name`.
+    pub fn new(kind: ResourceKind, name: &str) -> Self {
+        Self(format!("{}/{name}", kind.word()))
+    }
+
+    /// The whole text, `kind/name`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The logical name without its kind.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// The kind, or `None` when the text was made elsewhere and has none.
+    pub fn kind(&self) -> Option<ResourceKind> {
+        let word = self.0.split_once('/')?.0;
+        ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// A file name for this resource: `table.orders`.
+    pub fn file_stem(&self) -> String {
+        self.0.replace('/', ".")
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

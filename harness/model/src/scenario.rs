@@ -1,0 +1,376 @@
+//! A scenario as it was declared, after its words and units have been checked.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{Region, ResourceId},
+    topology::Topology,
+    units::{ByteSize, Rate, Span},
+};
+
+/// A declared drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Name, unique among the scenarios of a project.
+    pub name: String,
+    /// One sentence: what happens and what is expected.
+    pub summary: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Criticality, 1 highest.
+    pub tier: Option<u8>,
+    /// Regions.
+    pub topology: Topology,
+    /// The stack file, absolute.
+    pub stack: PathBuf,
+    /// How many items or objects each resource starts with.
+    pub seed: BTreeMap<ResourceId, u64>,
+    /// Load while the drill runs.
+    pub traffic: Vec<Traffic>,
+    /// What is backed up, how and how often.
+    pub backups: Vec<Backup>,
+    /// Faults in order.
+    pub disaster: Vec<Disaster>,
+    /// How the disaster is noticed.
+    pub detect: Detect,
+    /// Steps of the recovery, in order.
+    pub recover: Vec<RecoveryStep>,
+    /// What is asserted.
+    pub expect: Expect,
+    /// Limits in time.
+    pub limits: Limits,
+    /// Root findings that must be the only ones; empty for a drill that is expected to pass.
+    pub must_fail: Vec<StatedFinding>,
+}
+
+/// Writers on one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Name of this load, for reports.
+    pub name: String,
+    /// The table or bucket written to.
+    pub resource: ResourceId,
+    /// Concurrent writers; a key belongs to one writer.
+    pub writers: u32,
+    /// Writes a second, all writers together.
+    pub rate: Rate,
+    /// Share of each operation.
+    pub mix: Mix,
+    /// Object sizes, for buckets.
+    pub size: Option<SizeRange>,
+    /// The client's own time-out for one request.
+    pub timeout: Span,
+}
+
+/// Relative weights of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// New keys.
+    #[serde(default)]
+    pub put: u32,
+    /// Overwrites of keys that exist.
+    #[serde(default)]
+    pub update: u32,
+    /// Deletes of keys that exist.
+    #[serde(default)]
+    pub delete: u32,
+}
+
+/// Sizes from `min` to `max`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeRange {
+    /// Smallest.
+    pub min: ByteSize,
+    /// Largest.
+    pub max: ByteSize,
+}
+
+/// One backup rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// What is protected; resolved from `all` to every resource.
+    pub protect: Vec<ResourceId>,
+    /// How.
+    pub using: BackupUsing,
+    /// From the start of one capture to the start of the next.
+    pub every: Span,
+    /// Recovery points kept.
+    pub keep: u32,
+    /// A defect put in on purpose.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// Backup strategies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum BackupUsing {
+    /// Firedrill's own vault.
+    Vault {
+        /// Where the vault is.
+        into: VaultPlace,
+        /// Recovery points after the first copy only what changed.
+        incremental: bool,
+    },
+    /// The user's own program; its contract is in `docs/commands.md`.
+    Command {
+        /// Program and arguments; the first is resolved against the scenario's folder.
+        command: Vec<String>,
+        /// Limit of one execution.
+        timeout: Span,
+    },
+}
+
+/// Where a vault keeps its recovery points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum VaultPlace {
+    /// A bucket of another region, created when absent.
+    Bucket {
+        /// Region of the bucket.
+        region: Region,
+        /// Its logical name.
+        bucket: String,
+    },
+    /// A folder on this machine; relative paths are below the run directory.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// Defects that can be put into a backup or a restore on purpose, to see whether the checks notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "operator", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Sabotage {
+    /// Leave one key out; the manifest does not mention it. At capture or at restore.
+    SkipKey {
+        /// The bucket or table.
+        resource: ResourceId,
+    },
+    /// Change one byte of one object or string attribute, keeping its size. At restore.
+    FlipByte {
+        /// The bucket or table.
+        resource: ResourceId,
+    },
+    /// Write one number attribute of one item as a string. At restore.
+    NumberToString {
+        /// The table.
+        resource: ResourceId,
+    },
+    /// Do not set the table's TTL again. At restore.
+    ForgetTtl {
+        /// The table.
+        resource: ResourceId,
+    },
+    /// Report success before content is restored, and restore none of it. At restore.
+    ReturnEarly,
+}
+
+/// A fault of the plan with the moment it is switched on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disaster {
+    /// When.
+    pub when: Onset,
+    /// What.
+    pub fault: Fault,
+}
+
+/// When a fault is switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Onset {
+    /// This long after the traffic began.
+    At {
+        /// The delay.
+        delay: Span,
+    },
+    /// Once this many backups are complete and verified.
+    AfterBackups {
+        /// How many.
+        count: u32,
+    },
+    /// Once the traffic has this many acknowledged writes.
+    AfterWrites {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What can be taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Fault {
+    /// A whole region.
+    RegionOutage {
+        /// Which.
+        region: Region,
+        /// How it looks to clients.
+        symptom: Symptom,
+    },
+}
+
+/// How a lost region looks to its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Symptom {
+    /// Connections are refused; the region's process is stopped and its data kept.
+    Refused,
+    /// Requests are accepted and never answered; the region's process is stopped and its data kept.
+    Timeouts,
+    /// Connections are refused; the region's process is killed and its data is gone for good.
+    Destroyed,
+}
+
+/// How the disaster is noticed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detect {
+    /// The resource whose canary write is watched.
+    pub canary: ResourceId,
+    /// Between two canary writes.
+    pub every: Span,
+    /// Failures in a row that mean a disaster.
+    pub failures: u32,
+    /// Declared time a human takes to decide; added to the recovery time and shown as declared.
+    pub decide: Span,
+}
+
+/// One step of a recovery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RecoveryStep {
+    /// Rebuild everything that was protected from a recovery point.
+    Restore {
+        /// Which recovery point.
+        from: RestoreFrom,
+        /// Where to.
+        into: Region,
+        /// A defect put in on purpose.
+        sabotage: Option<Sabotage>,
+    },
+    /// Run the user's own procedure.
+    Command {
+        /// Program and arguments; the first is resolved against the scenario's folder.
+        command: Vec<String>,
+        /// Limit of one execution.
+        timeout: Span,
+    },
+    /// Deliver again, to the functions of the recovery side, the events of what was restored.
+    Redrive {
+        /// Logical names of the triggers.
+        triggers: Vec<String>,
+    },
+    /// Point the traffic at a region.
+    Cutover {
+        /// Which.
+        to: Region,
+    },
+}
+
+/// Which recovery point a restore uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RestoreFrom {
+    /// The latest that was complete and verified before the fault.
+    Latest,
+    /// The n-th captured, counted from 1.
+    Number {
+        /// Which.
+        number: u32,
+    },
+}
+
+/// What is asserted. `None` or empty means: measured and reported, not asserted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    /// Recovery time objective.
+    pub rto: Option<Rto>,
+    /// Recovery point objective.
+    pub rpo: Option<Rpo>,
+    /// State equivalence of content and configuration.
+    pub state: bool,
+    /// Effects by trigger.
+    pub effects: BTreeMap<String, EffectExpectation>,
+    /// No torn state across services.
+    pub consistent_cut: bool,
+}
+
+/// Recovery time objective.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rto {
+    /// The objective.
+    pub within: Span,
+    /// How long probes must hold.
+    pub stable_for: Span,
+    /// Where the objective comes from.
+    pub source: Option<String>,
+    /// Credit a recovery that only the fault's own end brought.
+    pub ride_out: bool,
+}
+
+/// Recovery point objective.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rpo {
+    /// The objective.
+    pub within: Span,
+    /// Where the objective comes from.
+    pub source: Option<String>,
+}
+
+/// What a trigger owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectExpectation {
+    /// Whether each event is owed, or the last one of each key.
+    pub per: Per,
+    /// How often.
+    pub guarantee: Guarantee,
+    /// Later than this after the later of acknowledgement and readiness is late.
+    pub within: Span,
+}
+
+/// What an effect is owed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Per {
+    /// The last version of each key.
+    Key,
+    /// Each event.
+    Event,
+}
+
+/// How often an effect must have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// Delivered once or more.
+    DeliveredAtLeastOnce,
+    /// Delivered once.
+    DeliveredExactlyOnce,
+    /// However often it was delivered, the result counts it once.
+    CountedExactlyOnce,
+}
+
+/// Limits in time; each has a default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The whole run.
+    pub run: Span,
+    /// Any one phase.
+    pub phase: Span,
+    /// How long the drain waits for effects to settle.
+    pub drain: Span,
+}
+
+/// A root finding that a must-fail scenario states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatedFinding {
+    /// Its kind, such as `lost-trigger`.
+    pub finding: String,
+    /// The resource it must name, if stated.
+    #[serde(default)]
+    pub resource: Option<ResourceId>,
+}

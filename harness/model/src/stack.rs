@@ -1,0 +1,257 @@
+//! The workload's resources by logical name, as one value that is the same in every region.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ResourceId, ResourceKind};
+
+/// All resources of a workload, keyed by logical name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Name of the stack.
+    pub name: String,
+    /// SHA-256 of the stack file and of every function's code, hex: what a recovery point was made of.
+    pub version: String,
+    /// IAM roles that functions assume.
+    pub roles: BTreeMap<String, Role>,
+    /// S3 buckets.
+    pub buckets: BTreeMap<String, Bucket>,
+    /// DynamoDB tables.
+    pub tables: BTreeMap<String, Table>,
+    /// Lambda functions.
+    pub functions: BTreeMap<String, Function>,
+    /// What invokes functions.
+    pub triggers: BTreeMap<String, Trigger>,
+}
+
+impl Stack {
+    /// Every resource, in the order in which they are created.
+    pub fn resources(&self) -> Vec<ResourceId> {
+        let names = |kind: ResourceKind| -> Vec<&String> {
+            match kind {
+                ResourceKind::Role => self.roles.keys().collect(),
+                ResourceKind::Bucket => self.buckets.keys().collect(),
+                ResourceKind::Table => self.tables.keys().collect(),
+                ResourceKind::Function => self.functions.keys().collect(),
+                ResourceKind::Trigger => self.triggers.keys().collect(),
+            }
+        };
+        ResourceKind::ALL
+            .into_iter()
+            .flat_map(|kind| names(kind).into_iter().map(move |name| ResourceId::new(kind, name)))
+            .collect()
+    }
+
+    /// The resources that hold data (buckets and tables), instrumentation tables left out.
+    pub fn data_resources(&self) -> Vec<ResourceId> {
+        let buckets = self.buckets.keys().map(|name| ResourceId::new(ResourceKind::Bucket, name));
+        let tables = self
+            .tables
+            .iter()
+            .filter(|(_, table)| !table.delivery_log)
+            .map(|(name, _)| ResourceId::new(ResourceKind::Table, name));
+        buckets.chain(tables).collect()
+    }
+
+    /// The table in which functions log each delivery, if the stack has one.
+    pub fn delivery_log(&self) -> Option<&str> {
+        self.tables.iter().find(|(_, table)| table.delivery_log).map(|(name, _)| name.as_str())
+    }
+
+    /// The trigger whose function writes to `resource`: what makes its content *derived*.
+    pub fn derived_by(&self, resource: &ResourceId) -> Option<(&String, &Trigger)> {
+        self.triggers.iter().find(|(_, trigger)| {
+            trigger
+                .effect
+                .as_ref()
+                .is_some_and(|effect| ResourceId::new(ResourceKind::Table, &effect.table) == *resource)
+        })
+    }
+}
+
+/// An IAM role that Lambda may assume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Statements of the inline policy: action → resources, as ids of this stack (`table/orders`) or `*`.
+    pub allow: BTreeMap<String, Vec<String>>,
+}
+
+/// An S3 bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Versioning switched on.
+    pub versioning: bool,
+    /// Default encryption: `AES256` or none.
+    pub encryption: Option<String>,
+    /// CORS rules.
+    pub cors: Vec<CorsRule>,
+    /// Bucket tags.
+    pub tags: BTreeMap<String, String>,
+    /// Which generator makes the objects of seed and traffic: `upload`, or none for plain random bytes.
+    pub data: Option<String>,
+}
+
+/// One CORS rule of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorsRule {
+    /// Origins that may call.
+    pub origins: Vec<String>,
+    /// HTTP methods.
+    pub methods: Vec<String>,
+    /// Request headers allowed.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// Seconds a browser may keep the answer.
+    #[serde(default)]
+    pub max_age_s: Option<u32>,
+}
+
+/// Type of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyType {
+    /// String.
+    S,
+    /// Number.
+    N,
+    /// Binary.
+    B,
+}
+
+/// A key attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAttribute {
+    /// Attribute name.
+    pub name: String,
+    /// Attribute type.
+    pub kind: KeyType,
+}
+
+/// A global secondary index; projects all attributes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Partition key.
+    pub hash: KeyAttribute,
+    /// Sort key.
+    pub range: Option<KeyAttribute>,
+}
+
+/// A DynamoDB table, on-demand capacity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Partition key.
+    pub hash: KeyAttribute,
+    /// Sort key.
+    pub range: Option<KeyAttribute>,
+    /// Global secondary indexes by name.
+    pub indexes: BTreeMap<String, Index>,
+    /// Stream of new and old images switched on.
+    pub stream: bool,
+    /// Attribute that holds the expiry in epoch seconds.
+    pub ttl: Option<String>,
+    /// Server-side encryption switched on explicitly.
+    pub encryption: bool,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Which generator makes the items of seed and traffic: `order`, or none for plain items made from the key schema.
+    pub data: Option<String>,
+    /// Firedrill's instrument: functions log each delivery here. Not protected, not compared.
+    pub delivery_log: bool,
+}
+
+/// A Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Runtime, such as `python3.12`.
+    pub runtime: String,
+    /// Handler, such as `app.handler`.
+    pub handler: String,
+    /// Folder of the code, absolute after planning.
+    pub code: PathBuf,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Time-out in seconds.
+    pub timeout_s: u32,
+    /// Environment. `${table/orders}` stands for the physical name of that resource.
+    pub environment: BTreeMap<String, String>,
+    /// Logical name of the role.
+    pub role: String,
+    /// Reserved concurrent executions.
+    pub reserved_concurrency: Option<u32>,
+    /// Alias that points at the published version; triggers call it.
+    pub alias: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What invokes a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Where events come from.
+    pub source: TriggerSource,
+    /// Logical name of the function.
+    pub function: String,
+    /// What the function must produce for an event; `None` when nothing is known of it.
+    pub effect: Option<Effect>,
+}
+
+impl Trigger {
+    /// The resource whose writes are the causes of this trigger's events.
+    pub fn source_resource(&self) -> ResourceId {
+        match &self.source {
+            TriggerSource::BucketEvents { bucket, .. } => ResourceId::new(ResourceKind::Bucket, bucket),
+            TriggerSource::TableStream { table, .. } => ResourceId::new(ResourceKind::Table, table),
+        }
+    }
+}
+
+/// Kinds of edge in the stack graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TriggerSource {
+    /// S3 notification.
+    BucketEvents {
+        /// Logical name of the bucket.
+        bucket: String,
+        /// S3 event names, such as `s3:ObjectCreated:*`.
+        events: Vec<String>,
+        /// Only keys with this prefix.
+        prefix: Option<String>,
+    },
+    /// Event source mapping on a table's stream.
+    TableStream {
+        /// Logical name of the table.
+        table: String,
+        /// Records a batch.
+        batch_size: u32,
+        /// Seconds to gather a batch.
+        batch_window_s: u32,
+        /// Attempts before a batch is given up; `None` until it expires.
+        retries: Option<u32>,
+        /// Split a batch that fails.
+        bisect: bool,
+    },
+}
+
+/// What a trigger must produce for an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Logical name of the table that the function writes.
+    pub table: String,
+    /// How its items follow from the causes.
+    pub model: EffectModel,
+}
+
+/// How derived items follow from the writes that caused them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectModel {
+    /// One item per object: `{ id: object key, size, sha256, title, rev, write_id }` of the last version that was put.
+    ObjectDescription,
+    /// One item per customer: `{ customer, total, count, applied: { order: { rev, amount, write_id } } }`, where
+    /// `total` and `count` are over the orders in `applied` that are not marked `gone`.
+    RunningTotal,
+}
