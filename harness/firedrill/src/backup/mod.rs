@@ -30,6 +30,10 @@ pub trait Strategy: Send + Sync {
         sabotage: Option<&Sabotage>,
     ) -> Result<RestoreReport, BackupError>;
 
+    /// Items that were deleted from streamed tables shortly before the point, as DynamoDB JSON by table: their removal
+    /// events may have been lost with the source, so a redrive delivers them again.
+    async fn removed(&self, point: &RecoveryPoint) -> Result<Vec<(ResourceId, serde_json::Value)>, BackupError>;
+
     /// Removes a recovery point.
     async fn prune(&self, point: &RecoveryPoint) -> Result<(), BackupError>;
 }

@@ -49,8 +49,15 @@ pub trait EntrySink: Send {
 /// What every kind of resource can do. Names are logical; the [`Site`] maps them.
 #[async_trait]
 pub trait Service: Send + Sync {
-    /// Creates the resource and waits until the service reports it usable. Fails when it exists.
+    /// Creates the resource and waits until the service reports it usable. Fails when it exists. What reacts to
+    /// content (a table's stream and TTL) stays off until [`Service::activate`].
     async fn create(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError>;
+
+    /// Switches on what reacts to content, once the content is in place.
+    async fn activate(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
+        let (_, _, _) = (site, name, blueprint);
+        Ok(())
+    }
 
     /// Whether it is there.
     async fn exists(&self, site: &Site, name: &str) -> Result<bool, ServiceError>;
