@@ -2,6 +2,7 @@
 //!
 //! The only room that imports `aws-sdk-*`.
 
+pub mod canonical;
 pub mod clients;
 pub mod dynamodb;
 pub mod error;

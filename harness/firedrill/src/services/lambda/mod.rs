@@ -1,1 +1,6 @@
 //! Lambda functions.
+
+pub mod invoke;
+pub mod package;
+
+pub use self::{invoke::invoke, package::package};
