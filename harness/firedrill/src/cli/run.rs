@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Target::Local)]
     target: Target,
     /// Seed of everything that is drawn, in hexadecimal as runs print it; drawn at random when absent
-    #[arg(long, value_parser = parse_seed)]
+    #[arg(long, value_parser = plan::parse_seed)]
     seed: Option<u64>,
     /// Folder of run directories
     #[arg(long, default_value = "runs")]
@@ -54,11 +54,6 @@ pub(super) struct Args {
 enum Target {
     /// An emulator that firedrill installs and starts itself
     Local,
-}
-
-fn parse_seed(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16)
-        .map_err(|_| format!("`{text}` is not a hexadecimal number of at most 16 digits, such as 7f3a91"))
 }
 
 impl Args {
@@ -120,10 +115,10 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         let loaded = scenario::load(&path).map_err(Failure::usage)?;
         let choices = Choices { seed: args.seed.unwrap_or_else(rand::random) };
         let plan = plan::plan(&loaded, &choices).map_err(Failure::usage)?;
-        let launch = Launch::current_program().map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+        let launch = Launch::here().map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         requests.push(Request {
             plan,
-            scenario_text: loaded.source.text,
+            scenario_text: loaded.source.text().to_owned(),
             out: args.out.clone(),
             keep: args.keep,
             launch,

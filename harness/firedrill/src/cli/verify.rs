@@ -55,6 +55,6 @@ pub(super) fn judge(
         ))
     };
     let verification = firedrill_verify::verify(dir).map_err(|error| unreadable(&error))?;
-    let record = RunRecord::build(dir, &verification).map_err(|error| unreadable(&error))?;
+    let record = firedrill_reports::build(dir, &verification).map_err(|error| unreadable(&error))?;
     Ok((verification, record))
 }

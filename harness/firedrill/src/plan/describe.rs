@@ -17,7 +17,7 @@ pub fn describe(plan: &Plan) -> String {
     let tier = about.tier.iter().map(|tier| format!("   tier {tier}"));
     push(&mut text, &format!("{}{}", about.name, owner.chain(tier).collect::<String>()));
     push(&mut text, &about.summary);
-    push(&mut text, &format!("target {}   seed {:x}", target(plan), plan.seed));
+    push(&mut text, &format!("target {}   seed {:x}", plan.target, plan.seed));
     section(&mut text, "what happens", &timeline(plan));
     section(&mut text, "names", &names(plan));
     section(&mut text, "checks", &checks(plan));
@@ -46,17 +46,6 @@ fn section(text: &mut String, title: &str, rows: &[(String, String)]) {
         push(text, &format!("  {shown:width$}   {row}"));
         last = name;
     }
-}
-
-fn target(plan: &Plan) -> String {
-    let kind = match plan.target.kind {
-        TargetKind::Local => "local",
-    };
-    let layout = match plan.target.layout {
-        Layout::ProcessPerRegion => "a process per region",
-        Layout::SharedProcess => "one process for all regions",
-    };
-    format!("{kind} ({}, {layout})", plan.target.engine)
 }
 
 fn timeline(plan: &Plan) -> Vec<(String, String)> {

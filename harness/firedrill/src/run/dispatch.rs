@@ -153,7 +153,7 @@ fn began(drill: &Drill, id: &RunId, plan_sha256: String, progress: &dyn Progress
         "firedrill {}   {}   target {}   seed {:x}",
         env!("CARGO_PKG_VERSION"),
         plan.scenario.name,
-        crate::plan::describe_target(&plan.target),
+        plan.target,
         plan.seed
     ));
     Ok(())
