@@ -32,6 +32,8 @@ pub struct Drill {
     pub authority: Authority,
     /// Where each region answers.
     pub endpoints: Arc<BTreeMap<Region, Endpoint>>,
+    /// What the target offers to the user's own programs, as environment: `FIREDRILL_PYTHON`, a Python with boto3.
+    pub tools: Arc<BTreeMap<String, String>>,
     /// Cancelled when the run must stop.
     pub cancel: CancellationToken,
 }
