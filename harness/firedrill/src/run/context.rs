@@ -37,6 +37,9 @@ pub struct Drill {
     pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
     /// When the first fault was switched on, once it was.
     pub struck: Arc<OnceLock<RunTime>>,
+    /// What the target offers to the user's own programs, as environment, once it is up: `FIREDRILL_PYTHON`, a Python
+    /// with boto3.
+    pub tools: Arc<OnceLock<BTreeMap<String, String>>>,
     /// Cancelled when the run must stop.
     pub cancel: CancellationToken,
 }
