@@ -2,5 +2,6 @@
 
 pub mod failure;
 pub mod screen;
+pub mod supervise;
 
 pub use self::failure::Failure;
