@@ -30,11 +30,8 @@ pub enum RecoveryError {
         region: Region,
     },
     /// Events could not be delivered again.
-    #[error("events could not be delivered again: {why}")]
-    Redrive {
-        /// Why.
-        why: String,
-    },
+    #[error(transparent)]
+    Redrive(#[from] super::redrive::RedriveError),
     /// The step took too long.
     #[error("not done after {limit}")]
     TimedOut {
@@ -57,7 +54,7 @@ impl RecoveryError {
             | Self::Journal(_)
             | Self::NoRecoveryPoint { .. }
             | Self::UnknownRegion { .. }
-            | Self::Redrive { .. } => Ending::Failed,
+            | Self::Redrive(_) => Ending::Failed,
         }
     }
 }

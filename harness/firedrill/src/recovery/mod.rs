@@ -4,9 +4,10 @@ pub mod command;
 pub mod cutover;
 pub mod error;
 pub mod inspect;
+pub mod redrive;
 pub mod restore;
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::{Mutex, PoisonError}};
 
 use firedrill_model::{
     history::{Ending, Event},
@@ -43,6 +44,15 @@ pub struct Recovery<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepNote(pub String);
 
+/// What a recovery attempt did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What each step had to say.
+    pub notes: Vec<StepNote>,
+    /// The recovery point that was restored, if any.
+    pub restored: Option<RecoveryPoint>,
+}
+
 /// Runs every step of the plan in order, each journalled with its beginning and its end. The first one that fails ends
 /// the attempt; another attempt may follow, since every step can be run again.
 pub async fn run_all(
@@ -50,7 +60,7 @@ pub async fn run_all(
     backups: &Backups,
     fault_at: RunTime,
     attempt: u32,
-) -> Result<Vec<StepNote>, RecoveryError> {
+) -> Result<Recovered, RecoveryError> {
     let recovery = Recovery {
         drill,
         backups,
@@ -83,7 +93,8 @@ pub async fn run_all(
         drill.journal.append_synced(Event::StepEnded { step: number, ending, note })?;
         notes.push(performed?);
     }
-    Ok(notes)
+    let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Recovered { notes, restored })
 }
 
 /// Performs one step.
@@ -93,7 +104,7 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
             restore::restore(recovery, from, into, sabotage.as_ref()).await
         }
         RecoveryStep::Command { command, timeout } => command::command(recovery, number, command, *timeout).await,
-        RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
+        RecoveryStep::Redrive { triggers } => redrive::step(recovery, triggers).await,
         RecoveryStep::Cutover { to } => cutover::cutover(recovery, to),
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io};
 
 use firedrill_model::{
-    capture::{CaptureName, Configuration},
+    capture::{CaptureName, Configuration, Entry},
     history::Event,
     ids::ResourceId,
     topology::Side,
@@ -86,6 +86,30 @@ async fn configuration(
     let digest = manifest::write_file(&path, &text)
         .map_err(|source| CaptureError::File { path: path.display().to_string(), source })?;
     files.insert("configuration.json".into(), digest);
+    Ok(())
+}
+
+/// Writes entries that were read elsewhere as the content of a capture.
+pub fn entries(
+    drill: &Drill,
+    name: CaptureName,
+    by_resource: Vec<(ResourceId, Vec<Entry>)>,
+) -> Result<(), CaptureError> {
+    let began_ms = drill.clock.now();
+    let folder = drill.dir.capture(name);
+    fs::create_dir_all(&folder)
+        .map_err(|source| CaptureError::File { path: folder.display().to_string(), source })?;
+    let mut files = BTreeMap::new();
+    for (resource, entries) in by_resource {
+        let path = drill.dir.content(name, &resource);
+        let file_error = |source| CaptureError::File { path: path.display().to_string(), source };
+        let mut writer = manifest::ManifestWriter::new();
+        for entry in &entries {
+            writer.add(entry).map_err(file_error)?;
+        }
+        files.insert(format!("{}.jsonl", resource.file_stem()), writer.finish(&path).map_err(file_error)?.sha256);
+    }
+    drill.journal.append_synced(Event::Captured { capture: name, side: Side::Recovery, began_ms, files })?;
     Ok(())
 }
 

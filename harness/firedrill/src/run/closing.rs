@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{
     Drill, StopReason,
-    capture::{CaptureError, Scope, capture},
+    capture::{self, CaptureError, Scope, capture},
     dispatch::{Holdings, Outcome, RunError},
     journal::JournalError,
     phase::{PhaseError, chain, noted, phase},
@@ -20,7 +20,8 @@ use crate::{
     poll::{self, Look, WaitError},
     services::clients::Conduct,
     target::TargetError,
-    workload::{drain, probe::Prober},
+    backup::BackupError,
+    workload::{WorkloadError, drain, probe::Prober},
 };
 
 /// How long the end of a run waits for writes that are still in flight.
@@ -36,6 +37,10 @@ enum CloseError {
     Capture(#[from] CaptureError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    #[error("cannot read back the recovery point")]
+    RecoveryPoint(#[from] BackupError),
     #[error("{0}")]
     Evidence(String),
 }
@@ -61,7 +66,8 @@ pub(super) async fn observe_and_capture(
     phase(drill, progress, Phase::Capture, true, async {
         let side = drill.authority.standing().side;
         let entries = capture(drill, CaptureName::Recovered, side, Scope::Everything).await?;
-        let settled = drain::drain(drill, &drill.site(side, Conduct::Clean), drill.plan.limits.drain).await;
+        recovery_point(drill, holdings).await?;
+        let settled = drain::drain(drill, &drill.site(side, Conduct::Clean), drill.plan.limits.drain).await?;
         capture(drill, CaptureName::Drained, side, Scope::EverythingAndDeliveries).await?;
         let drained = if settled { "after the drain" } else { "the drain did not settle in its limit" };
         noted::<_, CloseError>((), format!("{entries} items and objects; {drained}"))
@@ -90,13 +96,21 @@ async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, Wait
     .await
 }
 
+/// Writes down what the restored recovery point holds, so that a key it lacks can be told from one the restore dropped.
+async fn recovery_point(drill: &Drill, holdings: &Holdings) -> Result<(), CloseError> {
+    let (Some(point), Some(backups)) = (&holdings.restored, &holdings.backups) else { return Ok(()) };
+    let Some(strategy) = backups.strategy_of(point) else { return Ok(()) };
+    capture::entries(drill, CaptureName::RecoveryPoint, strategy.entries(point).await?)?;
+    Ok(())
+}
+
 /// Stops probes and traffic and waits for every outcome.
 async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseError> {
     if let Some(prober) = holdings.prober.take() {
-        prober.stop().await;
+        prober.stop().await?;
     }
     if let Some(traffic) = holdings.traffic.take() {
-        let summary = traffic.stop().await;
+        let summary = traffic.stop().await?;
         drill.journal.append(Event::SchedulingLag { max_ms: summary.lag_max })?;
     }
     drill.journal.append_synced(Event::Quiesced { ledger_lines: drill.ledger.counts().lines })?;
@@ -115,8 +129,10 @@ pub(super) async fn close(
     if broken.is_some() {
         drop(poll::at_most(LAST_WRITES, quiesce(drill, &mut holdings)).await);
     }
-    if let Some(backups) = &mut holdings.backups {
-        backups.stop().await;
+    if let Some(backups) = &holdings.backups
+        && let Err(error) = backups.stop().await
+    {
+        tracing::warn!("backups did not end cleanly: {}", chain(&error));
     }
     let judged = phase(drill, progress, Phase::Verify, false, judge(drill)).await;
     let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings)).await;
@@ -125,7 +141,9 @@ pub(super) async fn close(
         Err(_) => None,
     };
     if let Some(target) = holdings.target.take() {
-        target.stop(keep).await;
+        if let Err(error) = target.stop(keep).await {
+            tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
+        }
     }
     drill.journal.append_synced(Event::TornDown { kept: keep })?;
     let evidence = |what| move |error: PhaseError| RunError::Evidence { what, cause: error.to_string() };

@@ -45,22 +45,24 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// Where a region answers; `None` before preflight, or for a region outside the topology.
+    pub fn endpoint(&self, region: &Region) -> Option<&Endpoint> {
+        self.endpoints.get()?.get(region)
+    }
+
     /// A side of the workload through clients of this conduct.
     ///
     /// # Panics
     /// Before preflight has started the target, or when that lacks one of the plan's regions: firedrill's own fault.
     pub fn site(&self, side: Side, conduct: Conduct) -> Site {
         let region = self.plan.topology.region(side);
-        let endpoint = self
-            .endpoints
-            .get()
-            .and_then(|endpoints| endpoints.get(region))
-            .expect("preflight starts every region of the plan");
+        let endpoint = self.endpoint(region).expect("preflight starts every region of the plan");
         Site::new(
             side,
             Clients::connect(endpoint, conduct),
             endpoint.plane_url.clone(),
             self.plan.names.of(side).clone(),
         )
+        .with_triggers(self.plan.stack.triggers.clone())
     }
 }

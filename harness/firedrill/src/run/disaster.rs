@@ -18,7 +18,7 @@ use super::{
     progress::Progress,
 };
 use crate::{
-    backup::schedule::Backups,
+    backup::schedule::{Backups, ScheduleError},
     poll::{self, Look, WaitError},
     recovery,
     services::clients::Conduct,
@@ -35,10 +35,21 @@ enum StrikeError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    Backup(#[from] crate::backup::BackupError),
+    Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Workload(#[from] crate::workload::WorkloadError),
 }
+
+#[derive(Debug, Error)]
+enum RecoverError {
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    Recovery(#[from] recovery::RecoveryError),
+}
+
+/// Recovery attempts are numbered; one run makes one.
+const FIRST_ATTEMPT: u32 = 1;
 
 /// Keeps traffic on the workload while its backups run, then takes away what the plan says, in order.
 pub(super) async fn strike(
@@ -50,7 +61,7 @@ pub(super) async fn strike(
     let mut faults = drill.plan.disaster.iter();
     let first = faults.next();
     phase(drill, progress, Phase::Traffic, true, async {
-        let traffic = holdings.traffic.insert(Traffic::start(drill)?);
+        holdings.traffic = Some(Traffic::start(drill)?);
         let backups = holdings.backups.insert(Backups::start(drill, &drill.site(Side::Primary, Conduct::Control))?);
         if let Some(fault) = first {
             await_onset(drill, fault.when, began, backups.completed()).await?;
@@ -62,7 +73,6 @@ pub(super) async fn strike(
             counts.rejected,
             *backups.completed().borrow()
         );
-        drop(traffic);
         noted::<_, StrikeError>((), note)
     })
     .await?;
@@ -71,12 +81,14 @@ pub(super) async fn strike(
         for fault in first.into_iter().chain(faults) {
             await_onset(drill, fault.when, began, backups.completed()).await?;
             let at = arm(drill, target, fault).await?;
+            if holdings.prober.is_none() {
+                holdings.prober = Some(Prober::start(drill)?);
+            }
             progress.disaster(&describe(&fault.fault), &drill.clock.utc_text(at));
         }
         noted::<_, StrikeError>((), "")
     })
     .await?;
-    holdings.prober = Some(Prober::start(drill));
     Ok(())
 }
 
@@ -150,15 +162,21 @@ pub(super) async fn recover(
         noted::<_, StrikeError>((), format!("canary failed {failures} times"))
     })
     .await?;
-    let Some(mut backups) = holdings.backups.take() else { return Ok(()) };
+    let Some(backups) = holdings.backups.take() else { return Ok(()) };
     let result = phase(drill, progress, Phase::Recover, true, async {
-        backups.stop().await;
-        let note = recovery::run_all(drill, &backups).await?;
-        noted::<_, recovery::RecoveryError>((), note)
+        backups.stop().await?;
+        let fault_at = drill.struck.get().copied().unwrap_or_default();
+        let recovered = recovery::run_all(drill, &backups, fault_at, FIRST_ATTEMPT).await?;
+        let note = match &recovered.restored {
+            Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
+            None => String::new(),
+        };
+        noted::<_, RecoverError>(recovered.restored, note)
     })
     .await;
     holdings.backups = Some(backups);
-    result
+    holdings.restored = result?;
+    Ok(())
 }
 
 /// Journals what the target tells. Returns only when the target is lost without a fault of the plan.
@@ -166,36 +184,22 @@ pub(super) async fn follow_target(
     drill: &Drill,
     stop: &Stop,
     events: &mut mpsc::Receiver<TargetEvent>,
-) -> TargetLost {
+) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
             Some(TargetEvent::FaultBit { id }) => drill.journal.append(Event::FaultBit { id }),
             Some(TargetEvent::FaultEnded { id, by }) => drill.journal.append_synced(Event::FaultEnded { id, by }),
             Some(TargetEvent::ProcessExited { region }) => {
                 stop.request(StopReason::TargetLost);
-                return TargetLost::Region(region.to_string());
+                return PhaseError::TargetLost { what: format!("the emulator of {region}") };
             }
-            None => {
+            Some(TargetEvent::SupervisorGone) | None => {
                 stop.request(StopReason::TargetLost);
-                return TargetLost::Supervisor;
+                return PhaseError::TargetLost { what: "the supervisor".into() };
             }
         };
         if let Err(error) = journalled {
-            return TargetLost::Journal(error);
+            return error.into();
         }
     }
-}
-
-/// Why the target can no longer be followed.
-#[derive(Debug, Error)]
-pub(super) enum TargetLost {
-    /// A region's process ended by itself.
-    #[error("the emulator of {0} ended by itself; its log is in the run directory")]
-    Region(String),
-    /// The supervisor ended.
-    #[error("the supervisor of the target ended; its log is in the run directory")]
-    Supervisor,
-    /// The history could not be written.
-    #[error(transparent)]
-    Journal(JournalError),
 }

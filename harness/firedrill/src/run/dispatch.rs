@@ -6,6 +6,7 @@ use firedrill_model::{
     history::{Event, Phase},
     ids::RunId,
     plan::Plan,
+    recovery_point::RecoveryPoint,
     run_dir::RunDir,
     verification::Verification,
 };
@@ -101,6 +102,7 @@ pub(super) struct Holdings {
     pub(super) target: Option<RunningTarget>,
     pub(super) traffic: Option<Traffic>,
     pub(super) backups: Option<Backups>,
+    pub(super) restored: Option<RecoveryPoint>,
     pub(super) prober: Option<Prober>,
 }
 
@@ -116,6 +118,7 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
         dir,
         authority: Authority::default(),
         endpoints: Arc::default(),
+        tools: Arc::default(),
         struck: Arc::default(),
         cancel: stop.token().clone(),
     };
@@ -176,6 +179,6 @@ async fn drive(
     };
     tokio::select! {
         result = work => result,
-        error = disaster::follow_target(drill, stop, &mut events) => Err(error.into()),
+        lost = disaster::follow_target(drill, stop, &mut events) => Err(lost),
     }
 }

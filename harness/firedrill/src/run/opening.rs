@@ -42,13 +42,14 @@ pub(super) async fn preflight(
     let plan = &drill.plan;
     let start = async {
         let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-        let target = RunningTarget::start(&plan.target, &regions, &drill.dir, launch, &Stages(progress)).await?;
+        let target = RunningTarget::start(launch, &plan.target, &regions, &drill.dir, &Stages(progress)).await?;
         noted::<_, TargetError>(target, inventory(drill))
     };
     let mut target = phase(drill, progress, Phase::Preflight, true, start).await?;
     drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
     let events = target.events();
     drill.endpoints.get_or_init(|| target.endpoints());
+    drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
     holdings.target = Some(target);
     Ok(events)
 }
@@ -86,7 +87,7 @@ pub(super) async fn stand_up(drill: &Drill, progress: &dyn Progress) -> Result<(
         capture(drill, CaptureName::Source, Side::Primary, Scope::Configuration)
             .await
             .map_err(SteadyStateError::Capture)?;
-        noted::<_, SteadyStateError>((), format!("{probes} probes"))
+        noted::<_, SteadyStateError>((), format!("{} probes", probes.len()))
     })
     .await
 }

@@ -36,6 +36,12 @@ pub enum PhaseError {
         /// Which.
         phase: Phase,
     },
+    /// The target went away without a fault of the plan.
+    #[error("{what} ended by itself; its log is in the run directory, below `target/`")]
+    TargetLost {
+        /// What ended.
+        what: String,
+    },
     /// The history could not be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -44,7 +50,7 @@ pub enum PhaseError {
 impl PhaseError {
     fn ending(&self) -> Ending {
         match self {
-            Self::Failed { .. } | Self::Journal(_) => Ending::Failed,
+            Self::Failed { .. } | Self::TargetLost { .. } | Self::Journal(_) => Ending::Failed,
             Self::TimedOut { .. } => Ending::TimedOut,
             Self::Stopped { .. } => Ending::Interrupted,
         }

@@ -1,6 +1,9 @@
 //! Readiness probes: they use the clients' own path, and a pass means that a client would have been served.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use firedrill_model::{
     history::Event,
@@ -77,7 +80,7 @@ impl Probe {
 
     /// Passes at every point of the common schedule until stopped. A pass that takes longer than the interval is not
     /// started a second time: the points it ran over are left out.
-    async fn watch(self, schedule_began: RunTime, stop: CancellationToken) -> Result<(), WorkloadError> {
+    async fn watch(self, schedule_began: RunTime, stop: CancellationToken, passing: Arc<Passing>) -> Result<(), WorkloadError> {
         let every = self.drill.plan.probe_interval.micros().max(1);
         let watched = async {
             loop {
@@ -87,7 +90,7 @@ impl Probe {
                 if !poll::pause(at.since(now), &stop).await {
                     return Ok(());
                 }
-                self.pass().await?;
+                passing.saw(&self.pass().await?);
             }
         };
         let ended: Result<(), WorkloadError> = watched.await;
@@ -135,6 +138,25 @@ fn failed(results: &[ProbeResult]) -> Option<String> {
 pub struct Prober {
     probes: JoinSet<Result<(), WorkloadError>>,
     stop: CancellationToken,
+    passing: Arc<Passing>,
+}
+
+/// Since when each probe has passed without a break, on the side that serves now.
+#[derive(Debug)]
+struct Passing(Mutex<BTreeMap<ProbeId, Option<RunTime>>>);
+
+impl Passing {
+    fn saw(&self, result: &ProbeResult) {
+        let mut passing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = passing.entry(result.probe.clone()).or_default();
+        *since = result.ok.then(|| since.unwrap_or(result.began));
+    }
+
+    /// The start of the stretch in which all have passed; `None` while one does not.
+    fn since(&self) -> Option<RunTime> {
+        let passing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        passing.values().copied().collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
 }
 
 impl Prober {
@@ -143,10 +165,17 @@ impl Prober {
         let stop = drill.cancel.child_token();
         let began = drill.clock.now();
         let mut probes = JoinSet::new();
+        let planned = drill.plan.probes.iter().map(|probe| (probe.id.clone(), None));
+        let passing = Arc::new(Passing(Mutex::new(planned.collect())));
         for probe in Probe::all(drill)? {
-            probes.spawn(probe.watch(began, stop.clone()));
+            probes.spawn(probe.watch(began, stop.clone(), Arc::clone(&passing)));
         }
-        Ok(Self { probes, stop })
+        Ok(Self { probes, stop, passing })
+    }
+
+    /// The start of the stretch in which every probe has passed without a break; `None` while one does not.
+    pub fn passing_since(&self) -> Option<RunTime> {
+        self.passing.since()
     }
 
     /// Begins no further pass and waits for those that run.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Origin, Outcome},
+    units::ByteSize,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -32,6 +33,16 @@ pub struct SeedSummary {
     pub entries: BTreeMap<ResourceId, u64>,
     /// Bytes of all of them, as the ledger counts.
     pub bytes: u64,
+}
+
+impl std::fmt::Display for SeedSummary {
+    /// `2000 table/orders, 300 bucket/uploads, 41.2 MiB`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (resource, count) in &self.entries {
+            write!(f, "{count} {}, ", resource.name())?;
+        }
+        write!(f, "{}", ByteSize::new(self.bytes))
+    }
 }
 
 /// Writes the plan's seed to `site`, resource after resource. Fails on the first key that is not acknowledged.
