@@ -3,6 +3,7 @@
 use firedrill_model::{history::Ending, ids::Region, units::Span};
 use thiserror::Error;
 
+use super::redrive::RedriveError;
 use crate::{backup::BackupError, run::journal::JournalError, services::ServiceError};
 
 /// A recovery step that did not succeed.
@@ -30,11 +31,8 @@ pub enum RecoveryError {
         region: Region,
     },
     /// Events could not be delivered again.
-    #[error("events could not be delivered again: {why}")]
-    Redrive {
-        /// Why.
-        why: String,
-    },
+    #[error(transparent)]
+    Redrive(#[from] RedriveError),
     /// The step took too long.
     #[error("not done after {limit}")]
     TimedOut {
@@ -51,13 +49,13 @@ impl RecoveryError {
     pub fn ending(&self) -> Ending {
         match self {
             Self::TimedOut { .. } => Ending::TimedOut,
-            Self::Stopped | Self::Backup(BackupError::Stopped) => Ending::Interrupted,
+            Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => Ending::Interrupted,
             Self::Backup(_)
             | Self::Service(_)
             | Self::Journal(_)
             | Self::NoRecoveryPoint { .. }
             | Self::UnknownRegion { .. }
-            | Self::Redrive { .. } => Ending::Failed,
+            | Self::Redrive(_) => Ending::Failed,
         }
     }
 }
