@@ -4,22 +4,23 @@
 //! back what it was given. A victim is drawn by the run's seed among keys that were seeded and never written since: such
 //! a key is older than every recovery point, so a check that misses it has no excuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use firedrill_model::{
     ids::ResourceId,
     ledger::{LedgerLine, Origin, Outcome},
-    run_dir::{RunDir, RunDirError},
+    run_dir::RunDirError,
     scenario::Sabotage,
     stack::Table,
 };
 
-use crate::services::dynamodb::{AttributeValue, Item};
-
-/// The first keys that each seeding writer wrote: readiness probes read them, and a probe that fails would hide the
-/// defect behind another.
-const SENTINEL_KEYS: u64 = 8;
+use super::BackupError;
+use crate::{
+    run::Drill,
+    services::dynamodb::{AttributeValue, Item},
+    workload::dataset::Dataset,
+};
 
 /// Attributes that functions compute with: a defect there would break the function and not the data alone.
 const USED_BY_FUNCTIONS: [&str; 3] = ["amount", "rev", "write_id"];
@@ -39,10 +40,11 @@ impl Saboteur {
     }
 
     /// Draws the victim of `sabotage` from the ledger of the run.
-    pub fn draw(dir: &RunDir, sabotage: Option<&Sabotage>, seed: u64) -> Result<Self, RunDirError> {
+    pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
         let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
+        let seed = drill.plan.seed;
         let victim = match resource_of(sabotage) {
-            Some(resource) => victim(dir.read_ledger()?, resource, seed)?,
+            Some(resource) => victim(drill.dir.read_ledger()?, resource, &sentinels(drill, resource)?, seed)?,
             None => None,
         };
         Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
@@ -122,6 +124,14 @@ fn resource_of(sabotage: &Sabotage) -> Option<&ResourceId> {
     }
 }
 
+/// The keys that readiness probes read: a probe that fails would hide the defect behind another.
+fn sentinels(drill: &Drill, resource: &ResourceId) -> Result<BTreeSet<String>, BackupError> {
+    let unusable = |error| BackupError::File { path: "the data set".to_owned(), source: std::io::Error::other(error) };
+    let dataset = Dataset::of(&drill.plan).map_err(unusable)?;
+    let Some(generator) = dataset.generator(resource) else { return Ok(BTreeSet::new()) };
+    Ok(dataset.sentinels(resource).into_iter().map(|number| generator.key(number).text().to_owned()).collect())
+}
+
 /// What the ledger knows of a key.
 #[derive(Default)]
 struct Seen {
@@ -133,6 +143,7 @@ struct Seen {
 fn victim(
     ledger: impl Iterator<Item = Result<LedgerLine, RunDirError>>,
     resource: &ResourceId,
+    sentinels: &BTreeSet<String>,
     seed: u64,
 ) -> Result<Option<String>, RunDirError> {
     let mut keys: BTreeMap<String, Seen> = BTreeMap::new();
@@ -145,13 +156,12 @@ fn victim(
         seen.lines += 1;
         seen.suitable = line.origin == Origin::Seed
             && line.outcome == Outcome::Acknowledged
-            && line.seq >= SENTINEL_KEYS
             && line.bytes > 0;
     }
     // By hash and not by position: a key that traffic touches meanwhile does not move the draw to another.
     Ok(keys
         .into_iter()
-        .filter(|(_, seen)| seen.lines == 1 && seen.suitable)
+        .filter(|(key, seen)| seen.lines == 1 && seen.suitable && !sentinels.contains(key))
         .map(|(key, _)| key)
         .min_by_key(|key| drawn(key, seed)))
 }

@@ -3,6 +3,7 @@
 use firedrill_model::{history::Ending, ids::Region, units::Span};
 use thiserror::Error;
 
+use super::redrive::RedriveError;
 use crate::{backup::BackupError, run::journal::JournalError, services::ServiceError};
 
 /// A recovery step that did not succeed.
@@ -31,7 +32,7 @@ pub enum RecoveryError {
     },
     /// Events could not be delivered again.
     #[error(transparent)]
-    Redrive(#[from] super::redrive::RedriveError),
+    Redrive(#[from] RedriveError),
     /// The step took too long.
     #[error("not done after {limit}")]
     TimedOut {
@@ -48,7 +49,7 @@ impl RecoveryError {
     pub fn ending(&self) -> Ending {
         match self {
             Self::TimedOut { .. } => Ending::TimedOut,
-            Self::Stopped | Self::Backup(BackupError::Stopped) => Ending::Interrupted,
+            Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => Ending::Interrupted,
             Self::Backup(_)
             | Self::Service(_)
             | Self::Journal(_)

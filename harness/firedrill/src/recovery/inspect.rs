@@ -59,7 +59,7 @@ pub async fn source(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
 }
 
 /// The side that the plan's steps rebuild; `None` when they only move the traffic.
-fn rebuilt_side(recovery: &Recovery<'_>) -> Result<Option<Side>, RecoveryError> {
+pub(super) fn rebuilt_side(recovery: &Recovery<'_>) -> Result<Option<Side>, RecoveryError> {
     let topology = &recovery.drill.plan.topology;
     for step in &recovery.drill.plan.recover {
         match step {

@@ -13,6 +13,7 @@ use firedrill_model::{
     history::{Ending, Event},
     recovery_point::RecoveryPoint,
     scenario::{RecoveryStep, RestoreFrom},
+    topology::Side,
     units::RunTime,
 };
 
@@ -21,6 +22,7 @@ use crate::{
     backup::{Backups, schedule::chain},
     poll,
     run::Drill,
+    services::clients::Conduct,
 };
 
 /// What the steps of one recovery attempt share.
@@ -104,7 +106,7 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
             restore::restore(recovery, from, into, sabotage.as_ref()).await
         }
         RecoveryStep::Command { command, timeout } => command::command(recovery, number, command, *timeout).await,
-        RecoveryStep::Redrive { triggers } => redrive::step(recovery, triggers).await,
+        RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
         RecoveryStep::Cutover { to } => cutover::cutover(recovery, to),
     }
 }
@@ -123,5 +125,14 @@ impl Recovery<'_> {
     /// The recovery point that `from` names among those that were complete and verified before the fault.
     pub fn choose(&self, from: &RestoreFrom) -> Result<RecoveryPoint, RecoveryError> {
         restore::choose(&self.backups.points(), &self.backups.available(), from, self.fault_at)
+    }
+
+    /// Delivers the events of what was restored again, those of items that were deleted shortly before the point too.
+    async fn redrive(&self, triggers: &[String]) -> Result<StepNote, RecoveryError> {
+        let side = inspect::rebuilt_side(self)?.unwrap_or(Side::Recovery);
+        let site = self.drill.site(side, Conduct::Control);
+        let removed = self.removed().await?;
+        let summary = redrive::redrive(self.drill, &site, triggers, &removed).await?;
+        Ok(StepNote(format!("{} events delivered again", summary.events())))
     }
 }

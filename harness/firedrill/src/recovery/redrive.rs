@@ -8,19 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 use firedrill_model::{
     ids::ResourceId,
     stack::{Table, Trigger, TriggerSource},
-    topology::Side,
 };
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{Recovery, RecoveryError, StepNote};
 use crate::{
     run::Drill,
     services::{
         ServiceError, Site,
-        clients::Conduct,
         dynamodb::{self, Item, json::NotAnItem},
         lambda, s3,
     },
@@ -253,15 +250,6 @@ fn keys_of(table: &Table, item: &Item) -> Item {
 /// The key of an item as text that two items share only when they are the same item.
 fn key_text(table: &Table, item: &Item) -> String {
     dynamodb::json::from_item(&keys_of(table, item)).to_string()
-}
-
-/// The recovery step: redrives `triggers` on the side that serves from now on, with what was removed shortly before the
-/// restored point.
-pub(super) async fn step(recovery: &Recovery<'_>, triggers: &[String]) -> Result<StepNote, RecoveryError> {
-    let site = recovery.drill.site(Side::Recovery, Conduct::Control);
-    let removed = recovery.removed().await?;
-    let summary = redrive(recovery.drill, &site, triggers, &removed).await?;
-    Ok(StepNote(format!("{} events delivered again", summary.events())))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Keys and entries of items.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use firedrill_model::{capture::Entry, ledger::item_key, stack::Table};
 
 use crate::services::dynamodb::{AttributeValue, Item, canonical::describe_item};
@@ -17,7 +16,7 @@ pub fn key_of(item: &Item, table: &Table) -> Option<String> {
 
 fn key_text(value: &AttributeValue) -> Option<String> {
     let text = value.as_s().or_else(|_| value.as_n()).ok().cloned();
-    text.or_else(|| value.as_b().ok().map(|blob| STANDARD.encode(blob.as_ref())))
+    text.or_else(|| value.as_b().ok().map(|blob| hex::encode(blob.as_ref())))
 }
 
 /// Attributes of the table's key, its indexes' keys and its TTL.

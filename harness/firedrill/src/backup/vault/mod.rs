@@ -149,7 +149,7 @@ impl Strategy for Vault {
             vault: self,
             id,
             writer: PointWriter::new(Arc::clone(&self.place), id.clone(), carried),
-            saboteur: Saboteur::draw(&self.drill.dir, self.sabotage.as_ref(), self.drill.plan.seed)?,
+            saboteur: Saboteur::draw(&self.drill, self.sabotage.as_ref())?,
             previous: previous_point,
         };
         let captured = capture.run(logs).await?;
@@ -181,7 +181,7 @@ impl Strategy for Vault {
         sabotage: Option<&Sabotage>,
     ) -> Result<RestoreReport, BackupError> {
         let manifest = self.manifest(point).await?;
-        let saboteur = Saboteur::draw(&self.drill.dir, sabotage, self.drill.plan.seed)?;
+        let saboteur = Saboteur::draw(&self.drill, sabotage)?;
         Restore { reader: Reader { place: &*self.place, id: &manifest.id }, manifest: &manifest, into, saboteur }
             .run()
             .await
