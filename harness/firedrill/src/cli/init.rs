@@ -20,16 +20,16 @@ use crate::scenario::{
 
 /// Which stack, and where the scenario goes.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    /// The stack file.
+pub(super) struct Args {
+    /// The stack file
     stack: PathBuf,
-    /// The scenario to write; `scenarios/<stack>-region-loss.yaml` when left out. An existing file is never overwritten.
+    /// The scenario to write; `scenarios/<stack>-region-loss.yaml` when left out. An existing file is never overwritten
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where the workload runs.
+    /// Where the workload runs
     #[arg(long, value_parser = region, default_value = "us-east-1")]
     primary: Region,
-    /// Where it is recovered to.
+    /// Where it is recovered to
     #[arg(long, value_parser = region, default_value = "eu-west-1")]
     recovery: Region,
 }
@@ -40,7 +40,7 @@ fn region(text: &str) -> Result<Region, String> {
 
 /// Writes the scenario, and beside it the schema that editors check it with when there is none.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
-pub async fn run(args: Args) -> Result<u8, Failure> {
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if args.primary == args.recovery {
         return Err(Failure::usage(miette!("the workload cannot be recovered into the region it is lost in")));
     }
