@@ -162,3 +162,49 @@ fn quoted(text: &str) -> String {
         && text.as_bytes()[0] != b'-';
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use firedrill_model::ids::Region;
+
+    use super::{first_scenario, quoted, relative, write};
+    use crate::{
+        plan::lint::lint,
+        scenario::{load, stack, tests::root},
+    };
+
+    #[test]
+    fn the_first_scenario_passes_check_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("drills/first.yaml");
+        let stack_path = root().join("fixtures/stacks/order-pipeline.yaml");
+        let stack = stack::load(&stack_path).expect("the stack");
+        let (primary, recovery) = (Region::from("us-west-2"), Region::from("eu-central-1"));
+        write(&out, &stack_path, &stack, &primary, &recovery).expect("written");
+        let loaded = load(&out).expect("it can be used");
+        assert_eq!(lint(&loaded).iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
+        assert_eq!(loaded.scenario.traffic.len(), 2);
+        assert_eq!(loaded.scenario.expect.effects.len(), 2);
+        assert!(folder.path().join("drills/scenario.schema.json").is_file());
+
+        let refused = write(&out, &stack_path, &stack, &primary, &recovery).expect_err("refused");
+        assert!(refused.report.to_string().ends_with("exists and is not overwritten"), "{}", refused.report);
+    }
+
+    #[test]
+    fn a_first_scenario_reads_well() {
+        let stack = stack::load(&root().join("fixtures/stacks/order-pipeline.yaml")).expect("the stack");
+        let (primary, recovery) = (Region::from("us-east-1"), Region::from("eu-west-1"));
+        insta::assert_snapshot!(first_scenario(&stack, "../stack.yaml", &primary, &recovery));
+    }
+
+    #[test]
+    fn paths_and_words_are_written_so_that_they_read_back() {
+        assert_eq!(relative(Path::new("/a/b/c.yaml"), Path::new("/a/d")), Path::new("../b/c.yaml"));
+        for (text, written) in [("orders", "orders"), ("4711", "\"4711\""), ("a: b", "\"a: b\""), ("-x", "\"-x\"")] {
+            assert_eq!(quoted(text), written);
+        }
+    }
+}

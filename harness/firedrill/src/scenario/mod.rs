@@ -63,4 +63,4 @@ pub fn understand(source: ScenarioSource) -> Result<Loaded, Diagnostics> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

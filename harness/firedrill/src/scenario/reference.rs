@@ -1,6 +1,6 @@
 //! The reference page `docs/scenario.md`, made from the same types as the schemas, so that it cannot be out of date.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     schema::{self, alternatives, resolve, words},
@@ -51,7 +51,7 @@ impl<'a> Chapter<'a> {
         let path = if level == 2 { String::new() } else { format!("{}.", title.trim_matches('`')) };
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (key, one) in schema["properties"].as_object().unwrap_or(&Map::new()) {
+        for (key, one) in schema["properties"].as_object().into_iter().flatten() {
             let default = match one.get("default") {
                 _ if required.contains(&key.as_str()) => "**required**".to_owned(),
                 Some(default) if is_told_elsewhere(default) => String::new(),
@@ -62,11 +62,8 @@ impl<'a> Chapter<'a> {
             let value = self.value(one);
             self.line(&format!("| `{key}` | {value} | {default} | {meaning} |"));
         }
-        // Properties are told after the table, in its order; the schema's own borrow outlives the loop above.
-        if let Some(properties) = schema["properties"].as_object() {
-            for (key, one) in properties {
-                self.queue(&format!("{path}{key}"), one);
-            }
+        for (key, one) in schema["properties"].as_object().into_iter().flatten() {
+            self.queue(&format!("{path}{key}"), one);
         }
     }
 
@@ -83,10 +80,7 @@ impl<'a> Chapter<'a> {
             [mapping] if mapping["additionalProperties"].is_object() => {
                 format!("a name → {}", self.value(&mapping["additionalProperties"]))
             }
-            several if several.iter().all(|way| tag(way).is_some()) => {
-                let tags: Vec<String> = several.iter().filter_map(|way| tag(way)).map(|tag| format!("`{tag}`")).collect();
-                format!("a mapping with one of {}", tags.join(", "))
-            }
+            several if !tags(several).is_empty() => format!("a mapping with one of `{}`", tags(several).join("`, `")),
             several if several.len() > 8 => "one of the words below".to_owned(),
             several => expected(several),
         };
@@ -119,13 +113,18 @@ impl<'a> Chapter<'a> {
 
     /// Remembers the mappings that may stand at `path`, each once.
     fn queue(&mut self, path: &str, schema: &'a Value) {
-        for way in alternatives(self.root, schema) {
+        let ways = alternatives(self.root, schema);
+        for (way, tag) in ways.iter().zip(tags(&ways)) {
+            self.queue(&format!("{path}.{tag}"), &way["properties"][tag]);
+        }
+        if !tags(&ways).is_empty() {
+            return;
+        }
+        for way in ways {
             if way["type"] == "array" {
                 self.queue(&format!("{path}[]"), &way["items"]);
             } else if way["additionalProperties"].is_object() {
                 self.queue(&format!("{path}.*"), &way["additionalProperties"]);
-            } else if let Some(tag) = tag(way) {
-                self.queue(&format!("{path}.{tag}"), &way["properties"][tag]);
             } else if way["properties"].is_object() && !self.told.contains(&way) {
                 self.told.push(way);
                 self.waiting.push((path.to_owned(), way));
@@ -134,12 +133,15 @@ impl<'a> Chapter<'a> {
     }
 }
 
-/// The one key of a mapping that says which of several it is.
-fn tag(schema: &Value) -> Option<&str> {
-    let properties = schema["properties"].as_object()?;
-    let (key, _) = properties.iter().next()?;
-    let only = properties.len() == 1 && schema.get("description").is_some() && schema["required"] == serde_json::json!([key]);
-    (only && schema["additionalProperties"] == false && schema.get("title").is_none() && key.len() > 3).then_some(key)
+/// When each of several ways is a mapping with one key, the keys: they say which way it is.
+fn tags<'a>(ways: &[&'a Value]) -> Vec<&'a str> {
+    let only_key = |way: &&'a Value| -> Option<&'a str> {
+        let properties = way["properties"].as_object()?;
+        let key = properties.keys().next()?;
+        (properties.len() == 1).then_some(key)
+    };
+    let keys: Option<Vec<&str>> = ways.iter().map(only_key).collect();
+    keys.filter(|_| ways.len() > 1).unwrap_or_default()
 }
 
 fn is_told_elsewhere(default: &Value) -> bool {
