@@ -1,9 +1,9 @@
 //! `firedrill check`: reads scenarios and says what is wrong with them. Nothing is run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use firedrill_model::scenario::Scenario;
-use miette::{Report, Severity, miette};
+use miette::{Report, Severity};
 
 use super::{Failure, failure::exit, screen};
 use crate::{
@@ -13,15 +13,15 @@ use crate::{
 
 /// Which scenarios.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    /// Scenario files, or folders of them. `must-fail` and `invalid` folders must be named.
+pub(super) struct Args {
+    /// Scenario files or folders; a word that is neither filters by name. `must-fail` and `invalid` must be named
     #[arg(default_value = "scenarios")]
-    paths: Vec<PathBuf>,
+    scenarios: Vec<String>,
 }
 
 /// What was found in one file.
 #[derive(Debug)]
-pub struct Checked {
+pub(super) struct Checked {
     /// The scenario, when the file is one.
     pub scenario: Option<Scenario>,
     /// Errors and warnings.
@@ -36,34 +36,17 @@ impl Checked {
 }
 
 /// Reads and lints one file.
-pub fn check(path: &Path) -> Checked {
+pub(super) fn check(path: &Path) -> Checked {
     match scenario::load(path) {
-        Ok((scenario, stack, source)) => {
-            let problems = lint(&scenario, &stack, &source);
-            Checked { scenario: Some(scenario), problems }
-        }
+        Ok(loaded) => Checked { problems: lint(&loaded), scenario: Some(loaded.scenario) },
         Err(diagnostics) => Checked { scenario: None, problems: diagnostics.problems },
     }
 }
 
-/// The scenario files below `paths`; finding none is bad usage.
-pub fn found(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let files = scenario::discover(paths).map_err(|error| Failure::usage(Report::from_err(error)))?;
-    if files.is_empty() {
-        let searched: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-        return Err(Failure::usage(miette!(
-            help = "name a file, or write a first one with `firedrill init STACK`",
-            "there is no scenario in {}",
-            searched.join(", ")
-        )));
-    }
-    Ok(files)
-}
-
 /// Prints every problem of every file. 0 when none is an error, 64 otherwise.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
-pub async fn run(args: Args) -> Result<u8, Failure> {
-    let files = found(&args.paths)?;
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
+    let files = scenario::discover(&args.scenarios).map_err(Failure::usage)?;
     let (mut errors, mut warnings) = (0, 0);
     for file in &files {
         let checked = check(file);

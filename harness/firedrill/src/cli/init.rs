@@ -20,16 +20,16 @@ use crate::scenario::{
 
 /// Which stack, and where the scenario goes.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    /// The stack file.
+pub(super) struct Args {
+    /// The stack file
     stack: PathBuf,
-    /// The scenario to write; `scenarios/<stack>-region-loss.yaml` when left out. An existing file is never overwritten.
+    /// The scenario to write; `scenarios/<stack>-region-loss.yaml` when left out. An existing file is never overwritten
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where the workload runs.
+    /// Where the workload runs
     #[arg(long, value_parser = region, default_value = "us-east-1")]
     primary: Region,
-    /// Where it is recovered to.
+    /// Where it is recovered to
     #[arg(long, value_parser = region, default_value = "eu-west-1")]
     recovery: Region,
 }
@@ -40,7 +40,7 @@ fn region(text: &str) -> Result<Region, String> {
 
 /// Writes the scenario, and beside it the schema that editors check it with when there is none.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
-pub async fn run(args: Args) -> Result<u8, Failure> {
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if args.primary == args.recovery {
         return Err(Failure::usage(miette!("the workload cannot be recovered into the region it is lost in")));
     }
@@ -161,4 +161,50 @@ fn quoted(text: &str) -> String {
         && text.bytes().any(|byte| byte.is_ascii_alphabetic())
         && text.as_bytes()[0] != b'-';
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use firedrill_model::ids::Region;
+
+    use super::{first_scenario, quoted, relative, write};
+    use crate::{
+        plan::lint::lint,
+        scenario::{load, stack, tests::root},
+    };
+
+    #[test]
+    fn the_first_scenario_passes_check_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("drills/first.yaml");
+        let stack_path = root().join("fixtures/stacks/order-pipeline.yaml");
+        let stack = stack::load(&stack_path).expect("the stack");
+        let (primary, recovery) = (Region::from("us-west-2"), Region::from("eu-central-1"));
+        write(&out, &stack_path, &stack, &primary, &recovery).expect("written");
+        let loaded = load(&out).expect("it can be used");
+        assert_eq!(lint(&loaded).iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
+        assert_eq!(loaded.scenario.traffic.len(), 2);
+        assert_eq!(loaded.scenario.expect.effects.len(), 2);
+        assert!(folder.path().join("drills/scenario.schema.json").is_file());
+
+        let refused = write(&out, &stack_path, &stack, &primary, &recovery).expect_err("refused");
+        assert!(refused.report.to_string().ends_with("exists and is not overwritten"), "{}", refused.report);
+    }
+
+    #[test]
+    fn a_first_scenario_reads_well() {
+        let stack = stack::load(&root().join("fixtures/stacks/order-pipeline.yaml")).expect("the stack");
+        let (primary, recovery) = (Region::from("us-east-1"), Region::from("eu-west-1"));
+        insta::assert_snapshot!(first_scenario(&stack, "../stack.yaml", &primary, &recovery));
+    }
+
+    #[test]
+    fn paths_and_words_are_written_so_that_they_read_back() {
+        assert_eq!(relative(Path::new("/a/b/c.yaml"), Path::new("/a/d")), Path::new("../b/c.yaml"));
+        for (text, written) in [("orders", "orders"), ("4711", "\"4711\""), ("a: b", "\"a: b\""), ("-x", "\"-x\"")] {
+            assert_eq!(quoted(text), written);
+        }
+    }
 }

@@ -1,23 +1,24 @@
 //! `firedrill list`: which scenarios there are.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::json;
 
 use super::{
     Failure,
-    check::{check, found},
+    check::check,
     failure::exit,
     screen,
 };
+use crate::scenario;
 
 /// Which scenarios, and how to print them.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    /// Scenario files, or folders of them. `must-fail` and `invalid` folders must be named.
+pub(super) struct Args {
+    /// Scenario files or folders; a word that is neither filters by name. `must-fail` and `invalid` must be named
     #[arg(default_value = "scenarios")]
-    paths: Vec<PathBuf>,
-    /// One JSON object a line.
+    scenarios: Vec<String>,
+    /// One JSON object a line
     #[arg(long)]
     json: bool,
 }
@@ -33,8 +34,8 @@ struct Row {
 
 /// Prints one line a scenario. 0 when all can be used, 64 otherwise.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
-pub async fn run(args: Args) -> Result<u8, Failure> {
-    let rows: Vec<Row> = found(&args.paths)?.iter().map(row).collect();
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
+    let rows: Vec<Row> = scenario::discover(&args.scenarios).map_err(Failure::usage)?.iter().map(|path| row(path)).collect();
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     for row in &rows {
         let Row { name, tier, path, summary, usable } = row;
@@ -49,7 +50,7 @@ pub async fn run(args: Args) -> Result<u8, Failure> {
     Ok(if rows.iter().all(|row| row.usable) { 0 } else { exit::USAGE })
 }
 
-fn row(path: &PathBuf) -> Row {
+fn row(path: &Path) -> Row {
     let checked = check(path);
     let shown = path.display().to_string();
     match checked.scenario {

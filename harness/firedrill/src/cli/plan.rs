@@ -12,23 +12,23 @@ use crate::{
 
 /// Which scenario, and how to print its plan.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    /// The scenario file.
+pub(super) struct Args {
+    /// The scenario file
     scenario: PathBuf,
-    /// Seed of everything that is drawn, in hexadecimal.
+    /// Seed of everything that is drawn, in hexadecimal
     #[arg(long, value_parser = plan::parse_seed, default_value = "0")]
     seed: u64,
-    /// Print `plan.json`.
+    /// Print `plan.json`
     #[arg(long)]
     json: bool,
 }
 
 /// Prints the plan; warnings of the lint go to stderr.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
-pub async fn run(args: Args) -> Result<u8, Failure> {
-    let (scenario, stack, source) = scenario::load(&args.scenario).map_err(Failure::usage)?;
-    let plan = plan::plan(&scenario, &stack, &source, &Choices { seed: args.seed }).map_err(Failure::usage)?;
-    for warning in lint(&scenario, &stack, &source) {
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
+    let loaded = scenario::load(&args.scenario).map_err(Failure::usage)?;
+    let plan = plan::plan(&loaded, &Choices { seed: args.seed }).map_err(Failure::usage)?;
+    for warning in lint(&loaded) {
         tracing::warn!("{:?}", Report::new(warning));
     }
     if args.json {

@@ -14,10 +14,11 @@ use firedrill_model::{
 use miette::Severity;
 
 use super::names;
-use crate::scenario::{Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list};
+use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list};
 
 /// Every remark on a scenario, in the order of the file.
-pub fn lint(scenario: &Scenario, stack: &Stack, source: &ScenarioSource) -> Vec<Problem> {
+pub fn lint(loaded: &Loaded) -> Vec<Problem> {
+    let Loaded { scenario, stack, source } = loaded;
     let mut lint = Lint { scenario, stack, source, remarks: Vec::new() };
     lint.workload();
     for (index, backup) in scenario.backups.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Planning: [`Scenario`] + [`Stack`] + [`Choices`] → [`Plan`]. Pure: nothing is read, nothing is touched, and the same
+//! Planning: [`Loaded`] + [`Choices`] → [`Plan`]. Pure: nothing is read, nothing is touched, and the same
 //! inputs give the same plan.
 
 pub mod describe;
@@ -10,13 +10,12 @@ use firedrill_model::{
     ids::FaultId,
     plan::{About, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     scenario::{Fault, Scenario},
-    stack::Stack,
     units::Span,
     verdict::EnvironmentClass,
 };
 use sha2::{Digest, Sha256};
 
-use crate::scenario::{Diagnostics, ScenarioSource};
+use crate::scenario::{Diagnostics, Loaded, ScenarioSource};
 
 /// What answers the AWS API on the `local` target.
 pub const ENGINE: &str = "ministack 1.5.33";
@@ -41,13 +40,9 @@ pub fn parse_seed(text: &str) -> Result<u64, String> {
 }
 
 /// Resolves every step of a run. The errors of [`lint::lint`] stop it; warnings do not.
-pub fn plan(
-    scenario: &Scenario,
-    stack: &Stack,
-    source: &ScenarioSource,
-    choices: &Choices,
-) -> Result<Plan, Diagnostics> {
-    let mut problems = lint::lint(scenario, stack, source);
+pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
+    let Loaded { scenario, stack, source } = loaded;
+    let mut problems = lint::lint(loaded);
     problems.retain(crate::scenario::Problem::is_error);
     Diagnostics::unless_empty(source.shown(), problems)?;
     let observe = match &scenario.expect.rto {
@@ -88,7 +83,7 @@ fn about(scenario: &Scenario, source: &ScenarioSource) -> About {
         summary: scenario.summary.clone(),
         owner: scenario.owner.clone(),
         tier: scenario.tier,
-        sha256: hex::encode(Sha256::digest(source.text())),
+        sha256: hex::encode(Sha256::digest(&source.text)),
         folder: source.folder().to_owned(),
     }
 }

@@ -6,39 +6,58 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use miette::Diagnostic;
 use thiserror::Error;
 
 /// Folders that are skipped unless a path names them: their scenarios are meant to fail or are not scenarios.
 pub const SKIPPED: [&str; 2] = ["must-fail", "invalid"];
 
-/// A path that cannot be searched.
-#[derive(Debug, Error)]
-#[error("cannot read `{}`", path.display())]
-pub struct DiscoverError {
-    /// The path.
-    pub path: PathBuf,
-    /// Why.
-    pub source: io::Error,
+/// Where scenarios are looked for when only names are given.
+const HOME: &str = "scenarios";
+
+/// Scenarios that cannot be found.
+#[derive(Debug, Diagnostic, Error)]
+pub enum DiscoverError {
+    /// A path cannot be searched.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing was found.
+    #[error("there is no scenario for `{}`", wanted.join("`, `"))]
+    #[diagnostic(help("`firedrill list` shows scenarios; `firedrill init STACK` writes a first one"))]
+    Nothing {
+        /// What was looked for.
+        wanted: Vec<String>,
+    },
 }
 
-/// The scenario files that `paths` name: files as they are, and every `.yaml` or `.yml` file in and below folders,
-/// except in [`SKIPPED`] ones. Sorted, each once.
-pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DiscoverError> {
+/// The scenario files that `words` name: files as they are; every `.yaml` or `.yml` file in and below folders, except
+/// in [`SKIPPED`] ones. A word that is neither keeps the files with that word in their name, looked for below
+/// `scenarios` when no path is given. Sorted, each once, at least one.
+pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
+    let is_path = |word: &String| Path::new(word).exists() || word.contains('/') || word.contains('.');
+    let (paths, filters): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| is_path(word));
+    let home = HOME.to_owned();
+    let paths = if paths.is_empty() { vec![&home] } else { paths };
     let mut found = BTreeSet::new();
-    for path in paths {
-        if path.is_dir() {
-            search(path, &mut found)?;
-        } else if let Err(source) = fs::metadata(path) {
-            return Err(DiscoverError { path: path.clone(), source });
-        } else {
-            found.insert(path.clone());
+    for path in paths.into_iter().map(PathBuf::from) {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => search(&path, &mut found)?,
+            Ok(_) => drop(found.insert(path)),
+            Err(source) => return Err(DiscoverError::Unreadable { path, source }),
         }
     }
-    Ok(found.into_iter().collect())
+    let called = |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+    found.retain(|path| filters.is_empty() || filters.iter().any(|word| called(path, word)));
+    if found.is_empty() { Err(DiscoverError::Nothing { wanted: words.to_vec() }) } else { Ok(found.into_iter().collect()) }
 }
 
 fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {
-    let unreadable = |source| DiscoverError { path: folder.to_owned(), source };
+    let unreadable = |source| DiscoverError::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
@@ -58,7 +77,7 @@ fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverEr
 mod tests {
     use std::fs;
 
-    use super::discover;
+    use super::{DiscoverError, discover};
 
     #[test]
     fn folders_are_searched_and_the_skipped_ones_must_be_named() {
@@ -68,12 +87,15 @@ mod tests {
             fs::create_dir_all(root.join(file).parent().expect("a parent")).expect("created");
             fs::write(root.join(file), "").expect("written");
         }
-        let names = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        let below = |word: &str| root.join(word).display().to_string();
+        let names = |words: &[String]| -> Vec<String> {
             let shown = |path: &std::path::PathBuf| path.strip_prefix(root).expect("below").display().to_string();
-            discover(paths).expect("found").iter().map(shown).collect()
+            discover(words).expect("found").iter().map(shown).collect()
         };
-        assert_eq!(names(&[root.to_owned()]), ["a/c.yml", "b.yaml"]);
-        assert_eq!(names(&[root.join("must-fail"), root.join("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
-        assert!(discover(&[root.join("absent")]).is_err());
+        assert_eq!(names(&[below("")]), ["a/c.yml", "b.yaml"]);
+        assert_eq!(names(&[below("must-fail"), below("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
+        assert_eq!(names(&[below(""), "c".to_owned()]), ["a/c.yml"]);
+        assert!(matches!(discover(&[below("absent")]), Err(DiscoverError::Unreadable { .. })));
+        assert!(matches!(discover(&[below(""), "absent".to_owned()]), Err(DiscoverError::Nothing { .. })));
     }
 }

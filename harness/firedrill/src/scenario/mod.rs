@@ -34,19 +34,33 @@ pub use self::{
     source::{Source, Source as ScenarioSource},
 };
 
-/// Reads a scenario and the stack it names. Every problem of both files is in the error.
-pub fn load(path: &Path) -> Result<(Scenario, Stack, ScenarioSource), Diagnostics> {
-    let source = Source::read(path)?;
+/// A scenario file that can be planned.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The drill.
+    pub scenario: Scenario,
+    /// The stack it names.
+    pub stack: Stack,
+    /// The file.
+    pub source: ScenarioSource,
+}
+
+/// Reads a scenario and the stack it names. Every problem of the pass that failed is in the error.
+pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    understand(Source::read(path)?)
+}
+
+/// [`load`] for a file that has been read.
+pub fn understand(source: ScenarioSource) -> Result<Loaded, Diagnostics> {
     let raw: raw::RawScenario = source.decode(&schema::scenario())?;
     let stack_path = source.folder().join(&raw.workload.stack);
-    let stack = if stack_path.is_file() {
-        stack::load(&stack_path)?
-    } else {
+    if !stack_path.is_file() {
         return Err(meaning::absent_stack(&source, &raw.workload.stack).into());
-    };
+    }
+    let stack = stack::load(&stack_path)?;
     let scenario = meaning::scenario(&raw, &source, &stack, &stack_path)?;
-    Ok((scenario, stack, source))
+    Ok(Loaded { scenario, stack, source })
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use firedrill_model::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
@@ -192,7 +192,7 @@ pub enum FaultWord {
 }
 
 /// How the disaster is noticed.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawDetect {
     /// The table or bucket that canary writes go to; the first with traffic when left out.
@@ -328,7 +328,7 @@ pub enum Counted {
 }
 
 /// Limits in time.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawLimits {
     /// The whole run.

@@ -34,6 +34,8 @@ pub const DEPTH_MAX: usize = 32;
 pub struct Source {
     /// Absolute path.
     pub path: PathBuf,
+    /// The text.
+    pub text: String,
     named: Arc<NamedSource<String>>,
     tree: Arc<Spanned<Node>>,
 }
@@ -121,15 +123,10 @@ impl Source {
     /// Parses text as if it had been read from `path`; problems name the file `shown`.
     pub fn parse(path: &Path, shown: &str, text: String) -> Result<Self, Diagnostics> {
         let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
-        let named = Arc::new(NamedSource::new(shown, text).with_language("yaml"));
+        let named = Arc::new(NamedSource::new(shown, text.clone()).with_language("yaml"));
         let tree: Spanned<Node> = serde_saphyr::from_str_with_options(named.inner(), options())
             .map_err(|error| syntax(&named, &error))?;
-        Ok(Self { path, named, tree: Arc::new(tree) })
-    }
-
-    /// The text.
-    pub fn text(&self) -> &str {
-        self.named.inner()
+        Ok(Self { path, text, named, tree: Arc::new(tree) })
     }
 
     /// The name that problems show.
@@ -150,7 +147,7 @@ impl Source {
     /// Checks the tree against `schema`, then fills the raw type the schema was made from.
     pub fn decode<T: DeserializeOwned>(&self, schema: &Value) -> Result<T, Diagnostics> {
         Diagnostics::unless_empty(self.shown(), shape::check(self, schema))?;
-        serde_saphyr::from_str_with_options(self.text(), options()).map_err(|error| syntax(&self.named, &error))
+        serde_saphyr::from_str_with_options(&self.text, options()).map_err(|error| syntax(&self.named, &error))
     }
 
     /// An error of this file, not yet placed.
@@ -188,7 +185,7 @@ impl Source {
 
     /// The bytes of a location, without the blanks after it.
     pub fn range(&self, location: &Location) -> Option<Range<usize>> {
-        byte_range(self.text(), location)
+        byte_range(&self.text, location)
     }
 }
 

@@ -42,7 +42,7 @@ fn version(stack: &Stack, source: &Source) -> Result<String, (PathBuf, io::Error
         digest.update((bytes.len() as u64).to_be_bytes());
         digest.update(bytes);
     };
-    add("stack", source.text().as_bytes());
+    add("stack", source.text.as_bytes());
     for (name, function) in &stack.functions {
         let failed = |error| (function.code.clone(), error);
         let mut files = Vec::new();
