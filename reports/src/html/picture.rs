@@ -13,10 +13,11 @@ use crate::{
 };
 
 const WIDTH: f64 = 1080.0;
-const LEFT: f64 = 132.0;
+const LEFT: f64 = 156.0;
 const RIGHT: f64 = 1072.0;
 const TOP: f64 = 34.0;
 const LANE_GAP: f64 = 12.0;
+const PROBE_HEIGHT: f64 = 10.0;
 const WRITES_HEIGHT: f64 = 92.0;
 /// Width of one letter in a bar's label, so that a label is shown only where it fits.
 const LETTER: f64 = 6.4;
@@ -113,7 +114,7 @@ impl Picture {
             stack.push("recovery", 18.0, steps, marks);
         }
         for (probe, stretches) in &record.timeline.probes {
-            stack.push(&shorten(&words::plain(probe.as_str()), 20), 8.0, probe_strip(stretches, &axis), Vec::new());
+            stack.push(&shorten(&words::plain(probe.as_str()), 22), PROBE_HEIGHT, probe_strip(stretches, &axis), Vec::new());
         }
         let writes = writes(record, &axis, stack.y);
         let bottom = writes.as_ref().map_or(stack.y - LANE_GAP, |writes| writes.y + writes.height);
@@ -143,7 +144,7 @@ impl Stack {
     fn push(&mut self, label: &str, height: f64, shapes: Vec<Shape>, marks: Vec<Mark>) {
         self.lanes.push(Lane { label: label.to_owned(), y: self.y, height, shapes, marks });
         // Strips of probes stand closer together: they are read as one.
-        self.y += height + if height < 10.0 { LANE_GAP / 2.0 } else { LANE_GAP };
+        self.y += height + if height <= PROBE_HEIGHT { LANE_GAP / 2.0 } else { LANE_GAP };
     }
 }
 
