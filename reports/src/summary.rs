@@ -133,8 +133,11 @@ fn state(record: &RunRecord) -> Result {
         (seen.duplicated, "duplicated"),
         (seen.reordered, "reordered"),
     ];
-    let named: Vec<String> =
-        kinds.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{} {word}", count(*number))).collect();
+    let named: Vec<String> = kinds
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", count(*number)))
+        .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     Result {
         name: "state".to_owned(),

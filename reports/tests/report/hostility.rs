@@ -9,7 +9,10 @@ fn html_stays_text() {
     let page = html(&sample::hostile().record()).unwrap();
     assert!(!page.contains("<img"), "an element got through");
     assert!(page.contains("{{ 7*7 }}"), "a template was evaluated");
-    assert!(page.contains("&lt;&#x2f;script&gt;&lt;img") || page.contains("&lt;/script&gt;&lt;img"), "the text is gone");
+    assert!(
+        page.contains("&lt;&#x2f;script&gt;&lt;img") || page.contains("&lt;/script&gt;&lt;img"),
+        "the text is gone"
+    );
     assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'));
 }
 

@@ -17,8 +17,8 @@ use firedrill_model::{
     units::{RunTime, Span},
     verdict::{EnvironmentClass, Verdict},
     verification::{
-        Differences, EffectCounts, Equivalence, LedgerCounts, LossCounts, RecoveryPointActual, RecoveryTime, TimedPhase,
-        Verification,
+        Differences, EffectCounts, Equivalence, LedgerCounts, LossCounts, RecoveryPointActual, RecoveryTime,
+        TimedPhase, Verification,
     },
 };
 use firedrill_reports::RunRecord;
@@ -87,7 +87,13 @@ pub(crate) fn pass() -> Sample {
     let mut sample = Sample { plan: plan(), events: Vec::new(), ledger: traffic(), verification: passed() };
     let events = &mut sample.events;
     events.push((0, began()));
-    phase(events, Phase::Preflight, 2, 420, "3 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed");
+    phase(
+        events,
+        Phase::Preflight,
+        2,
+        420,
+        "3 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed",
+    );
     phase(events, Phase::Provision, 425, 2_300, "");
     phase(events, Phase::Seed, 2_301, 5_400, "2,000 orders, 300 uploads, 41.2 MiB");
     phase(events, Phase::SteadyState, 5_401, 6_002, "4 probes");
@@ -97,11 +103,14 @@ pub(crate) fn pass() -> Sample {
     }
     probes(events, 6_500, 23_000, true);
     let fault = FaultId::new("fault-1");
-    events.push((23_190, Event::PhaseEnded {
-        phase: Phase::Traffic,
-        ending: Ending::Done,
-        note: "834 writes acknowledged, 0 rejected; 3 backups, each verified".to_owned(),
-    }));
+    events.push((
+        23_190,
+        Event::PhaseEnded {
+            phase: Phase::Traffic,
+            ending: Ending::Done,
+            note: "834 writes acknowledged, 0 rejected; 3 backups, each verified".to_owned(),
+        },
+    ));
     events.push((23_191, Event::FaultArming { id: fault.clone(), region: Region::new("us-east-1") }));
     phase(events, Phase::Fault, 23_192, 23_220, "us-east-1 is gone (time-outs)");
     events.push((23_195, Event::FaultArmed { id: fault.clone() }));
@@ -113,23 +122,29 @@ pub(crate) fn pass() -> Sample {
     step(events, 0, "restore", 24_803, 34_700, "4,211 items, 688 objects");
     step(events, 1, "cutover", 34_701, 35_100, "to eu-west-1");
     events.push((35_099, Event::CutOver { to: Side::Recovery, epoch: 1 }));
-    events.push((35_101, Event::PhaseEnded {
-        phase: Phase::Recover,
-        ending: Ending::Done,
-        note: "from recovery point rp-0003".to_owned(),
-    }));
+    events.push((
+        35_101,
+        Event::PhaseEnded {
+            phase: Phase::Recover,
+            ending: Ending::Done,
+            note: "from recovery point rp-0003".to_owned(),
+        },
+    ));
     probes(events, 23_500, 38_000, false);
     probes(events, 38_107, 44_200, true);
     phase(events, Phase::Observe, 35_102, 44_300, "stable for 5 s; traffic on fresh keys");
     events.push((44_301, Event::ObservationEnds { until_ms: ms(44_300) }));
     phase(events, Phase::Quiesce, 44_302, 44_900, "");
     phase(events, Phase::Capture, 44_901, 46_000, "after the drain");
-    events.push((46_001, Event::Captured {
-        capture: CaptureName::Recovered,
-        side: Side::Recovery,
-        began_ms: ms(44_950),
-        files: [("table.orders.jsonl".to_owned(), "ab".repeat(32))].into(),
-    }));
+    events.push((
+        46_001,
+        Event::Captured {
+            capture: CaptureName::Recovered,
+            side: Side::Recovery,
+            began_ms: ms(44_950),
+            files: [("table.orders.jsonl".to_owned(), "ab".repeat(32))].into(),
+        },
+    ));
     phase(events, Phase::Verify, 46_010, 46_400, "");
     events.push((46_420, Event::FaultEnded { id: fault.clone(), by: "heal".to_owned() }));
     phase(events, Phase::Heal, 46_401, 46_500, "");
@@ -156,19 +171,40 @@ pub(crate) fn fail() -> Sample {
             resource: Some(resource("trigger/total-orders")),
             detail: vec!["it was in us-east-1 when the source was captured, 14:01:57.4Z".to_owned()],
             help: Some("recovery step 1 restored 7 of the 8 protected things; add the trigger to `protect`".to_owned()),
-            ..finding("f-0001", "state", FindingKind::LostTrigger, Weight::Failure, "the event source mapping from orders' stream to total-orders is not in eu-west-1")
+            ..finding(
+                "f-0001",
+                "state",
+                FindingKind::LostTrigger,
+                Weight::Failure,
+                "the event source mapping from orders' stream to total-orders is not in eu-west-1",
+            )
         },
         Finding {
             root: Some("f-0001".to_owned()),
             count: 117,
             detail: vec!["first: customer C-00417, order 2026-11-23#000812, written 14:02:29.4Z".to_owned()],
-            ..finding("f-0002", "effects.total-orders", FindingKind::EffectMissing, Weight::Failure, "117 orders restored or written after cutover changed no total")
+            ..finding(
+                "f-0002",
+                "effects.total-orders",
+                FindingKind::EffectMissing,
+                Weight::Failure,
+                "117 orders restored or written after cutover changed no total",
+            )
         },
         Finding {
             help: Some("back up at least every 2 s less the capture time, or add replication".to_owned()),
-            ..finding("f-0003", "rpo", FindingKind::RpoMissed, Weight::Failure, "writes of the last 3.1 s are lost, the objective is 2 s")
+            ..finding(
+                "f-0003",
+                "rpo",
+                FindingKind::RpoMissed,
+                Weight::Failure,
+                "writes of the last 3.1 s are lost, the objective is 2 s",
+            )
         },
-        Finding { check: None, ..finding("f-0004", "", FindingKind::EffectLate, Weight::Note, "3 documents came later than 10 s") },
+        Finding {
+            check: None,
+            ..finding("f-0004", "", FindingKind::EffectLate, Weight::Note, "3 documents came later than 10 s")
+        },
     ];
     seen.checks.insert(CheckId::new("state"), Verdict::Fail);
     seen.equivalence.total.missing = 1;
@@ -198,7 +234,13 @@ pub(crate) fn inconclusive() -> Sample {
     };
     seen.findings = vec![Finding {
         help: Some("look at whether the clients really go through the fault plane".to_owned()),
-        ..finding("f-0001", "rto", FindingKind::FaultDidNotBite, Weight::Undecided, "fault-1 was on for 23.2 s and stopped no request")
+        ..finding(
+            "f-0001",
+            "rto",
+            FindingKind::FaultDidNotBite,
+            Weight::Undecided,
+            "fault-1 was on for 23.2 s and stopped no request",
+        )
     }];
     sample
 }
@@ -228,7 +270,13 @@ pub(crate) fn interrupted() -> Sample {
         verdict: Verdict::Inconclusive,
         checks: verdicts,
         not_asserted: Vec::new(),
-        findings: vec![finding("f-0001", "rto", FindingKind::RunIncomplete, Weight::Undecided, "the run ended in the phase seed")],
+        findings: vec![finding(
+            "f-0001",
+            "rto",
+            FindingKind::RunIncomplete,
+            Weight::Undecided,
+            "the run ended in the phase seed",
+        )],
         rto: RecoveryTime { objective_ms: Some(Span::from_secs(60)), ..RecoveryTime::default() },
         rpo: RecoveryPointActual::default(),
         ledger: LedgerCounts::default(),
@@ -293,34 +341,42 @@ fn step(events: &mut Vec<(u64, Event)>, step: usize, kind: &str, from: u64, to: 
 fn backup(events: &mut Vec<(u64, Event)>, number: u64, from: u64, to: u64) {
     let id = RecoveryPointId::new(format!("rp-{number:04}"));
     events.push((from, Event::BackupBegan { id: id.clone(), rule: 0 }));
-    events.push((to, Event::BackupCompleted {
-        recovery_point: RecoveryPoint {
-            id,
-            rule: 0,
-            begun_ms: ms(from),
-            ended_ms: ms(to),
-            location: format!("s3://order-vault/rp-{number:04}/ in eu-west-1"),
-            digest: "5d".repeat(32),
-            resources: vec![resource("bucket/uploads"), resource("table/orders")],
-            entries: 4_000 + number * 70,
-            bytes: (41 << 20) + number * 12_345,
-            parent: None,
-            stack_version: "9e".repeat(32),
-            verified: true,
+    events.push((
+        to,
+        Event::BackupCompleted {
+            recovery_point: RecoveryPoint {
+                id,
+                rule: 0,
+                begun_ms: ms(from),
+                ended_ms: ms(to),
+                location: format!("s3://order-vault/rp-{number:04}/ in eu-west-1"),
+                digest: "5d".repeat(32),
+                resources: vec![resource("bucket/uploads"), resource("table/orders")],
+                entries: 4_000 + number * 70,
+                bytes: (41 << 20) + number * 12_345,
+                parent: None,
+                stack_version: "9e".repeat(32),
+                verified: true,
+            },
         },
-    }));
+    ));
 }
 
 fn probes(events: &mut Vec<(u64, Event)>, from: u64, to: u64, ok: bool) {
-    for (offset, probe) in (0..).zip(["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"]) {
+    for (offset, probe) in
+        (0..).zip(["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"])
+    {
         let mut at = from + offset * 9;
         while at < to {
-            events.push((at + 60, Event::Probed {
-                probe: ProbeId::new(probe),
-                began_ms: ms(at),
-                ok,
-                detail: if ok { String::new() } else { "time-out after 400 ms".to_owned() },
-            }));
+            events.push((
+                at + 60,
+                Event::Probed {
+                    probe: ProbeId::new(probe),
+                    began_ms: ms(at),
+                    ok,
+                    detail: if ok { String::new() } else { "time-out after 400 ms".to_owned() },
+                },
+            ));
             at += 500;
         }
     }
@@ -441,7 +497,8 @@ fn passed() -> Verification {
         span_ms: Span::from_ms(ms),
         declared,
     };
-    let effect = |expected| EffectCounts { expected, redriven: 40, verdict: Some(Verdict::Pass), ..EffectCounts::default() };
+    let effect =
+        |expected| EffectCounts { expected, redriven: 40, verdict: Some(Verdict::Pass), ..EffectCounts::default() };
     Verification {
         verdict: Verdict::Pass,
         checks: checks.into_iter().map(|id| (CheckId::new(id), Verdict::Pass)).collect(),
@@ -473,20 +530,26 @@ fn passed() -> Verification {
             point_in_time: Some(true),
             verdict: Some(Verdict::Pass),
             by_resource: [
-                (resource("bucket/uploads"), LossCounts {
-                    lost_writes: 22,
-                    lost_bytes: 822_000,
-                    actual_ms: Some(Span::from_ms(2_800)),
-                    actual_upper_ms: Some(Span::from_ms(2_800)),
-                    sample: vec!["scans/a b+c%.txt".to_owned()],
-                }),
-                (resource("table/orders"), LossCounts {
-                    lost_writes: 95,
-                    lost_bytes: 89_000,
-                    actual_ms: Some(Span::from_ms(3_100)),
-                    actual_upper_ms: Some(Span::from_ms(3_300)),
-                    sample: (0..8).map(|n| format!("C-0041{n}#2026-11-23%23000812")).collect(),
-                }),
+                (
+                    resource("bucket/uploads"),
+                    LossCounts {
+                        lost_writes: 22,
+                        lost_bytes: 822_000,
+                        actual_ms: Some(Span::from_ms(2_800)),
+                        actual_upper_ms: Some(Span::from_ms(2_800)),
+                        sample: vec!["scans/a b+c%.txt".to_owned()],
+                    },
+                ),
+                (
+                    resource("table/orders"),
+                    LossCounts {
+                        lost_writes: 95,
+                        lost_bytes: 89_000,
+                        actual_ms: Some(Span::from_ms(3_100)),
+                        actual_upper_ms: Some(Span::from_ms(3_300)),
+                        sample: (0..8).map(|n| format!("C-0041{n}#2026-11-23%23000812")).collect(),
+                    },
+                ),
             ]
             .into(),
         },
