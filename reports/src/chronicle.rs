@@ -8,7 +8,9 @@ use firedrill_model::{
 };
 
 use crate::{
-    record::{AttemptRecord, BackupRecord, BackupState, CaptureRecord, CutOverRecord, FaultRecord, PhaseRecord, StepRecord},
+    record::{
+        AttemptRecord, BackupRecord, BackupState, CaptureRecord, CutOverRecord, FaultRecord, PhaseRecord, StepRecord,
+    },
     timeline::Probes,
 };
 
@@ -52,7 +54,13 @@ impl Chronicle {
                 self.plan_sha256 = Some(plan_sha256);
             }
             Event::PhaseBegan { phase } => {
-                self.phases.push(PhaseRecord { phase, began_ms: at, ended_ms: None, ending: None, note: String::new() });
+                self.phases.push(PhaseRecord {
+                    phase,
+                    began_ms: at,
+                    ended_ms: None,
+                    ending: None,
+                    note: String::new(),
+                });
             }
             Event::PhaseEnded { phase, ending, note } => {
                 if let Some(open) = self.phases.iter_mut().rev().find(|known| known.phase == phase) {

@@ -55,7 +55,9 @@ fn rows(a: &RunRecord, b: &RunRecord) -> Vec<Row> {
     let mut rows = vec![text_row("verdict", words::verdict(Some(a.verdict)), words::verdict(Some(b.verdict)))];
     let checks: BTreeSet<_> = a.checks.iter().chain(&b.checks).map(|check| &check.id).collect();
     for id in checks {
-        let of = |run: &RunRecord| words::verdict(run.checks.iter().find(|check| check.id == *id).map(|check| check.verdict));
+        let of = |run: &RunRecord| {
+            words::verdict(run.checks.iter().find(|check| check.id == *id).map(|check| check.verdict))
+        };
         rows.push(text_row(&format!("  {}", words::check(id)), of(a), of(b)));
     }
     let (rto_a, rto_b) = (&a.objectives.rto, &b.objectives.rto);

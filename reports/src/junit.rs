@@ -6,7 +6,8 @@ use firedrill_model::{findings::Finding, verdict::Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
-    ReportError, record::{CheckRecord, RunRecord},
+    ReportError,
+    record::{CheckRecord, RunRecord},
     words::{self, plain},
 };
 

@@ -4,8 +4,10 @@ use firedrill_model::verdict::EnvironmentClass;
 
 use crate::record::Limitation;
 
-const PROCEDURE: &str = "The procedure, the restore code and the checks work as written, and were exercised on the date above.";
-const LOSSES: &str = "Every acknowledged write was accounted for from the data itself, not from the word of a restore job.";
+const PROCEDURE: &str =
+    "The procedure, the restore code and the checks work as written, and were exercised on the date above.";
+const LOSSES: &str =
+    "Every acknowledged write was accounted for from the data itself, not from the word of a restore job.";
 const STAFF: &str = "Whether people would be there, would be told and would decide as the drill assumes.";
 const ONE_RUN: &str = "Any rate of success: one run is one run.";
 
@@ -55,11 +57,7 @@ pub fn limitation(class: EnvironmentClass) -> Limitation {
         ),
     };
     let sentences = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    Limitation {
-        in_short: in_short.to_owned(),
-        proves: sentences(proves),
-        does_not_prove: sentences(does_not_prove),
-    }
+    Limitation { in_short: in_short.to_owned(), proves: sentences(proves), does_not_prove: sentences(does_not_prove) }
 }
 
 #[cfg(test)]
@@ -76,8 +74,7 @@ mod tests {
     #[test]
     fn every_class_names_something_it_does_not_prove() {
         use EnvironmentClass as Class;
-        for class in
-            [Class::Simulation, Class::Emulator, Class::AwsNonprod, Class::AwsProdIsolated, Class::Production]
+        for class in [Class::Simulation, Class::Emulator, Class::AwsNonprod, Class::AwsProdIsolated, Class::Production]
         {
             let limits = limitation(class);
             assert!(!limits.does_not_prove.is_empty() && !limits.proves.is_empty(), "{class:?}");

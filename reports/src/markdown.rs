@@ -16,7 +16,10 @@ const FINDINGS_MAX: usize = 20;
 /// The summary of a run as Markdown (GitHub's dialect). Text from outside is escaped.
 pub fn markdown(record: &RunRecord) -> String {
     let mut out = String::new();
-    line(&mut out, &format!("## {} {} · {}\n", mark(Some(record.verdict)), record.verdict.word(), escape(&record.scenario)));
+    line(
+        &mut out,
+        &format!("## {} {} · {}\n", mark(Some(record.verdict)), record.verdict.word(), escape(&record.scenario)),
+    );
     line(&mut out, &format!("{}\n", escape(&summary::headline(record))));
     line(&mut out, "| | measured | objective | verdict | |\n|---|---|---|---|---|");
     for result in summary::results(record) {
@@ -69,11 +72,17 @@ fn finding(out: &mut String, root: &Finding, consequences: &[&Finding]) {
         line(out, &format!("  - *Try:* {}", escape(help)));
     }
     if !consequences.is_empty() {
-        line(out, &format!("  - {} from it", if consequences.len() == 1 {
-            "1 finding follows".to_owned()
-        } else {
-            format!("{} findings follow", count(consequences.len() as u64))
-        }));
+        line(
+            out,
+            &format!(
+                "  - {} from it",
+                if consequences.len() == 1 {
+                    "1 finding follows".to_owned()
+                } else {
+                    format!("{} findings follow", count(consequences.len() as u64))
+                }
+            ),
+        );
     }
 }
 

@@ -90,11 +90,10 @@ fn recovery_point(record: &RunRecord) -> Result {
     if let Some(upper) = rpo.actual_upper_ms.filter(|upper| rpo.actual_ms.is_some_and(|actual| *upper > actual)) {
         figures.push_str(&format!("(at most {}) ", bare(upper)));
     }
-    figures.push_str(&format!(
-        "{} of {} lost",
-        count(rpo.lost_writes),
-        plural(rpo.acknowledged_writes, "acknowledged write")
-    ));
+    if rpo.actual_ms.is_some() || rpo.lost_writes > 0 {
+        let population = plural(rpo.acknowledged_writes, "acknowledged write");
+        figures.push_str(&format!("{} of {population} lost", count(rpo.lost_writes)));
+    }
     if let Some(earliest) = earliest_loss(record) {
         figures.push_str(&format!(", none from before {}", WallClock::of(record).time(earliest)));
     }
@@ -134,8 +133,11 @@ fn state(record: &RunRecord) -> Result {
         (seen.duplicated, "duplicated"),
         (seen.reordered, "reordered"),
     ];
-    let named: Vec<String> =
-        kinds.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{} {word}", count(*number))).collect();
+    let named: Vec<String> = kinds
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", count(*number)))
+        .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     Result {
         name: "state".to_owned(),

@@ -34,7 +34,8 @@ pub fn terminal(record: &RunRecord, styles: bool) -> String {
     results(&mut out, &summary::results(record), paint);
     row(&mut out, "proves", &record.limitation.in_short);
     if let Some(as_stated) = record.as_stated {
-        let text = if as_stated { "the findings are exactly the stated ones" } else { "the findings are not the stated ones" };
+        let text =
+            if as_stated { "the findings are exactly the stated ones" } else { "the findings are not the stated ones" };
         row(&mut out, "must fail", text);
     }
     for (root, consequences) in words::by_root(&record.findings) {
@@ -49,15 +50,17 @@ fn row(out: &mut String, name: &str, text: &str) {
 }
 
 fn results(out: &mut String, lines: &[Result], paint: Paint) {
-    let timed = |line: &&Result| line.objective.is_some();
     let value_width = lines.iter().map(|line| line.value.chars().count()).max().unwrap_or(0);
-    let objective_width = lines.iter().filter_map(|line| line.objective.as_ref()).map(|text| text.chars().count()).max();
+    let objective_width =
+        lines.iter().filter_map(|line| line.objective.as_ref()).map(|text| text.chars().count()).max();
     for line in lines {
-        let value = if timed(&line) { format!("{:>value_width$}", line.value) } else { format!("{:value_width$}", line.value) };
+        // Padding stays outside the colour, so that it can be trimmed at the end of a line.
+        let padding = " ".repeat(value_width.saturating_sub(line.value.chars().count()));
         let value = match line.verdict {
-            Some(verdict) => paint.verdict(verdict, &value),
-            None => value,
+            Some(verdict) => paint.verdict(verdict, &line.value),
+            None => line.value.clone(),
         };
+        let value = if line.objective.is_some() { padding + &value } else { value + &padding };
         let objective = match (&line.objective, objective_width) {
             (Some(objective), Some(width)) => format!("   objective {objective:>width$}"),
             _ => String::new(),

@@ -132,8 +132,7 @@ pub(crate) fn weight(weight: Weight) -> &'static str {
 /// so that no finding is ever left out.
 pub(crate) fn by_root(findings: &[Finding]) -> Vec<(&Finding, Vec<&Finding>)> {
     let known = |id: &str| findings.iter().any(|finding| finding.id == id);
-    let is_root =
-        |finding: &&Finding| finding.root.as_deref().is_none_or(|root| root == finding.id || !known(root));
+    let is_root = |finding: &&Finding| finding.root.as_deref().is_none_or(|root| root == finding.id || !known(root));
     let mut roots: Vec<&Finding> = findings.iter().filter(is_root).collect();
     roots.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
     let mut rest: Vec<&Finding> = findings.iter().filter(|finding| !is_root(finding)).collect();
@@ -151,10 +150,7 @@ fn take_following<'a>(root: &Finding, rest: &mut Vec<&'a Finding>) -> Vec<&'a Fi
     let mut following: Vec<&'a Finding> = Vec::new();
     loop {
         let follows = |finding: &&Finding| {
-            finding
-                .root
-                .as_deref()
-                .is_some_and(|id| id == root.id || following.iter().any(|known| known.id == id))
+            finding.root.as_deref().is_some_and(|id| id == root.id || following.iter().any(|known| known.id == id))
         };
         let (next, others): (Vec<&Finding>, Vec<&Finding>) = rest.iter().partition(|finding| follows(finding));
         if next.is_empty() {

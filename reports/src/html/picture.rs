@@ -13,10 +13,11 @@ use crate::{
 };
 
 const WIDTH: f64 = 1080.0;
-const LEFT: f64 = 132.0;
+const LEFT: f64 = 156.0;
 const RIGHT: f64 = 1072.0;
 const TOP: f64 = 34.0;
 const LANE_GAP: f64 = 12.0;
+const PROBE_HEIGHT: f64 = 10.0;
 const WRITES_HEIGHT: f64 = 92.0;
 /// Width of one letter in a bar's label, so that a label is shown only where it fits.
 const LETTER: f64 = 6.4;
@@ -113,7 +114,12 @@ impl Picture {
             stack.push("recovery", 18.0, steps, marks);
         }
         for (probe, stretches) in &record.timeline.probes {
-            stack.push(&shorten(&words::plain(probe.as_str()), 20), 8.0, probe_strip(stretches, &axis), Vec::new());
+            stack.push(
+                &shorten(&words::plain(probe.as_str()), 22),
+                PROBE_HEIGHT,
+                probe_strip(stretches, &axis),
+                Vec::new(),
+            );
         }
         let writes = writes(record, &axis, stack.y);
         let bottom = writes.as_ref().map_or(stack.y - LANE_GAP, |writes| writes.y + writes.height);
@@ -143,7 +149,7 @@ impl Stack {
     fn push(&mut self, label: &str, height: f64, shapes: Vec<Shape>, marks: Vec<Mark>) {
         self.lanes.push(Lane { label: label.to_owned(), y: self.y, height, shapes, marks });
         // Strips of probes stand closer together: they are read as one.
-        self.y += height + if height < 10.0 { LANE_GAP / 2.0 } else { LANE_GAP };
+        self.y += height + if height <= PROBE_HEIGHT { LANE_GAP / 2.0 } else { LANE_GAP };
     }
 }
 
@@ -158,7 +164,8 @@ impl Axis {
     /// From the steady state on, since what is before would only squeeze the disaster; the tables hold it all.
     fn of(record: &RunRecord) -> Option<Self> {
         let shown = |phase: Phase| matches!(phase, Phase::SteadyState | Phase::Traffic | Phase::Fault);
-        let from = record.phases.iter().find(|phase| shown(phase.phase)).map(|phase| phase.began_ms).unwrap_or_default();
+        let from =
+            record.phases.iter().find(|phase| shown(phase.phase)).map(|phase| phase.began_ms).unwrap_or_default();
         let to = RunTime::default().plus(record.length_ms);
         (to > from).then(|| Self { from, to, clock: WallClock::of(record) })
     }
@@ -238,7 +245,8 @@ fn backups(record: &RunRecord, axis: &Axis) -> Vec<Shape> {
             BackupState::Verified => "backup",
         };
         let restored = if backup.restored { ", restored" } else { "" };
-        let title = format!("{} {}{restored}; {}", backup.id, words::backup(backup.state), axis.times(backup.begun_ms, end));
+        let title =
+            format!("{} {}{restored}; {}", backup.id, words::backup(backup.state), axis.times(backup.begun_ms, end));
         axis.shape(backup.begun_ms, end, class, backup.id.as_str(), title)
     };
     record.backups.iter().filter_map(shape).collect()
@@ -272,7 +280,8 @@ fn probe_strip(stretches: &[Stretch], axis: &Axis) -> Vec<Shape> {
         .filter_map(|(stretch, next)| {
             let end = next.unwrap_or(stretch.to_ms).max(stretch.to_ms);
             let (class, word) = if stretch.passed { ("probe up", "passing") } else { ("probe down", "failing") };
-            let detail = if stretch.detail.is_empty() { String::new() } else { format!(". {}", words::plain(&stretch.detail)) };
+            let detail =
+                if stretch.detail.is_empty() { String::new() } else { format!(". {}", words::plain(&stretch.detail)) };
             let title = format!(
                 "{word}: {} in {}{detail}",
                 plural(stretch.rounds, "round"),
