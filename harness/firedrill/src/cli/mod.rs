@@ -2,9 +2,9 @@
 
 mod check;
 mod diff;
-//mod doctor;
+mod doctor;
 mod failure;
-//mod heal;
+mod heal;
 mod init;
 mod list;
 mod plan;
@@ -55,9 +55,9 @@ enum Command {
     /// Remove old run directories
     Prune(prune::Args),
     /// Undo what a crashed run left behind
-//H
+    Heal(heal::Args),
     /// Say what is here, what is missing and how to get it
-//D
+    Doctor(doctor::Args),
     /// Own the emulators and the fault plane of one run (started by `run`)
     #[command(hide = true)]
     Supervise(supervise::Args),
@@ -95,8 +95,8 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Prune(args) => prune::run(&args),
-//H2
-//D2
+        Command::Heal(args) => heal::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Supervise(args) => supervise::run(args).await,
     }
 }

@@ -118,7 +118,7 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
         let launch = Launch::here().map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         requests.push(Request {
             plan,
-            scenario_text: loaded.source.text().to_owned(),
+            scenario_text: loaded.source.text.clone(),
             out: args.out.clone(),
             keep: args.keep,
             launch,

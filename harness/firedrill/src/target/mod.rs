@@ -22,6 +22,6 @@ pub use self::{
     error::TargetError,
     install::{InstallError, InstallProgress},
     launch::{Launch, cache_folder},
-    running::RunningTarget,
+    running::{RUNNER, RunningTarget, SUPERVISOR},
     supervisor::protocol::{EndpointRecord, Healing, TargetEvent},
 };
