@@ -59,7 +59,11 @@ fn write(out: &Path, stack_path: &Path, stack: &Stack, primary: &Region, recover
     let unwritable = |path: &Path, error: &io::Error| -> Report {
         match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                miette!(help = "choose another place with `--out`", "`{}` exists and is not overwritten", path.display())
+                miette!(
+                    help = "choose another place with `--out`",
+                    "`{}` exists and is not overwritten",
+                    path.display()
+                )
             }
             _ => miette!("`{}` cannot be written: {error}", path.display()),
         }
@@ -94,12 +98,17 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
 fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery: &Region) -> String {
     let sources: Vec<ResourceId> =
         stack.data_resources().into_iter().filter(|id| stack.derived_by(id).is_none()).collect();
-    let seed: Vec<String> = sources.iter().map(|id| format!("{}: 200", quoted(id.as_str()))).collect();
+    // The plain name when nothing else that holds data has it.
+    let called = |id: &ResourceId| {
+        let alone = sources.iter().filter(|other| other.name() == id.name()).count() == 1;
+        quoted(if alone { id.name() } else { id.as_str() })
+    };
+    let seed: Vec<String> = sources.iter().map(|id| format!("{}: 200", called(id))).collect();
     let traffic: String = sources
         .iter()
         .map(|id| {
             let (kind, name) = (id.kind().map_or("table", ResourceKind::word), id.name());
-            format!("    {}: {{ {kind}: {}, writers: 2, rate: 10/s }}\n", quoted(&id.file_stem()), quoted(name))
+            format!("    {}: {{ {kind}: {}, writers: 2, rate: 10/s }}\n", called(id), quoted(name))
         })
         .collect();
     let effects: String = stack

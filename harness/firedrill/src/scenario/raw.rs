@@ -432,6 +432,7 @@ pub enum PointName {
     Number(u32),
 }
 
+/// A program with a limit in time.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FullCommand {
@@ -443,6 +444,7 @@ struct FullCommand {
     timeout: Written<Span>,
 }
 
+/// A backup by a program of yours.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct UsingCommand {

@@ -17,7 +17,7 @@ use super::{
 /// Everything in which `source` does not have the shape of `schema`.
 pub fn check(source: &Source, schema: &Value) -> Vec<Problem> {
     let mut check = ShapeCheck { source, root: schema, problems: Vec::new() };
-    let place = source.range(&source.tree().referenced);
+    let place = source.place(&KeyPath::root()).or_else(|| source.range(&source.tree().referenced));
     check.node(source.tree(), schema, &KeyPath::root(), place);
     check.problems
 }
@@ -94,7 +94,8 @@ impl<'a> ShapeCheck<'a> {
             if !entries.iter().any(|(key, _)| key.value == required) {
                 let problem = self.source.error(format!("{} lacks `{required}`", named(path)));
                 let meaning = properties.get(required).and_then(|one| one["description"].as_str());
-                let help = meaning.and_then(|text| text.lines().next()).map_or(String::new(), |text| format!(": {text}"));
+                let help =
+                    meaning.and_then(|text| text.lines().next()).map_or(String::new(), |text| format!(": {text}"));
                 self.problems.push(problem.at(place.clone(), "here").help(format!("add `{required}`{help}")));
             }
         }
@@ -122,7 +123,8 @@ impl<'a> ShapeCheck<'a> {
         match several.iter().find(|way| way["properties"].get(&key.value).is_some()) {
             Some(way) => self.mapping(entries, way, path, place),
             None => {
-                let problem = self.source.error(format!("`{}` is not a key that firedrill knows", path.key(&key.value)));
+                let problem =
+                    self.source.error(format!("`{}` is not a key that firedrill knows", path.key(&key.value)));
                 let problem = problem.at(self.source.range(&key.referenced), "unknown key");
                 self.problems.push(problem.help(suggest(&key.value, tags)));
             }
@@ -156,7 +158,12 @@ impl<'a> ShapeCheck<'a> {
                 return self.wrong_type(node, ways, path, place);
             }
             let problem = self.source.error(format!("{} cannot be `{text}`", named(path)));
-            let problem = problem.at(place, format!("expected {}", expected(ways)));
+            let found = if known.len() > 8 {
+                "not a word that is known here".to_owned()
+            } else {
+                format!("expected {}", expected(ways))
+            };
+            let problem = problem.at(place, found);
             return self.problems.push(problem.help(suggest(text, known)));
         };
         if let Some(format) = string["format"].as_str()
@@ -166,7 +173,8 @@ impl<'a> ShapeCheck<'a> {
             self.problems.push(problem.at(place.clone(), unreadable.message).help(unreadable.help));
         }
         if string["pattern"].is_string() && !is_name(text) {
-            let problem = self.source.error(format!("{} is not a name", named(path))).at(place, format!("found `{text}`"));
+            let problem =
+                self.source.error(format!("{} is not a name", named(path))).at(place, format!("found `{text}`"));
             self.problems.push(problem.help("1 to 63 lowercase letters, digits and `-`, with neither end a `-`"));
         }
     }

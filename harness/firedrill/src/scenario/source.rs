@@ -124,8 +124,8 @@ impl Source {
     pub fn parse(path: &Path, shown: &str, text: String) -> Result<Self, Diagnostics> {
         let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
         let named = Arc::new(NamedSource::new(shown, text.clone()).with_language("yaml"));
-        let tree: Spanned<Node> = serde_saphyr::from_str_with_options(named.inner(), options())
-            .map_err(|error| syntax(&named, &error))?;
+        let tree: Spanned<Node> =
+            serde_saphyr::from_str_with_options(named.inner(), options()).map_err(|error| syntax(&named, &error))?;
         Ok(Self { path, text, named, tree: Arc::new(tree) })
     }
 
@@ -155,9 +155,13 @@ impl Source {
         Problem::error(&self.named, message)
     }
 
-    /// Where the value at `path` stands, or the nearest node above it that the file has.
+    /// Where the value at `path` stands, or the nearest node above it that the file has; a mapping or list stands where
+    /// its key does.
     pub fn place(&self, path: &KeyPath) -> Option<Range<usize>> {
-        let mut best = None;
+        let mut best = match &self.tree.value {
+            Node::Mapping(entries) => entries.first().and_then(|(key, _)| self.range(&key.referenced)),
+            _ => None,
+        };
         let mut node = &*self.tree;
         for step in path.steps() {
             let Some((key, value)) = node.value.child(step) else { break };
@@ -198,6 +202,14 @@ fn byte_range(text: &str, location: &Location) -> Option<Range<usize>> {
     Some(start..start + first_line.len().max(1).min(text.len() - start))
 }
 
+/// The text of a line counted from 1; of the last one when there are not so many.
+fn line_range(text: &str, line: u64) -> Option<Range<usize>> {
+    let wanted = usize::try_from(line).ok()?;
+    let line = text.lines().take(wanted).last()?;
+    let start = line.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    Some(start..start + line.len())
+}
+
 fn options() -> Options {
     serde_saphyr::options! {
         with_snippet: false,
@@ -216,9 +228,15 @@ fn options() -> Options {
 
 fn syntax(named: &Arc<NamedSource<String>>, error: &serde_saphyr::Error) -> Diagnostics {
     let message = error.without_snippet().to_string();
-    let place = error.location().and_then(|location| byte_range(named.inner(), &location));
-    Problem::error(named, "this is not YAML that firedrill reads")
-        .at(place, message.lines().next().unwrap_or("here"))
+    let first_line = message.lines().next().unwrap_or_default();
+    // The parser adds the position, which the label shows, and advice for programmers.
+    let cut = [" at line ", ", set "].iter().filter_map(|tail| first_line.find(tail)).min();
+    let found = &first_line[..cut.unwrap_or(first_line.len())];
+    let place = error.location().and_then(|location| {
+        byte_range(named.inner(), &location).or_else(|| line_range(named.inner(), location.line()))
+    });
+    Problem::error(named, format!("this is not YAML that firedrill reads: {found}"))
+        .at(place, "here")
         .help(format!("at most {DEPTH_MAX} levels deep, one document a file, each key once in its mapping"))
         .into()
 }
