@@ -57,15 +57,10 @@ fn write(out: &Path, stack_path: &Path, stack: &Stack, primary: &Region, recover
         _ => Path::new("."),
     };
     let unwritable = |path: &Path, error: &io::Error| -> Report {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                miette!(
-                    help = "choose another place with `--out`",
-                    "`{}` exists and is not overwritten",
-                    path.display()
-                )
-            }
-            _ => miette!("`{}` cannot be written: {error}", path.display()),
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            miette!(help = "choose another place with `--out`", "`{}` exists and is not overwritten", path.display())
+        } else {
+            miette!("`{}` cannot be written: {error}", path.display())
         }
     };
     fs::create_dir_all(folder).map_err(|error| Failure::usage(unwritable(folder, &error)))?;
@@ -104,14 +99,14 @@ fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery
         quoted(if alone { id.name() } else { id.as_str() })
     };
     let seed: Vec<String> = sources.iter().map(|id| format!("{}: 200", called(id))).collect();
-    let traffic: String = sources
+    let traffic: Vec<String> = sources
         .iter()
         .map(|id| {
             let (kind, name) = (id.kind().map_or("table", ResourceKind::word), id.name());
             format!("    {}: {{ {kind}: {}, writers: 2, rate: 10/s }}\n", called(id), quoted(name))
         })
         .collect();
-    let effects: String = stack
+    let effects: Vec<String> = stack
         .triggers
         .iter()
         .filter(|(_, trigger)| trigger.effect.is_some())
@@ -120,10 +115,10 @@ fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery
     let workload = if sources.is_empty() {
         String::new()
     } else {
-        format!("  seed: {{ {} }}\n  traffic:\n{traffic}", seed.join(", "))
+        format!("  seed: {{ {} }}\n  traffic:\n{}", seed.join(", "), traffic.concat())
     };
     let redrive = if stack.triggers.is_empty() { "" } else { "  - redrive: all\n" };
-    let expected_effects = if effects.is_empty() { String::new() } else { format!("  effects:\n{effects}") };
+    let expected_effects = if effects.is_empty() { String::new() } else { format!("  effects:\n{}", effects.concat()) };
     let name = &stack.name;
     format!(
         "# yaml-language-server: $schema=./scenario.schema.json

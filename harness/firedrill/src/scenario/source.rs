@@ -73,13 +73,25 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping; none for everything else.
+    pub fn entries(&self) -> &[(Spanned<String>, Spanned<Self>)] {
+        if let Self::Mapping(entries) = self { entries } else { &[] }
+    }
+
+    /// Whether it is one written value.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self, Self::Bool(_) | Self::Whole(_) | Self::Decimal(_) | Self::Text(_))
+    }
+
     fn child(&self, step: &Step) -> Option<(Option<&Spanned<String>>, &Spanned<Self>)> {
-        match (self, step) {
-            (Self::Mapping(entries), Step::Key(wanted)) => {
-                entries.iter().find(|(key, _)| key.value == *wanted).map(|(key, value)| (Some(key), value))
+        match step {
+            Step::Key(wanted) => {
+                self.entries().iter().find(|(key, _)| key.value == *wanted).map(|(key, value)| (Some(key), value))
             }
-            (Self::List(items), Step::Index(index)) => items.get(*index).map(|item| (None, item)),
-            _ => None,
+            Step::Index(index) => {
+                let items = if let Self::List(items) = self { items.as_slice() } else { &[] };
+                items.get(*index).map(|item| (None, item))
+            }
         }
     }
 }
@@ -158,21 +170,27 @@ impl Source {
     /// Where the value at `path` stands, or the nearest node above it that the file has; a mapping or list stands where
     /// its key does.
     pub fn place(&self, path: &KeyPath) -> Option<Range<usize>> {
-        let mut best = match &self.tree.value {
-            Node::Mapping(entries) => entries.first().and_then(|(key, _)| self.range(&key.referenced)),
-            _ => None,
-        };
+        let mut best = self.item_place(&self.tree);
         let mut node = &*self.tree;
         for step in path.steps() {
             let Some((key, value)) = node.value.child(step) else { break };
-            best = match (&value.value, key) {
-                (Node::Mapping(_) | Node::List(_) | Node::Null, Some(key)) => self.range(&key.referenced),
-                (Node::Mapping(entries), None) => entries.first().and_then(|(key, _)| self.range(&key.referenced)),
-                _ => self.range(&value.referenced),
+            best = match key {
+                Some(key) => self.value_place(key, value),
+                None => self.item_place(value),
             };
             node = value;
         }
         best
+    }
+
+    /// Where a value of a mapping is pointed at: itself when it is one written value, its key otherwise.
+    pub fn value_place(&self, key: &Spanned<String>, value: &Spanned<Node>) -> Option<Range<usize>> {
+        self.range(if value.value.is_scalar() { &value.referenced } else { &key.referenced })
+    }
+
+    /// Where an element of a list is pointed at: its first key when it is a mapping.
+    pub fn item_place(&self, item: &Spanned<Node>) -> Option<Range<usize>> {
+        self.range(item.value.entries().first().map_or(&item.referenced, |(key, _)| &key.referenced))
     }
 
     /// Whether the file has a node at `path`.

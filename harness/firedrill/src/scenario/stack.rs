@@ -182,12 +182,11 @@ impl Reader<'_> {
         let named = id
             .split_once('/')
             .and_then(|(word, name)| Some((ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?, name)));
-        match named {
-            Some((kind, name)) => drop(self.exists(kind, name, path)),
-            None => {
-                let message = format!("`{id}` is not a resource");
-                self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
-            }
+        if let Some((kind, name)) = named {
+            self.exists(kind, name, path);
+        } else {
+            let message = format!("`{id}` is not a resource");
+            self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
         }
     }
 
@@ -236,14 +235,12 @@ impl Reader<'_> {
 
     fn key_attribute(&mut self, path: &KeyPath, raw: &BTreeMap<String, KeyType>) -> KeyAttribute {
         let mut attributes = raw.iter();
-        match (attributes.next(), attributes.next()) {
-            (Some((name, kind)), None) => KeyAttribute { name: name.clone(), kind: *kind },
-            _ => {
-                let message = format!("`{path}` must be one attribute");
-                self.wrong(path, message, "none, or several", "write its name and type, like `{ customer: S }`");
-                KeyAttribute { name: String::new(), kind: KeyType::S }
-            }
+        if let (Some((name, kind)), None) = (attributes.next(), attributes.next()) {
+            return KeyAttribute { name: name.clone(), kind: *kind };
         }
+        let message = format!("`{path}` must be one attribute");
+        self.wrong(path, message, "none, or several", "write its name and type, like `{ customer: S }`");
+        KeyAttribute { name: String::new(), kind: KeyType::S }
     }
 
     fn function(&mut self, name: &str, raw: &RawFunction) -> Function {
