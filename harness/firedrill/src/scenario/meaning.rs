@@ -14,13 +14,14 @@ use firedrill_model::{
 };
 
 use super::{
+    choices::{Command, Names, PointName, Using},
     diagnostics::{Diagnostics, Problem},
     key_path::KeyPath,
     names::Catalogue,
     nearest::suggest,
     raw::{
-        Command, Counted, Delivered, FaultWord, Names, Operator, PointName, RawBackup, RawDisaster, RawEffect,
-        RawPlace, RawSabotage, RawScenario, RawStep, RawTraffic, Using,
+        Counted, Delivered, FaultWord, Operator, RawBackup, RawDisaster, RawEffect, RawPlace, RawSabotage, RawScenario,
+        RawStep, RawTraffic,
     },
     source::Source,
 };
