@@ -57,11 +57,10 @@ fn write(out: &Path, stack_path: &Path, stack: &Stack, primary: &Region, recover
         _ => Path::new("."),
     };
     let unwritable = |path: &Path, error: &io::Error| -> Report {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                miette!(help = "choose another place with `--out`", "`{}` exists and is not overwritten", path.display())
-            }
-            _ => miette!("`{}` cannot be written: {error}", path.display()),
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            miette!(help = "choose another place with `--out`", "`{}` exists and is not overwritten", path.display())
+        } else {
+            miette!("`{}` cannot be written: {error}", path.display())
         }
     };
     fs::create_dir_all(folder).map_err(|error| Failure::usage(unwritable(folder, &error)))?;
@@ -94,15 +93,20 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
 fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery: &Region) -> String {
     let sources: Vec<ResourceId> =
         stack.data_resources().into_iter().filter(|id| stack.derived_by(id).is_none()).collect();
-    let seed: Vec<String> = sources.iter().map(|id| format!("{}: 200", quoted(id.as_str()))).collect();
-    let traffic: String = sources
+    // The plain name when nothing else that holds data has it.
+    let called = |id: &ResourceId| {
+        let alone = sources.iter().filter(|other| other.name() == id.name()).count() == 1;
+        quoted(if alone { id.name() } else { id.as_str() })
+    };
+    let seed: Vec<String> = sources.iter().map(|id| format!("{}: 200", called(id))).collect();
+    let traffic: Vec<String> = sources
         .iter()
         .map(|id| {
             let (kind, name) = (id.kind().map_or("table", ResourceKind::word), id.name());
-            format!("    {}: {{ {kind}: {}, writers: 2, rate: 10/s }}\n", quoted(&id.file_stem()), quoted(name))
+            format!("    {}: {{ {kind}: {}, writers: 2, rate: 10/s }}\n", called(id), quoted(name))
         })
         .collect();
-    let effects: String = stack
+    let effects: Vec<String> = stack
         .triggers
         .iter()
         .filter(|(_, trigger)| trigger.effect.is_some())
@@ -111,10 +115,10 @@ fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery
     let workload = if sources.is_empty() {
         String::new()
     } else {
-        format!("  seed: {{ {} }}\n  traffic:\n{traffic}", seed.join(", "))
+        format!("  seed: {{ {} }}\n  traffic:\n{}", seed.join(", "), traffic.concat())
     };
     let redrive = if stack.triggers.is_empty() { "" } else { "  - redrive: all\n" };
-    let expected_effects = if effects.is_empty() { String::new() } else { format!("  effects:\n{effects}") };
+    let expected_effects = if effects.is_empty() { String::new() } else { format!("  effects:\n{}", effects.concat()) };
     let name = &stack.name;
     format!(
         "# yaml-language-server: $schema=./scenario.schema.json

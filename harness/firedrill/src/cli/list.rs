@@ -4,12 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{
-    Failure,
-    check::check,
-    failure::exit,
-    screen,
-};
+use super::{Failure, check::check, failure::exit, screen};
 use crate::scenario;
 
 /// Which scenarios, and how to print them.
@@ -35,7 +30,8 @@ struct Row {
 /// Prints one line a scenario. 0 when all can be used, 64 otherwise.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
-    let rows: Vec<Row> = scenario::discover(&args.scenarios).map_err(Failure::usage)?.iter().map(|path| row(path)).collect();
+    let rows: Vec<Row> =
+        scenario::discover(&args.scenarios).map_err(Failure::usage)?.iter().map(|path| row(path)).collect();
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     for row in &rows {
         let Row { name, tier, path, summary, usable } = row;

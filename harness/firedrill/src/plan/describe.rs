@@ -3,7 +3,10 @@
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     plan::{Layout, Plan, TargetKind},
-    scenario::{Backup, BackupUsing, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic, VaultPlace},
+    scenario::{
+        Backup, BackupUsing, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic,
+        VaultPlace,
+    },
     topology::Side,
 };
 
@@ -67,10 +70,14 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
         row("fault", format!("{}: {}", onset(fault.when), fault_text(&fault.fault)));
     }
     let detect = &plan.detect;
-    let decide = if detect.decide.micros() == 0 { String::new() } else { format!("; {} to decide (declared)", detect.decide) };
+    let decide =
+        if detect.decide.micros() == 0 { String::new() } else { format!("; {} to decide (declared)", detect.decide) };
     row(
         "detect",
-        format!("a write to {} every {}; {} failures in a row mean a disaster{decide}", detect.canary, detect.every, detect.failures),
+        format!(
+            "a write to {} every {}; {} failures in a row mean a disaster{decide}",
+            detect.canary, detect.every, detect.failures
+        ),
     );
     for (step, number) in plan.recover.iter().zip(1..) {
         row("recover", format!("{number}. {}", recovery(step)));
@@ -232,6 +239,6 @@ fn limits(plan: &Plan) -> Vec<(String, String)> {
     let limits = &plan.limits;
     [("run", limits.run), ("phase", limits.phase), ("drain", limits.drain)]
         .into_iter()
-        .map(|(name, limit)| (name.to_owned(), limit.to_string()))
+        .map(|(name, limit)| (name.to_owned(), limit.write()))
         .collect()
 }

@@ -14,7 +14,10 @@ use firedrill_model::{
 use miette::Severity;
 
 use super::names;
-use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list};
+use crate::scenario::{
+    Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list,
+    written::Format as _,
+};
 
 /// Every remark on a scenario, in the order of the file.
 pub fn lint(loaded: &Loaded) -> Vec<Problem> {
@@ -79,7 +82,8 @@ impl Lint<'_> {
     /// Only functions write derived tables: a client's write there would have no cause.
     fn not_derived(&mut self, resource: &ResourceId, path: &KeyPath) {
         if let Some((trigger, _)) = self.stack.derived_by(resource) {
-            let message = format!("`{resource}` is written by the function behind `trigger/{trigger}`, and by nothing else");
+            let message =
+                format!("`{resource}` is written by the function behind `trigger/{trigger}`, and by nothing else");
             self.error(path, message, "a derived table", "write to the source of the trigger instead");
         }
     }
@@ -93,6 +97,7 @@ impl Lint<'_> {
         }
         if let BackupUsing::Vault { into: VaultPlace::Bucket { region, .. }, .. } = &backup.using
             && self.lost(region)
+            && *region != self.scenario.topology.recovery
         {
             let message = format!("the vault is in {region}, which the disaster takes away");
             let help = format!("put it into {}", self.scenario.topology.recovery);
@@ -111,7 +116,7 @@ impl Lint<'_> {
         if backup.every <= rpo.within {
             return;
         }
-        let every = backup.every;
+        let every = backup.every.write();
         let problem = self
             .source
             .error("`every` is longer than the recovery point objective allows")
@@ -121,7 +126,7 @@ impl Lint<'_> {
                 format!("a backup every {every} can lose up to {every} of writes, and the time of one capture"),
             )
             .at(self.source.place(&KeyPath::of(["expect", "rpo", "within"])), "objective")
-            .help(format!("back up at least every {} less the time of one capture", rpo.within));
+            .help(format!("back up at least every {} less the time of one capture", rpo.within.write()));
         self.remarks.push(problem);
     }
 
@@ -132,8 +137,12 @@ impl Lint<'_> {
         }
         let protected: BTreeSet<&ResourceId> = self.scenario.backups.iter().flat_map(|rule| &rule.protect).collect();
         let log = self.stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
-        let forgotten: Vec<ResourceId> =
-            self.stack.resources().into_iter().filter(|id| !protected.contains(id) && Some(id) != log.as_ref()).collect();
+        let forgotten: Vec<ResourceId> = self
+            .stack
+            .resources()
+            .into_iter()
+            .filter(|id| !protected.contains(id) && Some(id) != log.as_ref())
+            .collect();
         if !forgotten.is_empty() {
             let message = format!("no backup protects {}", resource_list(&forgotten));
             self.warn(&path.key("protect"), message, "not here", "add them, or write `protect: all`");
@@ -215,7 +224,8 @@ impl Lint<'_> {
     }
 
     fn restores(&mut self) {
-        let vaults = self.scenario.backups.iter().filter(|rule| matches!(rule.using, BackupUsing::Vault { .. })).count();
+        let vaults =
+            self.scenario.backups.iter().filter(|rule| matches!(rule.using, BackupUsing::Vault { .. })).count();
         for (index, step) in self.scenario.recover.iter().enumerate() {
             let RecoveryStep::Restore { from, .. } = step else { continue };
             let path = KeyPath::of(["recover"]).index(index).key("restore");
@@ -227,7 +237,8 @@ impl Lint<'_> {
                 && let Some(count) = self.backups_before_the_fault()
                 && *number > count
             {
-                let message = format!("recovery point {number} may not exist: the disaster comes after {count} backups");
+                let message =
+                    format!("recovery point {number} may not exist: the disaster comes after {count} backups");
                 self.warn(&path.key("from"), message, "here", "write `from: latest`, or a smaller number");
             }
         }
@@ -290,9 +301,12 @@ impl Lint<'_> {
         }
         let backups = self.scenario.backups.iter().enumerate().filter(|(_, rule)| rule.sabotage.is_some());
         let backups = backups.map(|(index, _)| KeyPath::of(["backup"]).index(index).key("sabotage"));
-        let restores = self.scenario.recover.iter().enumerate().filter(|(_, step)| {
-            matches!(step, RecoveryStep::Restore { sabotage: Some(_), .. })
-        });
+        let restores = self
+            .scenario
+            .recover
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| matches!(step, RecoveryStep::Restore { sabotage: Some(_), .. }));
         let restores = restores.map(|(index, _)| KeyPath::of(["recover"]).index(index).key("restore").key("sabotage"));
         for path in backups.chain(restores).collect::<Vec<_>>() {
             let help = "state the finding under `must_fail`";
@@ -307,7 +321,7 @@ impl Lint<'_> {
         let onset = scenario.disaster.iter().map(|disaster| self.onset_at_the_earliest(disaster.when)).max();
         let needed = onset.unwrap_or_default().plus(detect).plus(objective);
         if needed > scenario.limits.run {
-            let message = format!("the run would be cut short after {}", scenario.limits.run);
+            let message = format!("the run would be cut short after {}", scenario.limits.run.write());
             let help = format!("give `limits.run` more than {needed}: onset, detection and recovery time objective");
             self.warn(&KeyPath::of(["limits", "run"]), message, "too short", help);
         }

@@ -71,10 +71,7 @@ fn no_bucket_name_is_used_in_two_regions() {
     let taken = buckets(Side::Primary).pop_first().expect("a bucket");
     let clashing = altered(&[("bucket: order-vault", &format!("bucket: {taken}"))]);
     let refused = plan(&clashing, &Choices { seed: 1 }).expect_err("refused");
-    assert_eq!(
-        refused.problems[0].message,
-        format!("the bucket `{taken}` would be in us-east-1 and in eu-west-1")
-    );
+    assert_eq!(refused.problems[0].message, format!("the bucket `{taken}` would be in us-east-1 and in eu-west-1"));
 }
 
 #[test]
@@ -83,24 +80,24 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
     let cases: &[(&[(&str, &str)], &[&str])] = &[
         (&[], &[]),
         (&[("keep: 6", "keep: 1")], &["Warning: only one recovery point is kept"]),
-        (
-            &[("every: 5s", "every: 15s")],
-            &["Warning: `every` is longer than the recovery point objective allows"],
-        ),
+        (&[("every: 5s", "every: 15s")], &["Warning: `every` is longer than the recovery point objective allows"]),
         (
             &[("region: eu-west-1, bucket", "region: us-east-1, bucket")],
             &["Warning: the vault is in us-east-1, which the disaster takes away"],
         ),
         (
-            &[("    region: us-east-1\n", "    region: eu-west-1\n"), ("into: { region: eu-west-1", "into: { region: us-east-1")],
+            &[
+                ("    region: us-east-1\n", "    region: eu-west-1\n"),
+                ("into: { region: eu-west-1", "into: { region: us-east-1"),
+            ],
             &["Error: eu-west-1 is not where the workload runs"],
         ),
+        (&[("  - cutover: { to: eu-west-1 }\n", "")], &["Warning: the traffic is never moved to the recovery region"]),
         (
-            &[("  - cutover: { to: eu-west-1 }\n", "")],
-            &["Warning: the traffic is never moved to the recovery region"],
-        ),
-        (
-            &[(restore, ""), ("  - cutover: { to: eu-west-1 }\n", &format!("  - cutover: {{ to: eu-west-1 }}\n{restore}"))],
+            &[
+                (restore, ""),
+                ("  - cutover: { to: eu-west-1 }\n", &format!("  - cutover: {{ to: eu-west-1 }}\n{restore}")),
+            ],
             &["Warning: the cutover comes before a restore"],
         ),
         (
@@ -121,13 +118,13 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
             &[("from: latest", "sabotage: { operator: return-early }, from: latest")],
             &["Warning: this drill has a defect put in and does not say that it must fail"],
         ),
+        (&[("expect:", "limits: { run: 20s }\n\nexpect:")], &["Warning: the run would be cut short after 20s"]),
         (
-            &[("expect:", "limits: { run: 20s }\n\nexpect:")],
-            &["Warning: the run would be cut short after 20 s"],
+            &[("{ table: orders, ", "{ table: documents, ")],
+            &[
+                "Error: `table/documents` is written by the function behind `trigger/describe-upload`, and by nothing else",
+            ],
         ),
-        (&[("{ table: orders, ", "{ table: documents, ")], &[
-            "Error: `table/documents` is written by the function behind `trigger/describe-upload`, and by nothing else",
-        ]),
     ];
     for (replacements, expected) in cases {
         assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");
@@ -137,7 +134,10 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
 #[test]
 fn errors_stop_the_plan_and_warnings_do_not() {
     assert!(plan(&altered(&[("keep: 6", "keep: 1")]), &Choices { seed: 1 }).is_ok());
-    assert!(plan(&altered(&[("into: eu-west-1 }\n  - redrive", "into: us-east-1 }\n  - redrive")]), &Choices { seed: 1 }).is_err());
+    assert!(
+        plan(&altered(&[("into: eu-west-1 }\n  - redrive", "into: us-east-1 }\n  - redrive")]), &Choices { seed: 1 })
+            .is_err()
+    );
 }
 
 #[test]

@@ -51,9 +51,14 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
             Err(source) => return Err(DiscoverError::Unreadable { path, source }),
         }
     }
-    let called = |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+    let called =
+        |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
     found.retain(|path| filters.is_empty() || filters.iter().any(|word| called(path, word)));
-    if found.is_empty() { Err(DiscoverError::Nothing { wanted: words.to_vec() }) } else { Ok(found.into_iter().collect()) }
+    if found.is_empty() {
+        Err(DiscoverError::Nothing { wanted: words.to_vec() })
+    } else {
+        Ok(found.into_iter().collect())
+    }
 }
 
 fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {

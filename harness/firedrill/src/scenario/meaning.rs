@@ -14,13 +14,14 @@ use firedrill_model::{
 };
 
 use super::{
+    choices::{Command, Names, PointName, Using},
     diagnostics::{Diagnostics, Problem},
     key_path::KeyPath,
     names::Catalogue,
     nearest::suggest,
     raw::{
-        Command, Counted, Delivered, FaultWord, Names, Operator, PointName, RawBackup, RawDisaster, RawEffect,
-        RawPlace, RawSabotage, RawScenario, RawStep, RawTraffic, Using,
+        Counted, Delivered, FaultWord, Operator, RawBackup, RawDisaster, RawEffect, RawPlace, RawSabotage, RawScenario,
+        RawStep, RawTraffic,
     },
     source::Source,
 };
@@ -39,7 +40,8 @@ pub fn absent_stack(source: &Source, written: &str) -> Problem {
 /// Resolves `raw` against the stack it names.
 pub fn scenario(raw: &RawScenario, source: &Source, stack: &Stack, stack_path: &Path) -> Result<Scenario, Diagnostics> {
     let topology = Topology { primary: raw.topology.primary.0.clone(), recovery: raw.topology.recovery.0.clone() };
-    let mut reader = Reader { source, catalogue: Catalogue::of(stack), stack, topology: &topology, problems: Vec::new() };
+    let mut reader =
+        Reader { source, catalogue: Catalogue::of(stack), stack, topology: &topology, problems: Vec::new() };
     reader.regions_differ();
     let seed = reader.seed(&raw.workload.seed);
     let traffic = reader.all_traffic(&raw.workload.traffic);
@@ -89,8 +91,9 @@ impl Reader<'_> {
         match self.catalogue.only(kinds).find(name) {
             Ok(id) => Some(id),
             Err(unnamed) => {
-                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
-                self.wrong(path, unnamed.message, &format!("expected a {}", kinds.join(", ")), unnamed.help);
+                let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+                let found = if kinds == ResourceKind::ALL { "resource".to_owned() } else { words.join(" or ") };
+                self.wrong(path, unnamed.message, &format!("expected a {found}"), unnamed.help);
                 None
             }
         }
@@ -168,7 +171,12 @@ impl Reader<'_> {
             }
         };
         if raw.every.0 == Span::default() {
-            self.wrong(&path.key("every"), "backups cannot follow each other without a pause", "zero", "write `every: 5s`");
+            self.wrong(
+                &path.key("every"),
+                "backups cannot follow each other without a pause",
+                "zero",
+                "write `every: 5s`",
+            );
         }
         let sabotage = match &raw.sabotage {
             Some(raw) => Some(self.sabotage(raw, &path.key("sabotage"), At::Capture)?),
@@ -339,11 +347,8 @@ impl Reader<'_> {
 
     fn expect(&mut self, raw: &RawScenario) -> Expect {
         let raw = &raw.expect;
-        let effects = raw
-            .effects
-            .iter()
-            .filter_map(|(name, effect)| Some((name.clone(), self.effect(name, effect)?)))
-            .collect();
+        let effects =
+            raw.effects.iter().filter_map(|(name, effect)| Some((name.clone(), self.effect(name, effect)?))).collect();
         Expect {
             rto: raw.rto.as_ref().map(|rto| Rto {
                 within: rto.within.0,

@@ -8,6 +8,7 @@
 //! 3. [`raw`], [`stack_raw`]: serde fills the raw types. After pass 2 this does not fail.
 //! 4. [`meaning`], [`stack`]: names are resolved and rules that span keys are checked → validated types.
 
+pub mod choices;
 pub mod diagnostics;
 pub mod discover;
 pub mod key_path;

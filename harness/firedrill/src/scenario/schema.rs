@@ -40,6 +40,9 @@ fn without_null(schema: &mut Value) {
         Value::Object(object) => {
             object.values_mut().for_each(without_null);
             object.retain(|key, value| !(key == "default" && value.is_null()));
+            if let Some(Value::Object(default)) = object.get_mut("default") {
+                default.retain(|_, value| !value.is_null());
+            }
             if let Some(Value::Array(types)) = object.get_mut("type") {
                 types.retain(|name| name != "null");
                 if let [only] = types.as_slice() {
@@ -85,5 +88,9 @@ pub fn alternatives<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
 
 /// The words that an alternative allows.
 pub fn words(schema: &Value) -> Vec<&str> {
-    schema["const"].as_str().into_iter().chain(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str)).collect()
+    schema["const"]
+        .as_str()
+        .into_iter()
+        .chain(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str))
+        .collect()
 }

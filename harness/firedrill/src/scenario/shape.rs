@@ -17,7 +17,7 @@ use super::{
 /// Everything in which `source` does not have the shape of `schema`.
 pub fn check(source: &Source, schema: &Value) -> Vec<Problem> {
     let mut check = ShapeCheck { source, root: schema, problems: Vec::new() };
-    let place = source.range(&source.tree().referenced);
+    let place = source.place(&KeyPath::root()).or_else(|| source.range(&source.tree().referenced));
     check.node(source.tree(), schema, &KeyPath::root(), place);
     check.problems
 }
@@ -40,7 +40,7 @@ impl<'a> ShapeCheck<'a> {
             }
             Node::Mapping(entries) => match of_type("object").as_slice() {
                 [] => self.wrong_type(node, &ways, path, place),
-                [only] => self.mapping(entries, only, path, place),
+                [only] => self.mapping(entries, only, path, place.as_ref()),
                 several => self.tagged(entries, several, path, place),
             },
             Node::List(items) => match of_type("array").as_slice() {
@@ -65,39 +65,37 @@ impl<'a> ShapeCheck<'a> {
         entries: &[(Spanned<String>, Spanned<Node>)],
         schema: &'a Value,
         path: &KeyPath,
-        place: Option<Range<usize>>,
+        place: Option<&Range<usize>>,
     ) {
-        let none = &EMPTY;
-        let properties = schema["properties"].as_object().unwrap_or(none);
+        let properties = schema["properties"].as_object().unwrap_or(&EMPTY);
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let open = properties.is_empty() && others.is_none() && schema["additionalProperties"] != false;
         for (key, value) in entries {
             let below = path.key(&key.value);
-            let key_place = self.source.range(&key.referenced);
             match properties.get(&key.value).or(others) {
                 Some(schema) => {
-                    let pointed = match value.value {
-                        Node::Mapping(_) | Node::List(_) | Node::Null => key_place,
-                        _ => self.source.range(&value.referenced),
-                    };
+                    let pointed = self.source.value_place(key, value);
                     self.node(value, schema, &below, pointed);
                 }
                 None if open => {}
-                None => {
-                    let problem = self.source.error(format!("`{below}` is not a key that firedrill knows"));
-                    let help = suggest(&key.value, properties.keys().map(String::as_str));
-                    self.problems.push(problem.at(key_place, "unknown key").help(help));
-                }
+                None => self.unknown_key(&below, key, properties.keys().map(String::as_str).collect()),
             }
         }
         for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             if !entries.iter().any(|(key, _)| key.value == required) {
                 let problem = self.source.error(format!("{} lacks `{required}`", named(path)));
                 let meaning = properties.get(required).and_then(|one| one["description"].as_str());
-                let help = meaning.and_then(|text| text.lines().next()).map_or(String::new(), |text| format!(": {text}"));
-                self.problems.push(problem.at(place.clone(), "here").help(format!("add `{required}`{help}")));
+                let help =
+                    meaning.and_then(|text| text.lines().next()).map_or(String::new(), |text| format!(": {text}"));
+                self.problems.push(problem.at(place.cloned(), "here").help(format!("add `{required}`{help}")));
             }
         }
+    }
+
+    fn unknown_key(&mut self, path: &KeyPath, key: &Spanned<String>, known: Vec<&str>) {
+        let problem = self.source.error(format!("`{path}` is not a key that firedrill knows"));
+        let problem = problem.at(self.source.range(&key.referenced), "unknown key");
+        self.problems.push(problem.help(suggest(&key.value, known)));
     }
 
     /// A mapping whose one key says which of `several` it is.
@@ -119,14 +117,10 @@ impl<'a> ShapeCheck<'a> {
             self.problems.push(problem.at(place, format!("{} keys", entries.len())).help(help));
             return;
         };
-        match several.iter().find(|way| way["properties"].get(&key.value).is_some()) {
-            Some(way) => self.mapping(entries, way, path, place),
-            None => {
-                let problem = self.source.error(format!("`{}` is not a key that firedrill knows", path.key(&key.value)));
-                let problem = problem.at(self.source.range(&key.referenced), "unknown key");
-                self.problems.push(problem.help(suggest(&key.value, tags)));
-            }
+        if let Some(way) = several.iter().find(|way| way["properties"].get(&key.value).is_some()) {
+            return self.mapping(entries, way, path, place.as_ref());
         }
+        self.unknown_key(&path.key(&key.value), key, tags);
     }
 
     fn list(&mut self, items: &[Spanned<Node>], schema: &'a Value, path: &KeyPath, place: Option<Range<usize>>) {
@@ -137,10 +131,7 @@ impl<'a> ShapeCheck<'a> {
         }
         for (index, item) in items.iter().enumerate() {
             let below = path.index(index);
-            let pointed = match &item.value {
-                Node::Mapping(entries) => entries.first().and_then(|(key, _)| self.source.range(&key.referenced)),
-                _ => self.source.range(&item.referenced),
-            };
+            let pointed = self.source.item_place(item);
             self.node(item, &schema["items"], &below, pointed);
         }
     }
@@ -156,7 +147,12 @@ impl<'a> ShapeCheck<'a> {
                 return self.wrong_type(node, ways, path, place);
             }
             let problem = self.source.error(format!("{} cannot be `{text}`", named(path)));
-            let problem = problem.at(place, format!("expected {}", expected(ways)));
+            let found = if known.len() > 8 {
+                "not a word that is known here".to_owned()
+            } else {
+                format!("expected {}", expected(ways))
+            };
+            let problem = problem.at(place, found);
             return self.problems.push(problem.help(suggest(text, known)));
         };
         if let Some(format) = string["format"].as_str()
@@ -166,7 +162,8 @@ impl<'a> ShapeCheck<'a> {
             self.problems.push(problem.at(place.clone(), unreadable.message).help(unreadable.help));
         }
         if string["pattern"].is_string() && !is_name(text) {
-            let problem = self.source.error(format!("{} is not a name", named(path))).at(place, format!("found `{text}`"));
+            let problem =
+                self.source.error(format!("{} is not a name", named(path))).at(place, format!("found `{text}`"));
             self.problems.push(problem.help("1 to 63 lowercase letters, digits and `-`, with neither end a `-`"));
         }
     }

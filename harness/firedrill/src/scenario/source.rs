@@ -73,13 +73,25 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping; none for everything else.
+    pub fn entries(&self) -> &[(Spanned<String>, Spanned<Self>)] {
+        if let Self::Mapping(entries) = self { entries } else { &[] }
+    }
+
+    /// Whether it is one written value.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self, Self::Bool(_) | Self::Whole(_) | Self::Decimal(_) | Self::Text(_))
+    }
+
     fn child(&self, step: &Step) -> Option<(Option<&Spanned<String>>, &Spanned<Self>)> {
-        match (self, step) {
-            (Self::Mapping(entries), Step::Key(wanted)) => {
-                entries.iter().find(|(key, _)| key.value == *wanted).map(|(key, value)| (Some(key), value))
+        match step {
+            Step::Key(wanted) => {
+                self.entries().iter().find(|(key, _)| key.value == *wanted).map(|(key, value)| (Some(key), value))
             }
-            (Self::List(items), Step::Index(index)) => items.get(*index).map(|item| (None, item)),
-            _ => None,
+            Step::Index(index) => {
+                let items = if let Self::List(items) = self { items.as_slice() } else { &[] };
+                items.get(*index).map(|item| (None, item))
+            }
         }
     }
 }
@@ -124,8 +136,8 @@ impl Source {
     pub fn parse(path: &Path, shown: &str, text: String) -> Result<Self, Diagnostics> {
         let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
         let named = Arc::new(NamedSource::new(shown, text.clone()).with_language("yaml"));
-        let tree: Spanned<Node> = serde_saphyr::from_str_with_options(named.inner(), options())
-            .map_err(|error| syntax(&named, &error))?;
+        let tree: Spanned<Node> =
+            serde_saphyr::from_str_with_options(named.inner(), options()).map_err(|error| syntax(&named, &error))?;
         Ok(Self { path, text, named, tree: Arc::new(tree) })
     }
 
@@ -155,20 +167,30 @@ impl Source {
         Problem::error(&self.named, message)
     }
 
-    /// Where the value at `path` stands, or the nearest node above it that the file has.
+    /// Where the value at `path` stands, or the nearest node above it that the file has; a mapping or list stands where
+    /// its key does.
     pub fn place(&self, path: &KeyPath) -> Option<Range<usize>> {
-        let mut best = None;
+        let mut best = self.item_place(&self.tree);
         let mut node = &*self.tree;
         for step in path.steps() {
             let Some((key, value)) = node.value.child(step) else { break };
-            best = match (&value.value, key) {
-                (Node::Mapping(_) | Node::List(_) | Node::Null, Some(key)) => self.range(&key.referenced),
-                (Node::Mapping(entries), None) => entries.first().and_then(|(key, _)| self.range(&key.referenced)),
-                _ => self.range(&value.referenced),
+            best = match key {
+                Some(key) => self.value_place(key, value),
+                None => self.item_place(value),
             };
             node = value;
         }
         best
+    }
+
+    /// Where a value of a mapping is pointed at: itself when it is one written value, its key otherwise.
+    pub fn value_place(&self, key: &Spanned<String>, value: &Spanned<Node>) -> Option<Range<usize>> {
+        self.range(if value.value.is_scalar() { &value.referenced } else { &key.referenced })
+    }
+
+    /// Where an element of a list is pointed at: its first key when it is a mapping.
+    pub fn item_place(&self, item: &Spanned<Node>) -> Option<Range<usize>> {
+        self.range(item.value.entries().first().map_or(&item.referenced, |(key, _)| &key.referenced))
     }
 
     /// Whether the file has a node at `path`.
@@ -198,6 +220,14 @@ fn byte_range(text: &str, location: &Location) -> Option<Range<usize>> {
     Some(start..start + first_line.len().max(1).min(text.len() - start))
 }
 
+/// The text of a line counted from 1; of the last one when there are not so many.
+fn line_range(text: &str, line: u64) -> Option<Range<usize>> {
+    let wanted = usize::try_from(line).ok()?;
+    let line = text.lines().take(wanted).last()?;
+    let start = line.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    Some(start..start + line.len())
+}
+
 fn options() -> Options {
     serde_saphyr::options! {
         with_snippet: false,
@@ -216,9 +246,15 @@ fn options() -> Options {
 
 fn syntax(named: &Arc<NamedSource<String>>, error: &serde_saphyr::Error) -> Diagnostics {
     let message = error.without_snippet().to_string();
-    let place = error.location().and_then(|location| byte_range(named.inner(), &location));
-    Problem::error(named, "this is not YAML that firedrill reads")
-        .at(place, message.lines().next().unwrap_or("here"))
+    let first_line = message.lines().next().unwrap_or_default();
+    // The parser adds the position, which the label shows, and advice for programmers.
+    let cut = [" at line ", ", set "].iter().filter_map(|tail| first_line.find(tail)).min();
+    let found = &first_line[..cut.unwrap_or(first_line.len())];
+    let place = error.location().and_then(|location| {
+        byte_range(named.inner(), &location).or_else(|| line_range(named.inner(), location.line()))
+    });
+    Problem::error(named, format!("this is not YAML that firedrill reads: {found}"))
+        .at(place, "here")
         .help(format!("at most {DEPTH_MAX} levels deep, one document a file, each key once in its mapping"))
         .into()
 }

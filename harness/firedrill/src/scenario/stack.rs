@@ -8,7 +8,9 @@ use std::{
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
-    stack::{Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Role, Stack, Table, Trigger, TriggerSource},
+    stack::{
+        Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Role, Stack, Table, Trigger, TriggerSource,
+    },
     units::Span,
 };
 use sha2::{Digest, Sha256};
@@ -177,23 +179,21 @@ impl Reader<'_> {
 
     /// A resource named as `table/orders`.
     fn reference(&mut self, id: &str, path: &KeyPath) {
-        let named = id.split_once('/').and_then(|(word, name)| {
-            Some((ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?, name))
-        });
-        match named {
-            Some((kind, name)) => drop(self.exists(kind, name, path)),
-            None => {
-                let message = format!("`{id}` is not a resource");
-                self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
-            }
+        let named = id
+            .split_once('/')
+            .and_then(|(word, name)| Some((ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?, name)));
+        if let Some((kind, name)) = named {
+            self.exists(kind, name, path);
+        } else {
+            let message = format!("`{id}` is not a resource");
+            self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
         }
     }
 
     fn table(&mut self, name: &str, raw: &RawTable) -> Table {
         let path = KeyPath::of(["tables", name]);
-        let indexes = raw.indexes.iter().map(|(index, one)| {
-            (index.clone(), self.index(&path.key("indexes").key(index), one))
-        });
+        let indexes =
+            raw.indexes.iter().map(|(index, one)| (index.clone(), self.index(&path.key("indexes").key(index), one)));
         let indexes: BTreeMap<String, Index> = indexes.collect();
         let (hash, range) = self.key_schema(&path, &raw.hash, raw.range.as_ref());
         if raw.data.is_some() && (hash.kind != KeyType::S || range.as_ref().is_none_or(|key| key.kind != KeyType::S)) {
@@ -235,14 +235,12 @@ impl Reader<'_> {
 
     fn key_attribute(&mut self, path: &KeyPath, raw: &BTreeMap<String, KeyType>) -> KeyAttribute {
         let mut attributes = raw.iter();
-        match (attributes.next(), attributes.next()) {
-            (Some((name, kind)), None) => KeyAttribute { name: name.clone(), kind: *kind },
-            _ => {
-                let message = format!("`{path}` must be one attribute");
-                self.wrong(path, message, "none, or several", "write its name and type, like `{ customer: S }`");
-                KeyAttribute { name: String::new(), kind: KeyType::S }
-            }
+        if let (Some((name, kind)), None) = (attributes.next(), attributes.next()) {
+            return KeyAttribute { name: name.clone(), kind: *kind };
         }
+        let message = format!("`{path}` must be one attribute");
+        self.wrong(path, message, "none, or several", "write its name and type, like `{ customer: S }`");
+        KeyAttribute { name: String::new(), kind: KeyType::S }
     }
 
     fn function(&mut self, name: &str, raw: &RawFunction) -> Function {
@@ -319,7 +317,12 @@ impl Reader<'_> {
             }
             _ => {
                 let help = "a bucket with `events` and `prefix`, or a table with `batch_size`, `batch_window`, `retries` and `bisect`";
-                self.wrong(path, format!("`{path}` must be one bucket or one table, with its own settings"), "here", help);
+                self.wrong(
+                    path,
+                    format!("`{path}` must be one bucket or one table, with its own settings"),
+                    "here",
+                    help,
+                );
                 None
             }
         }
@@ -327,7 +330,8 @@ impl Reader<'_> {
 
     fn one_delivery_log(&mut self) {
         let raw = self.raw;
-        let logs: Vec<&String> = raw.tables.iter().filter(|(_, table)| table.delivery_log).map(|(name, _)| name).collect();
+        let logs: Vec<&String> =
+            raw.tables.iter().filter(|(_, table)| table.delivery_log).map(|(name, _)| name).collect();
         if let [_, second, ..] = logs.as_slice() {
             let path = KeyPath::of(["tables", second, "delivery_log"]);
             self.wrong(&path, "a stack has one delivery log", "the second", "let all functions log to one table");
@@ -356,7 +360,9 @@ fn broken_name_rule(kind: ResourceKind, name: &str) -> Option<&'static str> {
             ((1..=64).contains(&name.len()) && of("_-"), "1 to 64 letters, digits, `_` and `-`")
         }
         // The region is added, and the whole may have 64 characters.
-        ResourceKind::Role => ((1..=48).contains(&name.len()) && of("_-+=,.@"), "1 to 48 letters, digits and `_-+=,.@`"),
+        ResourceKind::Role => {
+            ((1..=48).contains(&name.len()) && of("_-+=,.@"), "1 to 48 letters, digits and `_-+=,.@`")
+        }
     };
     (!legal).then_some(rule)
 }

@@ -8,7 +8,9 @@ use std::{
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
-use super::{Diagnostics, Source, discover, load, raw::RawScenario, reference, schema, stack_raw::RawStack, understand};
+use super::{
+    Diagnostics, Source, discover, load, raw::RawScenario, reference, schema, stack_raw::RawStack, understand,
+};
 use crate::plan::lint::lint;
 
 /// The repository.
@@ -39,8 +41,10 @@ fn remarks(path: &Path) -> String {
 
 #[test]
 fn every_invalid_file_gets_the_diagnostic_it_must_give() {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(root().join("scenarios/invalid")).expect("the folder").map(|entry| entry.expect("one").path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(root().join("scenarios/invalid"))
+        .expect("the folder")
+        .map(|entry| entry.expect("one").path())
+        .collect();
     files.sort();
     assert!(files.len() >= 10, "only {} files", files.len());
     for file in files {

@@ -94,7 +94,11 @@ pub fn check(format: &str, text: &str) -> Result<(), Unreadable> {
 fn by_model<T: FromStr<Err: fmt::Display>>(text: &str, example: &str) -> Result<T, Unreadable> {
     text.parse().map_err(|error: T::Err| {
         let message = error.to_string();
-        let message = message.split("; write it like").next().unwrap_or(&message).to_owned();
+        let message = match message.split_once("; write it like") {
+            Some((what, _)) if what.starts_with("`` is not a unit") => format!("`{text}` has no unit"),
+            Some((what, _)) => what.to_owned(),
+            None => message,
+        };
         Unreadable { message, help: format!("write it like `{example}`") }
     })
 }
@@ -174,7 +178,7 @@ impl Format for Region {
 }
 
 impl Format for Onset {
-    const NAME: &'static str = "progress";
+    const NAME: &'static str = "count";
     const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`.";
     const EXAMPLE: &'static str = "3 backups";
 
