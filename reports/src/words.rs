@@ -77,6 +77,14 @@ pub(crate) fn verdict(verdict: Option<Verdict>) -> &'static str {
     }
 }
 
+/// What stands before what a run of its class proves: only a pass has proved it.
+pub(crate) fn proves(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "proves",
+        Verdict::Fail | Verdict::Inconclusive | Verdict::NothingChecked => "would prove",
+    }
+}
+
 /// Where it ran: `local (ministack 1.5.33, a process per region)`.
 pub(crate) fn target(record: &RunRecord) -> String {
     let kind = match record.target {
