@@ -1,5 +1,7 @@
 //! The few lines that say how a run went: what was measured, against what, and how it was judged.
 
+use std::fmt::Write;
+
 use firedrill_model::{
     units::{RunTime, Span},
     verdict::Verdict,
@@ -88,14 +90,14 @@ fn recovery_point(record: &RunRecord) -> Result {
     let rpo = &record.objectives.rpo;
     let mut figures = String::new();
     if let Some(upper) = rpo.actual_upper_ms.filter(|upper| rpo.actual_ms.is_some_and(|actual| *upper > actual)) {
-        figures += &format!("(at most {}) ", bare(upper));
+        let _infallible = write!(figures, "(at most {}) ", bare(upper));
     }
     if rpo.actual_ms.is_some() || rpo.lost_writes > 0 {
         let population = plural(rpo.acknowledged_writes, "acknowledged write");
-        figures += &format!("{} of {population} lost", count(rpo.lost_writes));
+        let _infallible = write!(figures, "{} of {population} lost", count(rpo.lost_writes));
     }
     if let Some(earliest) = earliest_loss(record) {
-        figures += &format!(", none from before {}", WallClock::of(record).time(earliest));
+        let _infallible = write!(figures, ", none from before {}", WallClock::of(record).time(earliest));
     }
     if rpo.lost_writes > 0 && rpo.point_in_time == Some(false) {
         figures.push_str("; what survived has holes");
@@ -178,7 +180,7 @@ fn effects(record: &RunRecord) -> Result {
     );
     for (number, word) in [(sum(|one| one.reordered), "reordered"), (sum(|one| one.orphaned), "orphaned")] {
         if number > 0 {
-            figures += &format!(", {} {word}", count(number));
+            let _infallible = write!(figures, ", {} {word}", count(number));
         }
     }
     Result { name: "effects".to_owned(), value: value.to_owned(), objective: None, figures, verdict }
