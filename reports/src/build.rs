@@ -119,12 +119,12 @@ fn planned(fault: &PlannedFault) -> FaultRecord {
 
 fn objectives(plan: &Plan, verification: &Verification) -> Objectives {
     let (rto, rpo) = (&verification.rto, &verification.rpo);
-    let (stated_rto, stated_rpo) = (plan.expect.rto.as_ref(), plan.expect.rpo.as_ref());
+    let stated = &plan.expect;
     Objectives {
         rto: RtoRecord {
             objective_ms: rto.objective_ms,
-            source: stated_rto.and_then(|stated| stated.source.clone()),
-            stable_for_ms: stated_rto.map(|stated| stated.stable_for),
+            source: stated.rto.as_ref().and_then(|rto| rto.source.clone()),
+            stable_for_ms: stated.rto.as_ref().map(|rto| rto.stable_for),
             actual_ms: rto.actual_ms,
             uncertainty_ms: rto.uncertainty_ms,
             t0_ms: rto.t0_ms,
@@ -134,7 +134,7 @@ fn objectives(plan: &Plan, verification: &Verification) -> Objectives {
         },
         rpo: RpoRecord {
             objective_ms: rpo.objective_ms,
-            source: stated_rpo.and_then(|stated| stated.source.clone()),
+            source: stated.rpo.as_ref().and_then(|rpo| rpo.source.clone()),
             actual_ms: rpo.actual_ms,
             actual_upper_ms: rpo.actual_upper_ms,
             t_stop_ms: rpo.t_stop_ms,

@@ -60,17 +60,17 @@ fn rows(a: &RunRecord, b: &RunRecord) -> Vec<Row> {
         };
         rows.push(text_row(&format!("  {}", words::check(id)), of(a), of(b)));
     }
-    let (rto_a, rto_b) = (&a.objectives.rto, &b.objectives.rto);
-    let (rpo_a, rpo_b) = (&a.objectives.rpo, &b.objectives.rpo);
-    rows.push(span_row("recovery time", rto_a.actual_ms, rto_b.actual_ms));
-    rows.push(span_row("  objective", rto_a.objective_ms, rto_b.objective_ms));
+    let times = (&a.objectives.rto, &b.objectives.rto);
+    let losses = (&a.objectives.rpo, &b.objectives.rpo);
+    rows.push(span_row("recovery time", times.0.actual_ms, times.1.actual_ms));
+    rows.push(span_row("  objective", times.0.objective_ms, times.1.objective_ms));
     let part = |parts: &[TimedPhase], name: &str| parts.iter().find(|part| part.name == name).map(|part| part.span_ms);
-    for name in in_order(rto_a.phases.iter().chain(&rto_b.phases).map(|part| part.name.as_str())) {
-        rows.push(span_row(&format!("  {name}"), part(&rto_a.phases, name), part(&rto_b.phases, name)));
+    for name in in_order(times.0.phases.iter().chain(&times.1.phases).map(|part| part.name.as_str())) {
+        rows.push(span_row(&format!("  {name}"), part(&times.0.phases, name), part(&times.1.phases, name)));
     }
-    rows.push(span_row("recovery point", rpo_a.actual_ms, rpo_b.actual_ms));
-    rows.push(span_row("  at most", rpo_a.actual_upper_ms, rpo_b.actual_upper_ms));
-    rows.push(span_row("  objective", rpo_a.objective_ms, rpo_b.objective_ms));
+    rows.push(span_row("recovery point", losses.0.actual_ms, losses.1.actual_ms));
+    rows.push(span_row("  at most", losses.0.actual_upper_ms, losses.1.actual_upper_ms));
+    rows.push(span_row("  objective", losses.0.objective_ms, losses.1.objective_ms));
     rows.extend(counts(a, b));
     let phase = |phases: &[PhaseRecord], name: &str| {
         let ended = phases.iter().find(|phase| phase.phase.word() == name)?;
@@ -138,7 +138,7 @@ fn count_row(name: &str, a: u64, b: u64) -> Row {
 }
 
 fn table(out: &mut String, rows: &[Row]) {
-    let header: Row = ["".into(), "A".into(), "B".into(), "change".into()];
+    let header: Row = [String::new(), "A".into(), "B".into(), "change".into()];
     let rows: Vec<&Row> = std::iter::once(&header).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (name, a, b) = (width(0), width(1), width(2));

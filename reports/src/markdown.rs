@@ -34,7 +34,7 @@ pub fn markdown(record: &RunRecord) -> String {
     }
     findings(&mut out, record);
     phases(&mut out, record);
-    line(&mut out, &format!("\n**Proves** {}.", escape(&record.limitation.in_short)));
+    line(&mut out, &format!("\nA pass **{}** {}.", words::proves(record.verdict), escape(&record.limitation.in_short)));
     line(
         &mut out,
         &format!(

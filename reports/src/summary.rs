@@ -1,5 +1,7 @@
 //! The few lines that say how a run went: what was measured, against what, and how it was judged.
 
+use std::fmt::Write;
+
 use firedrill_model::{
     units::{RunTime, Span},
     verdict::Verdict,
@@ -88,14 +90,14 @@ fn recovery_point(record: &RunRecord) -> Result {
     let rpo = &record.objectives.rpo;
     let mut figures = String::new();
     if let Some(upper) = rpo.actual_upper_ms.filter(|upper| rpo.actual_ms.is_some_and(|actual| *upper > actual)) {
-        figures.push_str(&format!("(at most {}) ", bare(upper)));
+        let _infallible = write!(figures, "(at most {}) ", bare(upper));
     }
     if rpo.actual_ms.is_some() || rpo.lost_writes > 0 {
         let population = plural(rpo.acknowledged_writes, "acknowledged write");
-        figures.push_str(&format!("{} of {population} lost", count(rpo.lost_writes)));
+        let _infallible = write!(figures, "{} of {population} lost", count(rpo.lost_writes));
     }
     if let Some(earliest) = earliest_loss(record) {
-        figures.push_str(&format!(", none from before {}", WallClock::of(record).time(earliest)));
+        let _infallible = write!(figures, ", none from before {}", WallClock::of(record).time(earliest));
     }
     if rpo.lost_writes > 0 && rpo.point_in_time == Some(false) {
         figures.push_str("; what survived has holes");
@@ -164,11 +166,10 @@ fn effects(record: &RunRecord) -> Result {
         .collect();
     let verdict = if verdicts.is_empty() { None } else { Some(Verdict::of_checks(verdicts)) };
     let value = match verdict {
-        Some(Verdict::Fail) => "incomplete",
-        Some(Verdict::Inconclusive | Verdict::NothingChecked) => "undecided",
         Some(Verdict::Pass) => "complete",
         None if wrong == 0 => "complete",
-        None => "incomplete",
+        Some(Verdict::Fail) | None => "incomplete",
+        Some(Verdict::Inconclusive | Verdict::NothingChecked) => "undecided",
     };
     let mut figures = format!(
         "{} owed, {} missing, {} twice, {} late",
@@ -179,7 +180,7 @@ fn effects(record: &RunRecord) -> Result {
     );
     for (number, word) in [(sum(|one| one.reordered), "reordered"), (sum(|one| one.orphaned), "orphaned")] {
         if number > 0 {
-            figures.push_str(&format!(", {} {word}", count(number)));
+            let _infallible = write!(figures, ", {} {word}", count(number));
         }
     }
     Result { name: "effects".to_owned(), value: value.to_owned(), objective: None, figures, verdict }

@@ -32,7 +32,7 @@ pub fn terminal(record: &RunRecord, styles: bool) -> String {
         row(&mut out, "interrupted", &format!("by {}; what follows is what was seen until then", plain(reason)));
     }
     results(&mut out, &summary::results(record), paint);
-    row(&mut out, "proves", &record.limitation.in_short);
+    row(&mut out, words::proves(record.verdict), &record.limitation.in_short);
     if let Some(as_stated) = record.as_stated {
         let text =
             if as_stated { "the findings are exactly the stated ones" } else { "the findings are not the stated ones" };

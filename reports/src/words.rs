@@ -17,7 +17,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -74,6 +74,14 @@ pub(crate) fn verdict(verdict: Option<Verdict>) -> &'static str {
         Some(Verdict::Inconclusive) => "inconclusive",
         Some(Verdict::NothingChecked) => "nothing checked",
         None => "not asserted",
+    }
+}
+
+/// What stands before what a run of its class proves: only a pass has proved it.
+pub(crate) fn proves(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "proves",
+        Verdict::Fail | Verdict::Inconclusive | Verdict::NothingChecked => "would prove",
     }
 }
 

@@ -182,7 +182,7 @@ impl Axis {
         }
         let x = self.x(from);
         let width = tenth((self.x(to) - x).max(2.0));
-        let fits = text.chars().count() as f64 * LETTER + 8.0 <= width;
+        let fits = letters(text) * LETTER + 8.0 <= width;
         Some(Shape { x, width, class, text: if fits { text.to_owned() } else { String::new() }, title })
     }
 
@@ -382,6 +382,11 @@ fn tenth(value: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "positions on a screen")]
 fn micros(span: Span) -> f64 {
     span.micros() as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lengths on a screen")]
+fn letters(text: &str) -> f64 {
+    text.chars().count() as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "heights on a screen")]

@@ -22,6 +22,8 @@ pub(crate) struct View {
     cards: Vec<Card>,
     findings: Vec<Group>,
     tables: Vec<Table>,
+    /// Only a pass has proved what its class can prove.
+    passed: bool,
     in_short: String,
     class: &'static str,
     proves: Vec<String>,
@@ -98,6 +100,7 @@ impl View {
                 })
                 .collect(),
             tables: tables(record),
+            passed: record.verdict == Verdict::Pass,
             in_short: record.limitation.in_short.clone(),
             class: words::class(record.environment_class),
             proves: record.limitation.proves.clone(),

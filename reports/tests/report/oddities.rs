@@ -12,7 +12,7 @@ fn render_all(record: &RunRecord) {
     assert!(html(record).unwrap().contains("</html>"));
     assert!(junit(record).unwrap().contains("</testsuites>"));
     assert!(!markdown(record).is_empty());
-    assert!(terminal(record, true).contains("proves"));
+    assert!(terminal(record, true).contains("prove"));
     assert!(diff(record, record).contains("verdict"));
 }
 
