@@ -9,7 +9,7 @@ use firedrill_model::{
     ids::ResourceId,
     stack::{Table, Trigger, TriggerSource},
 };
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use thiserror::Error;

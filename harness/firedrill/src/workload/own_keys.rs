@@ -152,3 +152,6 @@ impl OwnKeys {
         Write::first(number, self.size)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub struct Traffic {
 }
 
 /// What the traffic did, beyond the counts of the ledger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct TrafficSummary {
     /// Writes attempted.
     pub attempts: u64,
@@ -49,6 +49,8 @@ pub struct TrafficSummary {
     pub slots_missed: u64,
     /// The largest lag of firedrill itself behind its schedule.
     pub lag_max: Span,
+    /// What ended a writer before its time, and with it the drill.
+    pub failure: Option<WorkloadError>,
 }
 
 impl Traffic {
@@ -86,16 +88,20 @@ impl Traffic {
     }
 
     /// Stops issuing and waits until every write in flight has its line.
-    pub async fn stop(mut self) -> Result<TrafficSummary, WorkloadError> {
+    pub async fn stop(mut self) -> TrafficSummary {
         self.stop.cancel();
         let mut summary = TrafficSummary::default();
         while let Some(ended) = self.writers.join_next().await {
-            let paced = ended??;
-            summary.attempts += paced.attempts;
-            summary.slots_missed += paced.slots_missed;
+            match ended.map_err(WorkloadError::from).flatten() {
+                Ok(paced) => {
+                    summary.attempts += paced.attempts;
+                    summary.slots_missed += paced.slots_missed;
+                }
+                Err(error) => summary.failure = Some(error),
+            }
         }
         summary.lag_max = self.max_lag();
-        Ok(summary)
+        summary
     }
 }
 
@@ -224,5 +230,56 @@ impl Pacer {
         let line = self.writer.attempt(self.sites.of(standing.side), standing, &write).await?;
         self.keys.settle(&write, &line);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::workload::sample;
+
+    #[test]
+    fn writers_of_a_resource_are_numbered_over_all_its_loads() {
+        let mut plan = sample::plan(7);
+        plan.traffic.push(sample::load(sample::orders(), 4, 10));
+        assert_eq!(first_writers(&plan), [0, 0, 3]);
+        assert_eq!(share(&plan, &sample::orders(), 5), Share { writer: 5, writers: 7 });
+        assert_eq!(share(&plan, &sample::uploads(), 1), Share { writer: 1, writers: 2 });
+    }
+
+    #[test]
+    fn a_rate_of_zero_has_no_slots() {
+        let schedule = Schedule::of(&sample::load(sample::orders(), 3, 0), 0, RunTime::default());
+        assert_eq!(schedule.next(0, RunTime::from_ms(5)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_never_in_the_past_and_never_comes_twice(
+            writers in 1..6_u32, rate in 1..200_u64, writer in 0..6_u32, steps in prop::collection::vec(0..3_000_000_u64, 1..40),
+        ) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let schedule = Schedule::of(&load, writer % writers, RunTime::from_ms(10));
+            let (mut due, mut now) = (0, RunTime::from_ms(10));
+            for took in steps {
+                let slot = schedule.next(due, now).unwrap();
+                prop_assert!(slot.index >= due && slot.at >= now);
+                let every = 1_000_000 / rate * u64::from(writers);
+                prop_assert!(slot.index == due || slot.at.since(now).micros() < every, "only what is past is left out");
+                (due, now) = (slot.index + 1, slot.at.plus(Span::from_micros(took)));
+            }
+        }
+
+        #[test]
+        fn the_writers_of_a_load_together_keep_its_rate(writers in 1..6_u32, rate in 1..100_u64) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let end = RunTime::from_ms(10_000);
+            let slots: u64 = (0..writers)
+                .map(|writer| Schedule::of(&load, writer, RunTime::default()).next(0, end).unwrap().index)
+                .sum();
+            prop_assert!(slots.abs_diff(rate * 10) <= u64::from(writers), "{slots} in 10 s");
+        }
     }
 }
