@@ -15,7 +15,7 @@ use futures_util::TryStreamExt;
 
 use super::{WorkloadError, writer::REMOVES};
 use crate::{
-    poll::{self, Look},
+    poll::{self, Look, WaitError},
     run::Drill,
     services::{ServiceError, Site, dynamodb},
 };
@@ -36,19 +36,8 @@ struct Picture {
 }
 
 /// Waits until derived tables and the delivery log of `site` have not changed for 1.5 s and every write that the current
-/// epoch owes an event for was delivered. False when `limit` passes first, or when it cannot be seen: what is missing then
-/// is for the verdict to say.
-pub async fn drain(drill: &Drill, site: &Site, limit: Span) -> bool {
-    match settle(drill, site, limit).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "effects were not seen to settle");
-            false
-        }
-    }
-}
-
-async fn settle(drill: &Drill, site: &Site, limit: Span) -> Result<(), WorkloadError> {
+/// epoch owes an event for was delivered. False when `limit` passes first: what is missing then is for the verdict to say.
+pub async fn drain(drill: &Drill, site: &Site, limit: Span) -> Result<bool, WorkloadError> {
     let owed = owed(drill, site)?;
     let quiet = Mutex::new(Quiet::default());
     let look = || async {
@@ -63,7 +52,14 @@ async fn settle(drill: &Drill, site: &Site, limit: Span) -> Result<(), WorkloadE
             Err(error) => Look::NotYet(error.to_string()),
         }
     };
-    Ok(poll::until("effects to settle", LOOK_EVERY, limit, &drill.cancel, look).await?)
+    match poll::until("effects to settle", LOOK_EVERY, limit, &drill.cancel, look).await {
+        Ok(()) => Ok(true),
+        Err(WaitError::TimedOut { last, .. }) => {
+            tracing::info!(%last, "effects did not settle within the drain's limit");
+            Ok(false)
+        }
+        Err(cancelled @ WaitError::Cancelled { .. }) => Err(cancelled.into()),
+    }
 }
 
 /// How long pictures have been the same.

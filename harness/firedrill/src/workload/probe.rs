@@ -74,7 +74,12 @@ impl Probe {
             Err(what) => (false, what),
         };
         let probe = self.planned.id.clone();
-        self.drill.journal.append(Event::Probed { probe: probe.clone(), began_ms: began, ok, detail: detail.clone() })?;
+        self.drill.journal.append(Event::Probed {
+            probe: probe.clone(),
+            began_ms: began,
+            ok,
+            detail: detail.clone(),
+        })?;
         Ok(ProbeResult { probe, began, ok, detail })
     }
 
@@ -122,12 +127,12 @@ pub async fn round(drill: &Drill) -> Result<Vec<ProbeResult>, WorkloadError> {
     join_all(probes.iter().map(Probe::pass)).await.into_iter().collect()
 }
 
-/// Waits for the first round in which every probe passes, for at most `limit`. Returns the number of probes.
-pub async fn steady_state(drill: &Drill, limit: Span) -> Result<usize, WorkloadError> {
+/// Waits for the first round in which every probe passes, for at most `limit`. Returns that round.
+pub async fn steady_state(drill: &Drill, limit: Span) -> Result<Vec<ProbeResult>, WorkloadError> {
     let look = || async {
         match round(drill).await {
             Ok(results) => match failed(&results) {
-                None => Look::Ready(Ok(results.len())),
+                None => Look::Ready(Ok(results)),
                 Some(status) => Look::NotYet(status),
             },
             Err(error) => Look::Ready(Err(error)),
@@ -156,12 +161,13 @@ pub struct Prober {
 
 impl Prober {
     /// Starts every probe of the plan. A history or ledger that cannot be written ends them and cancels the drill.
-    pub fn start(drill: &Drill) -> Self {
+    pub fn start(drill: &Drill) -> Result<Self, WorkloadError> {
+        let probes = Probe::all(drill)?;
         let stop = drill.cancel.child_token();
         let readiness = Readiness::unknown(drill.plan.probes.iter().map(|planned| planned.id.clone()));
         let mut watching = JoinSet::new();
-        watching.spawn(watch_all(drill.clone(), readiness.clone(), stop.clone()));
-        Self { watching, readiness, stop }
+        watching.spawn(watch_all(drill.clone(), probes, readiness.clone(), stop.clone()));
+        Ok(Self { watching, readiness, stop })
     }
 
     /// Since when every probe has been passing: the start of the youngest of their unbroken stretches. `None` while one
@@ -170,21 +176,25 @@ impl Prober {
         self.readiness.passing_since()
     }
 
-    /// Begins no further pass and waits for those that run. Returns what ended the probes before their time, if anything.
-    pub async fn stop(mut self) -> Option<WorkloadError> {
+    /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
+    pub async fn stop(mut self) -> Result<(), WorkloadError> {
         self.stop.cancel();
-        let ended = self.watching.join_next().await?;
-        ended.map_err(WorkloadError::from).flatten().err()
+        match self.watching.join_next().await {
+            Some(ended) => ended?,
+            None => Ok(()),
+        }
     }
 }
 
-async fn watch_all(drill: Drill, readiness: Readiness, stop: CancellationToken) -> Result<(), WorkloadError> {
+async fn watch_all(
+    drill: Drill,
+    probes: Vec<Probe>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> Result<(), WorkloadError> {
     let began = drill.clock.now();
-    let watched = async {
-        let watches = Probe::all(&drill)?.into_iter().map(|probe| probe.watch(began, readiness.clone(), stop.clone()));
-        try_join_all(watches).await.map(drop)
-    };
-    let ended = watched.await;
+    let watches = probes.into_iter().map(|probe| probe.watch(began, readiness.clone(), stop.clone()));
+    let ended = try_join_all(watches).await.map(drop);
     if ended.is_err() {
         drill.cancel.cancel();
     }

@@ -61,11 +61,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     };
     let orders_table =
         table(key_attribute("customer", KeyType::S), Some(key_attribute("order", KeyType::S)), Some("order"));
-    let probe = |resource: ResourceId| PlannedProbe {
-        id: resource.as_str().into(),
-        resource,
-        timeout: Span::from_secs(2),
-    };
+    let probe =
+        |resource: ResourceId| PlannedProbe { id: resource.as_str().into(), resource, timeout: Span::from_secs(2) };
     Plan {
         schema: PLAN_SCHEMA.into(),
         scenario: About {

@@ -41,7 +41,7 @@ pub struct Traffic {
 }
 
 /// What the traffic did, beyond the counts of the ledger.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficSummary {
     /// Writes attempted.
     pub attempts: u64,
@@ -49,8 +49,6 @@ pub struct TrafficSummary {
     pub slots_missed: u64,
     /// The largest lag of firedrill itself behind its schedule.
     pub lag_max: Span,
-    /// What ended a writer before its time, and with it the drill.
-    pub failure: Option<WorkloadError>,
 }
 
 impl Traffic {
@@ -87,21 +85,23 @@ impl Traffic {
         Span::from_micros(self.lag_micros_max.load(Ordering::Relaxed))
     }
 
-    /// Stops issuing and waits until every write in flight has its line.
-    pub async fn stop(mut self) -> TrafficSummary {
+    /// Stops issuing and waits until every write in flight of every writer has its line. `Err` says what ended a writer
+    /// before its time.
+    pub async fn stop(mut self) -> Result<TrafficSummary, WorkloadError> {
         self.stop.cancel();
         let mut summary = TrafficSummary::default();
+        let mut failure = None;
         while let Some(ended) = self.writers.join_next().await {
             match ended.map_err(WorkloadError::from).flatten() {
                 Ok(paced) => {
                     summary.attempts += paced.attempts;
                     summary.slots_missed += paced.slots_missed;
                 }
-                Err(error) => summary.failure = Some(error),
+                Err(error) => failure = Some(error),
             }
         }
         summary.lag_max = self.max_lag();
-        summary
+        failure.map_or(Ok(summary), Err)
     }
 }
 
@@ -119,7 +119,8 @@ fn first_writers(plan: &Plan) -> Vec<u64> {
 
 /// Which keys of `resource` its `writer`-th writer owns.
 fn share(plan: &Plan, resource: &ResourceId, writer: u64) -> Share {
-    let writers = plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
+    let writers =
+        plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
     Share { writer, writers }
 }
 

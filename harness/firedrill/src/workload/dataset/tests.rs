@@ -185,7 +185,8 @@ fn no_two_numbers_give_the_same_key() {
     let dataset = dataset(7);
     for resource in every_resource() {
         let generator = dataset.generator(&resource).unwrap();
-        let numbers = (0..3_000).map(KeyNumber::seed).chain((0..500).map(|index| KeyNumber::traffic(index % 3, 3, index)));
+        let numbers =
+            (0..3_000).map(KeyNumber::seed).chain((0..500).map(|index| KeyNumber::traffic(index % 3, 3, index)));
         let keys: Vec<String> = numbers.map(|number| generator.key(number).text().to_owned()).collect();
         let distinct: BTreeSet<&String> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len(), "{resource}");

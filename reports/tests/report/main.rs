@@ -1,0 +1,8 @@
+//! Every rendering of hand-built runs: a pass, failures with roots and consequences, inconclusive, nothing checked, cut short,
+//! and data that try to break out of each format.
+
+mod hostility;
+mod oddities;
+mod renderings;
+mod sample;
+mod schema;
