@@ -52,5 +52,6 @@ impl Drill {
             endpoint.plane_url.clone(),
             self.plan.names.of(side).clone(),
         )
+        .with_triggers(self.plan.stack.triggers.clone())
     }
 }

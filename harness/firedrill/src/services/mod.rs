@@ -2,20 +2,24 @@
 //!
 //! The only room that imports `aws-sdk-*`.
 
+pub(crate) mod arn;
 pub mod canonical;
 pub mod clients;
 pub mod dynamodb;
 pub mod error;
+pub(crate) mod fields;
 pub mod iam;
 pub mod lambda;
+pub(crate) mod raw;
 pub mod s3;
 pub mod site;
+pub(crate) mod xml;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use firedrill_model::{
     capture::{Configuration, Entry},
-    ids::ResourceKind,
+    ids::{ResourceId, ResourceKind},
     stack::{Bucket, Function, Role, Table, Trigger},
 };
 
@@ -87,5 +91,19 @@ pub trait Service: Send + Sync {
 
 /// The service behind a kind of resource.
 pub fn service(kind: ResourceKind) -> &'static dyn Service {
-    unimplemented!("services room: {kind:?}")
+    match kind {
+        ResourceKind::Role => &iam::Roles,
+        ResourceKind::Bucket => &s3::Buckets,
+        ResourceKind::Table => &dynamodb::Tables,
+        ResourceKind::Function => &lambda::Functions,
+        ResourceKind::Trigger => &crate::triggers::Triggers,
+    }
+}
+
+/// A blueprint of another kind of resource than the service makes.
+pub(crate) fn wrong_blueprint(kind: ResourceKind, name: &str) -> ServiceError {
+    ServiceError::Unusable {
+        operation: format!("creating {}", ResourceId::new(kind, name)),
+        what: String::from("that the blueprint is one of another kind"),
+    }
 }

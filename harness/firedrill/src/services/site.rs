@@ -1,8 +1,12 @@
 //! One side of the workload: a region, its clients and the physical names of the stack's resources there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use firedrill_model::{ids::ResourceId, topology::Side};
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    stack::Trigger,
+    topology::Side,
+};
 
 use super::Clients;
 
@@ -16,12 +20,40 @@ pub struct Site {
     /// Address that functions running there use for AWS calls.
     pub function_endpoint: String,
     names: BTreeMap<ResourceId, String>,
+    triggers: Arc<BTreeMap<String, Trigger>>,
 }
 
 impl Site {
     /// A side with the names of the plan.
     pub fn new(side: Side, clients: Clients, function_endpoint: String, names: BTreeMap<ResourceId, String>) -> Self {
-        Self { side, clients, function_endpoint, names }
+        Self { side, clients, function_endpoint, names, triggers: Arc::default() }
+    }
+
+    /// The same side with the edges of the stack: a trigger has no name of its own in AWS, so that it can be found only
+    /// by what it connects.
+    #[must_use]
+    pub fn with_triggers(self, triggers: BTreeMap<String, Trigger>) -> Self {
+        Self { triggers: Arc::new(triggers), ..self }
+    }
+
+    /// What a trigger of the stack connects; `None` for one the stack does not have.
+    pub fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.triggers.get(name)
+    }
+
+    /// Every trigger of the stack.
+    pub fn triggers(&self) -> impl Iterator<Item = &Trigger> {
+        self.triggers.values()
+    }
+
+    /// Physical name of the resource of this kind and logical name.
+    pub fn name_of(&self, kind: ResourceKind, name: &str) -> String {
+        self.physical(&ResourceId::new(kind, name)).to_owned()
+    }
+
+    /// Every resource of the plan with its physical name.
+    pub fn names(&self) -> impl Iterator<Item = (&ResourceId, &str)> {
+        self.names.iter().map(|(id, name)| (id, name.as_str()))
     }
 
     /// The same side through other clients.

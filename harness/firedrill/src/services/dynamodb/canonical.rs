@@ -2,11 +2,141 @@
 
 use std::collections::HashMap;
 
-use super::AttributeValue;
-use crate::services::canonical::Described;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use firedrill_model::ids::WriteId;
+use serde_json::{Map, Value, json};
+
+use super::{AttributeValue, json as dynamodb_json, number};
+use crate::services::canonical::{Described, digest, part_digest, text};
+
+/// Attribute that holds the write id of an item.
+const WRITE_ID: &str = "write_id";
 
 /// Digest, parts, size and write id of an item. Sets are unordered, numbers are compared by value (`1.0` = `1`), lists
 /// are ordered, and a number never equals a string.
 pub fn describe_item(item: &HashMap<String, AttributeValue>) -> Described {
-    unimplemented!("{item:?}")
+    let whole = text(&members(item));
+    Described {
+        digest: digest(&whole),
+        parts: item
+            .iter()
+            .map(|(name, value)| (format!("attribute:{name}"), part_digest(&text(&canonical(value)))))
+            .collect(),
+        bytes: whole.len() as u64,
+        write_id: item.get(WRITE_ID).and_then(|value| value.as_s().ok()).map(WriteId::new),
+    }
+}
+
+fn members(map: &HashMap<String, AttributeValue>) -> Value {
+    Value::Object(map.iter().map(|(name, value)| (name.clone(), canonical(value))).collect::<Map<_, _>>())
+}
+
+/// DynamoDB JSON in which equal values have one text.
+fn canonical(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::N(text) => json!({ "N": number::normal(text) }),
+        AttributeValue::Ns(set) => json!({ "NS": sorted(set.iter().map(|text| number::normal(text))) }),
+        AttributeValue::Ss(set) => json!({ "SS": sorted(set.iter().cloned()) }),
+        AttributeValue::Bs(set) => json!({ "BS": sorted(set.iter().map(|bytes| STANDARD.encode(bytes))) }),
+        AttributeValue::L(list) => json!({ "L": list.iter().map(canonical).collect::<Vec<_>>() }),
+        AttributeValue::M(map) => json!({ "M": members(map) }),
+        other => dynamodb_json::from_value(other),
+    }
+}
+
+fn sorted(set: impl Iterator<Item = String>) -> Vec<String> {
+    let mut set: Vec<String> = set.collect();
+    set.sort_unstable();
+    set
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::samples, *};
+    use crate::services::dynamodb::Item;
+
+    fn item(json: &Value) -> Item {
+        dynamodb_json::to_item(json).unwrap()
+    }
+
+    #[test]
+    fn equal_values_have_one_digest() {
+        let first = item(&json!({ "a": { "N": "1.0" }, "s": { "SS": ["x", "y"] }, "n": { "NS": ["1", "20"] } }));
+        let second = item(&json!({ "n": { "NS": ["2e1", "1.00"] }, "s": { "SS": ["y", "x"] }, "a": { "N": "1e0" } }));
+        assert_eq!(describe_item(&first), describe_item(&second));
+    }
+
+    #[test]
+    fn different_values_have_different_digests_and_the_part_says_which() {
+        for (one, other) in [
+            (json!({ "N": "1" }), json!({ "S": "1" })),
+            (json!({ "L": [{ "N": "1" }, { "N": "2" }] }), json!({ "L": [{ "N": "2" }, { "N": "1" }] })),
+            (json!({ "SS": ["a"] }), json!({ "L": [{ "S": "a" }] })),
+            (json!({ "S": "" }), json!({ "NULL": true })),
+            (json!({ "B": "AA==" }), json!({ "S": "AA==" })),
+            (json!({ "S": "a" }), json!({ "S": "A" })),
+            (json!({ "N": "12345678901234567890123456789012345678" }), json!({ "N": "12345678901234567890123456789012345679" })),
+            (json!({ "M": { "x": { "N": "1" } } }), json!({ "M": { "y": { "N": "1" } } })),
+        ] {
+            let one = describe_item(&item(&json!({ "same": { "S": "s" }, "v": one })));
+            let other = describe_item(&item(&json!({ "same": { "S": "s" }, "v": other })));
+            assert_ne!(one.digest, other.digest);
+            assert_eq!(one.parts["attribute:same"], other.parts["attribute:same"]);
+            assert_ne!(one.parts["attribute:v"], other.parts["attribute:v"]);
+        }
+    }
+
+    #[test]
+    fn the_write_id_is_the_attribute_of_that_name() {
+        let described = describe_item(&item(&json!({ "write_id": { "S": "w-1" }, "a": { "N": "1" } })));
+        assert_eq!(described.write_id, Some(WriteId::new("w-1")));
+        assert_eq!(describe_item(&item(&json!({ "write_id": { "N": "1" } }))).write_id, None);
+    }
+
+    #[test]
+    fn the_form_does_not_change_by_accident() {
+        let described = describe_item(&item(&json!({ "a": { "N": "1.50" }, "b": { "M": { "x": { "BOOL": true } } } })));
+        insta::assert_snapshot!(described.digest, @"");
+        assert_eq!(described.bytes, 51);
+    }
+
+    /// The same item with every set and map in another order.
+    fn reordered(value: &AttributeValue) -> AttributeValue {
+        match value {
+            AttributeValue::Ss(set) => AttributeValue::Ss(set.iter().rev().cloned().collect()),
+            AttributeValue::Ns(set) => AttributeValue::Ns(set.iter().rev().map(|text| format!("{text}e0")).collect()),
+            AttributeValue::L(list) => AttributeValue::L(list.iter().map(reordered).collect()),
+            AttributeValue::M(map) => {
+                AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), reordered(value))).collect())
+            }
+            AttributeValue::N(text) => AttributeValue::N(format!("{text}e0")),
+            other => other.clone(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_of_keys_and_sets_and_the_writing_of_numbers_do_not_matter(item in samples::item()) {
+            let other: Item = item.iter().map(|(name, value)| (name.clone(), reordered(value))).collect();
+            prop_assert_eq!(describe_item(&item), describe_item(&other));
+        }
+
+        #[test]
+        fn equal_digests_mean_equal_items(one in samples::item(), other in samples::item()) {
+            let same = dynamodb_json::from_item(&one) == dynamodb_json::from_item(&other);
+            prop_assume!(!same);
+            prop_assume!(members(&one) != members(&other));
+            prop_assert_ne!(describe_item(&one).digest, describe_item(&other).digest);
+        }
+
+        #[test]
+        fn dropping_an_attribute_is_seen(item in samples::item()) {
+            let Some(name) = item.keys().min().cloned() else { return Ok(()) };
+            let mut other = item.clone();
+            other.remove(&name);
+            prop_assert_ne!(describe_item(&item).digest, describe_item(&other).digest);
+        }
+    }
 }

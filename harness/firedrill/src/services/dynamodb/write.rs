@@ -1,10 +1,63 @@
 //! Writing many items.
 
+use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
+use firedrill_model::{ids::ResourceKind::Table, units::Span};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
 use super::Item;
-use crate::services::{ServiceError, Site};
+use crate::{
+    poll::{self, Look},
+    services::{ServiceError, Site},
+};
+
+/// Items in one BatchWriteItem: the service's limit.
+const BATCH: usize = 25;
+/// Batches under way at the same time.
+const BATCHES_AT_ONCE: usize = 4;
+/// Pause before what the service did not take is offered again.
+const PAUSE: Span = Span::from_ms(100);
+/// How long the service may refuse items of one batch.
+const LIMIT: Span = Span::from_secs(60);
 
 /// Writes items by BatchWriteItem, several batches at a time, until the service has taken every one. No two items may
 /// have the same key. Returns the number of items written.
 pub async fn write_items(site: &Site, name: &str, items: Vec<Item>) -> Result<u64, ServiceError> {
-    unimplemented!("{site:?} {name} {items:?}")
+    let count = items.len() as u64;
+    let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
+    stream::iter(batches)
+        .map(|batch| write_batch(site, name, batch))
+        .buffer_unordered(BATCHES_AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(count)
+}
+
+async fn write_batch(site: &Site, name: &str, batch: Vec<Item>) -> Result<(), ServiceError> {
+    let table = site.name_of(Table, name);
+    let operation = || format!("DynamoDB BatchWriteItem on {name}");
+    let requests = batch
+        .into_iter()
+        .map(|item| PutRequest::builder().set_item(Some(item)).build())
+        .map(|put| put.map(|put| WriteRequest::builder().put_request(put).build()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ServiceError::Unusable { operation: operation(), what: error.to_string() })?;
+    let left = std::sync::Mutex::new(requests);
+    let take = || std::mem::take(&mut *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    poll::until(format!("{name} to take a batch"), PAUSE, LIMIT, &CancellationToken::new(), || async {
+        let sent = site.clients.dynamodb.batch_write_item().request_items(&table, take()).send().await;
+        match sent {
+            Err(error) => Look::Ready(Err(ServiceError::request(operation(), &error))),
+            Ok(answer) => {
+                let refused = answer.unprocessed_items.and_then(|mut of| of.remove(&table)).unwrap_or_default();
+                if refused.is_empty() {
+                    return Look::Ready(Ok(()));
+                }
+                let status = format!("{} items not taken", refused.len());
+                *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = refused;
+                Look::NotYet(status)
+            }
+        }
+    })
+    .await?
 }

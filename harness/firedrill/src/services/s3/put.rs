@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::ByteStream;
+use firedrill_model::ids::ResourceKind::Bucket;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{ByteStream, multipart};
 use crate::services::{ServiceError, Site};
+
+/// Above this many bytes an object is written in parts.
+const WHOLE_MAX: u64 = 8 << 20;
 
 /// What is written besides the body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +24,16 @@ pub struct Upload {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Upload {
+    /// The tags as S3 takes them in a header.
+    pub(super) fn tagging(&self) -> Option<String> {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs: Vec<String> =
+            self.tags.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
+        (!pairs.is_empty()).then(|| pairs.join("&"))
+    }
+}
+
 /// Writes an object of `size` bytes, by multipart upload above 8 MiB (aborted when it fails). Returns the version id when
 /// the bucket is versioned.
 pub async fn put(
@@ -27,10 +43,32 @@ pub async fn put(
     size: u64,
     body: ByteStream,
 ) -> Result<Option<String>, ServiceError> {
-    unimplemented!("{site:?} {name} {upload:?} {size} {body:?}")
+    if size > WHOLE_MAX {
+        return multipart::put(site, name, upload, body).await;
+    }
+    let request = site
+        .clients
+        .s3
+        .put_object()
+        .bucket(site.name_of(Bucket, name))
+        .key(&upload.key)
+        .set_content_type(upload.content_type.clone())
+        .set_metadata(Some(upload.metadata.clone().into_iter().collect()))
+        .set_tagging(upload.tagging())
+        .body(body);
+    let written = request
+        .send()
+        .await
+        .map_err(|error| ServiceError::request(format!("S3 PutObject `{}` to {name}", upload.key), &error))?;
+    Ok(written.version_id)
 }
 
 /// Deletes the newest version of an object: a delete marker in a versioned bucket, whose version id is returned.
 pub async fn delete(site: &Site, name: &str, key: &str) -> Result<Option<String>, ServiceError> {
-    unimplemented!("{site:?} {name} {key}")
+    let request = site.clients.s3.delete_object().bucket(site.name_of(Bucket, name)).key(key);
+    let deleted = request
+        .send()
+        .await
+        .map_err(|error| ServiceError::request(format!("S3 DeleteObject `{key}` of {name}"), &error))?;
+    Ok(deleted.version_id)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_model::ids::ResourceKind::Bucket;
+
 use super::ByteStream;
 use crate::services::{ServiceError, Site};
 
@@ -25,5 +27,39 @@ pub struct Object {
 /// Opens one version of an object, the newest when `version` is `None`. The code of the error for an object that is not
 /// there is `NoSuchKey` (or `NoSuchVersion`).
 pub async fn read(site: &Site, name: &str, key: &str, version: Option<&str>) -> Result<Object, ServiceError> {
-    unimplemented!("{site:?} {name} {key} {version:?}")
+    let bucket = site.name_of(Bucket, name);
+    let request = site.clients.s3.get_object().bucket(&bucket).key(key).set_version_id(version.map(str::to_owned));
+    let found = request
+        .send()
+        .await
+        .map_err(|error| ServiceError::request(format!("S3 GetObject `{key}` of {name}"), &error))?;
+    // S3 counts the tags in the answer, which saves a request for most objects.
+    let tags = if found.tag_count.unwrap_or_default() > 0 {
+        object_tags(site, name, key, version.or(found.version_id.as_deref())).await?
+    } else {
+        BTreeMap::new()
+    };
+    Ok(Object {
+        size: found.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+        content_type: found.content_type,
+        metadata: found.metadata.unwrap_or_default().into_iter().collect(),
+        tags,
+        version_id: found.version_id,
+        body: found.body,
+    })
+}
+
+async fn object_tags(
+    site: &Site,
+    name: &str,
+    key: &str,
+    version: Option<&str>,
+) -> Result<BTreeMap<String, String>, ServiceError> {
+    let bucket = site.name_of(Bucket, name);
+    let request = site.clients.s3.get_object_tagging().bucket(bucket).key(key).set_version_id(version.map(str::to_owned));
+    let found = request
+        .send()
+        .await
+        .map_err(|error| ServiceError::request(format!("S3 GetObjectTagging `{key}` of {name}"), &error))?;
+    Ok(found.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }

@@ -1,0 +1,150 @@
+//! Every field of a function that the service describes.
+
+use firedrill_model::{
+    capture::Configuration,
+    ids::{ResourceId, ResourceKind},
+};
+use serde_json::Value;
+
+use super::{NOT_FOUND, describe::alias_of};
+use crate::{
+    services::{
+        ServiceError, Site, arn,
+        fields::{self, Fields, Rules},
+        raw::read_raw,
+    },
+    triggers,
+};
+
+/// Source: `FunctionConfiguration`, `AliasConfiguration`, `Concurrency` of the Lambda API Reference.
+const RULES: Rules = Rules {
+    compared: &[
+        "function.FunctionName",
+        "function.FunctionArn",
+        "function.Runtime",
+        "function.Role",
+        "function.Handler",
+        "function.CodeSize",
+        "function.CodeSha256",
+        "function.Description",
+        "function.Timeout",
+        "function.MemorySize",
+        "function.Version",
+        "function.VpcConfig.**",
+        "function.DeadLetterConfig.**",
+        "function.Environment.**",
+        "function.KMSKeyArn",
+        "function.TracingConfig.**",
+        "function.Layers.**",
+        "function.State",
+        "function.PackageType",
+        "function.ImageConfigResponse.**",
+        "function.FileSystemConfigs.**",
+        "function.Architectures",
+        "function.EphemeralStorage.**",
+        "function.SnapStart.**",
+        "function.LoggingConfig.**",
+        "function.DurableConfig.**",
+        "function.TenancyConfig.**",
+        "function.CapacityProviderConfig.**",
+        "alias.Name",
+        "alias.AliasArn",
+        "alias.FunctionVersion",
+        "alias.Description",
+        "alias.RoutingConfig.**",
+        "concurrency.**",
+        "tags.**",
+        "policy.**",
+        "mappings.**",
+    ],
+    volatile: &[
+        ("function.Environment.Variables.AWS_ENDPOINT_URL", "address of the fault plane, set by firedrill"),
+        ("function.LastModified", "each version has its own"),
+        ("function.RevisionId", "each version has its own"),
+        ("function.StateReason", "passing state; the state itself is compared"),
+        ("function.StateReasonCode", "passing state; the state itself is compared"),
+        ("function.LastUpdateStatus", "passing state of an update"),
+        ("function.LastUpdateStatusReason", "passing state of an update"),
+        ("function.LastUpdateStatusReasonCode", "passing state of an update"),
+        ("function.RuntimeVersionConfig.**", "chosen by the service"),
+        ("function.ConfigSha256", "follows the fields that are compared"),
+        ("function.SigningJobArn", "each signing has its own"),
+        ("alias.RevisionId", "each alias has its own"),
+    ],
+};
+
+pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configuration, ServiceError> {
+    let id = ResourceId::new(ResourceKind::Function, name);
+    let physical = site.physical(&id).to_owned();
+    let logical = arn::Logical::new(site, &id);
+    let client = &site.clients.lambda;
+    let operation = format!("Lambda describe calls of {name}");
+    let latest: Option<Value> =
+        read_raw!(client.get_function().function_name(&physical), operation, json, absent: [NOT_FOUND])?;
+    let Some(mut function) = latest else { return Ok(fields::absent(id)) };
+    let mut fields = Fields::default();
+    if let Some(alias) = alias_of(site, &physical).await? {
+        // Events go to the alias: what it points at is what runs, whatever $LATEST is.
+        let request = client.get_function().function_name(&physical).qualifier(&alias.name);
+        function = read_raw!(request, operation, json, absent: [])?.unwrap_or_default();
+        let request = client.get_alias().function_name(&physical).name(&alias.name);
+        let described: Option<Value> = read_raw!(request, operation, json, absent: [])?;
+        fields.add("alias", &logical.value(&described.unwrap_or_default()));
+        add_policy(&mut fields, &logical, site, &physical, Some(&alias.name)).await?;
+    }
+    add_policy(&mut fields, &logical, site, &physical, None).await?;
+    let mut settings = logical.value(&function["Configuration"]);
+    name_variables(&mut settings, &function["Configuration"], &logical);
+    fields.add("function", &settings);
+    if function["Concurrency"].is_object() {
+        fields.add("concurrency", &function["Concurrency"]);
+    }
+    if function["Tags"].is_object() {
+        fields.add("tags", &function["Tags"]);
+    }
+    for (source, mapping) in triggers::table_stream::unclaimed(site, name).await? {
+        fields.add(&format!("mappings.{source}"), &logical.value(&mapping));
+    }
+    Ok(fields.sorted(id, RULES))
+}
+
+/// Variables may name resources, where other fields hold their ARNs.
+fn name_variables(settings: &mut Value, raw: &Value, logical: &arn::Logical) {
+    let Some(variables) = raw["Environment"]["Variables"].as_object() else { return };
+    for (name, value) in variables {
+        let text = value.as_str().unwrap_or_default();
+        settings["Environment"]["Variables"][name] = Value::String(logical.environment(text));
+    }
+}
+
+/// The statements of a resource policy, without those that let a service's events in: they belong to the trigger.
+async fn add_policy(
+    fields: &mut Fields,
+    logical: &arn::Logical,
+    site: &Site,
+    physical: &str,
+    qualifier: Option<&str>,
+) -> Result<(), ServiceError> {
+    let Some(statements) = statements(site, physical, qualifier).await? else { return Ok(()) };
+    let own = statements.into_iter().filter(|statement| !triggers::bucket_events::lets_bucket_in(statement));
+    let own: Vec<Value> = own.map(|statement| logical.value(&statement)).collect();
+    if !own.is_empty() {
+        fields.add(&format!("policy.{}", qualifier.unwrap_or("unqualified")), &Value::Array(own));
+    }
+    Ok(())
+}
+
+/// The statements of the resource policy of a function or its alias; `None` when there is no policy.
+pub(crate) async fn statements(
+    site: &Site,
+    physical: &str,
+    qualifier: Option<&str>,
+) -> Result<Option<Vec<Value>>, ServiceError> {
+    let operation = format!("Lambda GetPolicy of {physical}");
+    let request = site.clients.lambda.get_policy().function_name(physical).set_qualifier(qualifier.map(str::to_owned));
+    let answer: Option<Value> = read_raw!(request, operation, json, absent: [NOT_FOUND])?;
+    let Some(answer) = answer else { return Ok(None) };
+    let policy: Value = serde_json::from_str(answer["Policy"].as_str().unwrap_or("{}"))
+        .map_err(|error| ServiceError::Unusable { operation, what: format!("a policy that is not JSON: {error}") })?;
+    Ok(Some(policy["Statement"].as_array().cloned().unwrap_or_default()))
+}

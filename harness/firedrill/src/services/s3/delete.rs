@@ -1,0 +1,52 @@
+//! Deleting a bucket with everything in it.
+
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use firedrill_model::ids::ResourceKind::Bucket;
+use futures_util::TryStreamExt;
+
+use super::{ObjectVersion, describe::NOT_FOUND, versions};
+use crate::services::{ServiceError, Site};
+
+/// Deletes every version and marker, then the bucket; fine when it is not there.
+pub(super) async fn delete(site: &Site, name: &str) -> Result<(), ServiceError> {
+    match delete_present(site, name).await {
+        Err(error) if error.code().is_some_and(|code| NOT_FOUND.contains(&code)) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
+    let mut pages = std::pin::pin!(versions(site, name));
+    while let Some(page) = pages.try_next().await? {
+        delete_versions(site, name, page).await?;
+    }
+    let request = site.clients.s3.delete_bucket().bucket(site.name_of(Bucket, name));
+    request.send().await.map_err(|error| ServiceError::request(format!("S3 DeleteBucket {name}"), &error))?;
+    Ok(())
+}
+
+/// A page of versions is what one DeleteObjects takes: 1,000.
+async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {
+    if page.is_empty() {
+        return Ok(());
+    }
+    let operation = format!("S3 DeleteObjects of {name}");
+    let unusable = |what: String| ServiceError::Unusable { operation: operation.clone(), what };
+    let identifiers: Result<Vec<ObjectIdentifier>, _> = page
+        .into_iter()
+        .map(|version| ObjectIdentifier::builder().key(version.key).version_id(version.version_id).build())
+        .collect();
+    let identifiers = identifiers.map_err(|error| unusable(error.to_string()))?;
+    let delete = Delete::builder().set_objects(Some(identifiers)).quiet(true).build();
+    let delete = delete.map_err(|error| unusable(error.to_string()))?;
+    let request = site.clients.s3.delete_objects().bucket(site.name_of(Bucket, name)).delete(delete);
+    let answer = request.send().await.map_err(|error| ServiceError::request(&operation, &error))?;
+    match answer.errors().first() {
+        None => Ok(()),
+        Some(refused) => Err(unusable(format!(
+            "that `{}` cannot be deleted: {}",
+            refused.key().unwrap_or_default(),
+            refused.message().unwrap_or_default()
+        ))),
+    }
+}

@@ -1,0 +1,122 @@
+//! Writing an object in parts.
+
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::{Bytes, BytesMut};
+use firedrill_model::ids::ResourceKind::Bucket;
+
+use super::{ByteStream, Upload};
+use crate::services::{ServiceError, Site};
+
+/// Bytes of a part; the last one may be shorter. One part is held in memory at a time.
+const PART: usize = 8 << 20;
+
+/// An upload that was begun.
+struct Begun<'a> {
+    site: &'a Site,
+    name: &'a str,
+    key: &'a str,
+    id: String,
+}
+
+/// Writes an object in parts. An upload that fails is aborted, so that its parts are not kept and paid for.
+pub(super) async fn put(
+    site: &Site,
+    name: &str,
+    upload: &Upload,
+    body: ByteStream,
+) -> Result<Option<String>, ServiceError> {
+    let request = site
+        .clients
+        .s3
+        .create_multipart_upload()
+        .bucket(site.name_of(Bucket, name))
+        .key(&upload.key)
+        .set_content_type(upload.content_type.clone())
+        .set_metadata(Some(upload.metadata.clone().into_iter().collect()))
+        .set_tagging(upload.tagging());
+    let operation = format!("S3 CreateMultipartUpload `{}` to {name}", upload.key);
+    let begun = request.send().await.map_err(|error| ServiceError::request(&operation, &error))?;
+    let id = begun
+        .upload_id
+        .ok_or_else(|| ServiceError::Unusable { operation, what: String::from("no upload id") })?;
+    let begun = Begun { site, name, key: &upload.key, id };
+    match begun.send_parts(body).await {
+        Ok(parts) => begun.complete(parts).await,
+        Err(error) => {
+            begun.abort().await;
+            Err(error)
+        }
+    }
+}
+
+impl Begun<'_> {
+    fn operation(&self, verb: &str) -> String {
+        format!("S3 {verb} `{}` to {}", self.key, self.name)
+    }
+
+    async fn send_parts(&self, mut body: ByteStream) -> Result<Vec<CompletedPart>, ServiceError> {
+        let mut parts = Vec::new();
+        let mut held = BytesMut::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| ServiceError::Unusable {
+                operation: self.operation("UploadPart"),
+                what: format!("its body could not be read: {error}"),
+            })?;
+            held.extend_from_slice(&chunk);
+            while held.len() >= PART {
+                let part = held.split_to(PART).freeze();
+                parts.push(self.send_part(parts.len(), part).await?);
+            }
+        }
+        if !held.is_empty() {
+            parts.push(self.send_part(parts.len(), held.freeze()).await?);
+        }
+        Ok(parts)
+    }
+
+    async fn send_part(&self, index: usize, part: Bytes) -> Result<CompletedPart, ServiceError> {
+        let number = i32::try_from(index + 1).unwrap_or(i32::MAX); // S3 refuses more than 10,000 parts itself
+        let request = self
+            .site
+            .clients
+            .s3
+            .upload_part()
+            .bucket(self.site.name_of(Bucket, self.name))
+            .key(self.key)
+            .upload_id(&self.id)
+            .part_number(number)
+            .body(ByteStream::from(part));
+        let sent = request.send().await.map_err(|error| ServiceError::request(self.operation("UploadPart"), &error))?;
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(sent.e_tag)
+            .set_checksum_crc32(sent.checksum_crc32)
+            .build())
+    }
+
+    async fn complete(&self, parts: Vec<CompletedPart>) -> Result<Option<String>, ServiceError> {
+        let request = self
+            .site
+            .clients
+            .s3
+            .complete_multipart_upload()
+            .bucket(self.site.name_of(Bucket, self.name))
+            .key(self.key)
+            .upload_id(&self.id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
+        let completed = request
+            .send()
+            .await
+            .map_err(|error| ServiceError::request(self.operation("CompleteMultipartUpload"), &error))?;
+        Ok(completed.version_id)
+    }
+
+    /// Best effort: the failure that led here is the one to report.
+    async fn abort(&self) {
+        let bucket = self.site.name_of(Bucket, self.name);
+        let request = self.site.clients.s3.abort_multipart_upload().bucket(bucket).key(self.key).upload_id(&self.id);
+        if let Err(error) = request.send().await {
+            tracing::warn!(key = self.key, %error, "a failed upload could not be aborted");
+        }
+    }
+}
