@@ -139,6 +139,9 @@ mod tests {
     fn the_error_says_why_no_point_will_do() {
         let all = [completed(1, false, 100), completed(2, true, 200)];
         let error = super::choose(&all, &all, &RestoreFrom::Latest, RunTime::from_ms(150)).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(
+            error,
+            @"no recovery point can be restored: 2 completed, 1 of them verified, 0 of those before the fault, 2 still kept"
+        );
     }
 }

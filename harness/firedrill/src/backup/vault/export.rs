@@ -204,7 +204,25 @@ mod tests {
             let path = format!("AWSDynamoDB/01764000000000-1f2e3d4c/{name}");
             String::from_utf8(export.manifests[&path].clone()).unwrap()
         };
-        insta::assert_snapshot!(text("manifest-summary.json"), @"");
+        insta::assert_snapshot!(text("manifest-summary.json"), @r#"
+        {
+          "version": "2020-06-30",
+          "exportArn": "arn:aws:dynamodb:us-east-1:000000000000:table/orders/export/01764000000000-1f2e3d4c",
+          "startTime": "2026-11-23T14:02:11.100Z",
+          "endTime": "2026-11-23T14:02:12.000Z",
+          "tableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/orders",
+          "tableId": null,
+          "exportTime": "2026-11-23T14:02:12.000Z",
+          "s3Bucket": null,
+          "s3Prefix": "points/rp-0001/resources/table.orders/",
+          "s3SseAlgorithm": "AES256",
+          "s3SseKmsKeyId": null,
+          "manifestFilesS3Key": "AWSDynamoDB/01764000000000-1f2e3d4c/manifest-files.json",
+          "billedSizeBytes": 0,
+          "itemCount": 0,
+          "outputFormat": "DYNAMODB_JSON"
+        }
+        "#);
         let files: Value = serde_json::from_str(&text("manifest-files.json")).unwrap();
         let names: Vec<&str> = files.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["itemCount", "md5Checksum", "etag", "dataFileS3Key"]);
