@@ -4,8 +4,8 @@
 //!
 //! - The working folder is the scenario's. The first word of the command is looked for there when it holds a `/`, else in
 //!   `PATH`.
-//! - The environment is `PATH`, `FIREDRILL_ACTION` (`backup`, `restore` or `step`), `FIREDRILL_RUN_DIR`,
-//!   `FIREDRILL_RECOVERY_POINT` (folder of the point's artefacts, for backup and restore),
+//! - The environment is `PATH`, `FIREDRILL_ACTION` (`backup`, or `restore` for every step of a recovery), `FIREDRILL_RUN_DIR`,
+//!   `FIREDRILL_RECOVERY_POINT` (folder of the point's artefacts, when a program made it),
 //!   `FIREDRILL_PRIMARY_REGION`, `FIREDRILL_RECOVERY_REGION`, `FIREDRILL_NAMES` (JSON: side → resource → physical name),
 //!   `FIREDRILL_OUTPUT`, `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the emulator's credentials, what the
 //!   target offers (`FIREDRILL_PYTHON`), the outputs of earlier steps, and nothing else.
@@ -55,7 +55,7 @@ pub struct Run<'a> {
     pub name: String,
     /// Program and arguments.
     pub command: &'a [String],
-    /// `backup`, `restore` or `step`.
+    /// `backup` or `restore`.
     pub action: &'a str,
     /// The side whose region is `AWS_REGION`.
     pub side: Side,

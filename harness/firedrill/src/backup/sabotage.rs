@@ -189,3 +189,133 @@ fn flipped_text(value: &AttributeValue) -> Option<AttributeValue> {
 fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
     value.as_n().ok().cloned().map(AttributeValue::S)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use firedrill_model::{
+        ids::ResourceKind,
+        ledger::Op,
+        topology::Side,
+        units::RunTime,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn orders() -> ResourceId {
+        ResourceId::new(ResourceKind::Table, "orders")
+    }
+
+    fn line(key: &str, origin: Origin) -> LedgerLine {
+        LedgerLine {
+            resource: orders(),
+            key: key.to_owned(),
+            writer: "w".to_owned(),
+            seq: 0,
+            write_id: "w-1".into(),
+            op: Op::Put,
+            digest: None,
+            parts: BTreeMap::new(),
+            bytes: 10,
+            outcome: Outcome::Acknowledged,
+            issued_ms: RunTime::from_ms(1),
+            completed_ms: Some(RunTime::from_ms(2)),
+            side: Side::Primary,
+            epoch: 0,
+            attempt: 1,
+            origin,
+            cause: None,
+            version: None,
+            expires_ms: None,
+            txn: None,
+            error: None,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    fn item() -> Item {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |text: &str| AttributeValue::N(text.to_owned());
+        Item::from([
+            ("customer".to_owned(), text("C-00417")),
+            ("note".to_owned(), text("grüße")),
+            ("weight".to_owned(), number("12.50")),
+            ("amount".to_owned(), number("1.00")),
+            ("write_id".to_owned(), text("w-1")),
+        ])
+    }
+
+    fn saboteur(sabotage: Sabotage, seed: u64) -> Saboteur {
+        Saboteur { sabotage: Some(sabotage), victim: Some("a".to_owned()), seed }
+    }
+
+    /// Names of attributes in which two items differ.
+    fn differences(a: &Item, b: &Item) -> Vec<String> {
+        let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        names.into_iter().filter(|name| a.get(*name) != b.get(*name)).cloned().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_victim_was_seeded_never_written_since_and_is_no_sentinel(
+            keys in prop::collection::vec(("[a-f]", any::<bool>()), 0..30),
+            seed in any::<u64>(),
+        ) {
+            let ledger: Vec<LedgerLine> = keys
+                .iter()
+                .map(|(key, seeded)| line(key, if *seeded { Origin::Seed } else { Origin::Traffic }))
+                .collect();
+            let sentinels = BTreeSet::from(["a".to_owned()]);
+            let drawn = victim(ledger.clone().into_iter().map(Ok), &orders(), &sentinels, seed).unwrap();
+            let suitable = |key: &str| {
+                key != "a" && keys.iter().filter(|(other, _)| other == key).collect::<Vec<_>>()
+                    == [&(key.to_owned(), true)]
+            };
+            match drawn {
+                Some(key) => prop_assert!(suitable(&key)),
+                None => prop_assert!(!keys.iter().any(|(key, _)| suitable(key))),
+            }
+        }
+
+        #[test]
+        fn a_flipped_byte_changes_one_text_and_keeps_its_size(seed in any::<u64>()) {
+            let changed = saboteur(Sabotage::FlipByte { resource: orders() }, seed)
+                .item(&orders(), "a", item(), &["customer"]);
+            prop_assert_eq!(differences(&item(), &changed), ["note"]);
+            prop_assert_eq!(changed["note"].as_s().unwrap().len(), "grüße".len());
+        }
+
+        #[test]
+        fn a_flipped_body_differs_in_its_last_byte_alone(body in prop::collection::vec(any::<u8>(), 1..50)) {
+            let flipped = Saboteur::flip_body(&Bytes::from(body.clone()));
+            prop_assert_eq!(flipped.len(), body.len());
+            prop_assert_eq!(&flipped[..body.len() - 1], &body[..body.len() - 1]);
+            prop_assert_ne!(flipped.last(), body.last());
+        }
+    }
+
+    #[test]
+    fn a_number_becomes_the_same_text() {
+        let sabotage = Sabotage::NumberToString { resource: orders() };
+        let changed = saboteur(sabotage, 7).item(&orders(), "a", item(), &["customer"]);
+        assert_eq!(differences(&item(), &changed), ["weight"]);
+        assert_eq!(changed["weight"], AttributeValue::S("12.50".to_owned()));
+    }
+
+    #[test]
+    fn other_keys_other_resources_and_the_honest_path_are_left_alone() {
+        let totals = ResourceId::new(ResourceKind::Table, "totals");
+        let flipping = saboteur(Sabotage::FlipByte { resource: orders() }, 1);
+        let skipping = saboteur(Sabotage::SkipKey { resource: orders() }, 1);
+        assert_eq!(flipping.item(&orders(), "b", item(), &[]), item());
+        assert_eq!(flipping.item(&totals, "a", item(), &[]), item());
+        assert_eq!(skipping.item(&orders(), "a", item(), &[]), item());
+        assert_eq!(Saboteur::honest().item(&orders(), "a", item(), &[]), item());
+        assert!(skipping.leaves_out(&orders(), "a") && !skipping.leaves_out(&orders(), "b"));
+        assert!(!skipping.leaves_out(&totals, "a") && !flipping.leaves_out(&orders(), "a"));
+        assert!(flipping.flips_body(&orders(), "a") && !skipping.flips_body(&orders(), "a"));
+        assert!(!skipping.returns_early() && saboteur(Sabotage::ReturnEarly, 1).returns_early());
+    }
+}

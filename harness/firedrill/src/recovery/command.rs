@@ -18,9 +18,9 @@ pub async fn command(
     let run = Run {
         name: format!("step-{number}-attempt-{}", recovery.attempt),
         command,
-        action: "step",
+        action: "restore",
         side: Side::Recovery,
-        recovery_point: None,
+        recovery_point: recovery.own_point().map(|point| point.location.into()),
         outputs,
         timeout,
     };

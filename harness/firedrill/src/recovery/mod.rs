@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::{Mutex, PoisonError}};
 use firedrill_model::{
     history::{Ending, Event},
     recovery_point::RecoveryPoint,
-    scenario::{RecoveryStep, RestoreFrom},
+    scenario::{BackupUsing, RecoveryStep, RestoreFrom},
     topology::Side,
     units::RunTime,
 };
@@ -71,11 +71,7 @@ pub async fn run_all(
         outputs: Mutex::default(),
         restored: Mutex::default(),
     };
-    let first_restore = drill.plan.recover.iter().find_map(|step| match step {
-        RecoveryStep::Restore { from, .. } => Some(from),
-        RecoveryStep::Command { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
-    });
-    let recovery_point = first_restore.and_then(|from| recovery.choose(from).ok()).map(|point| point.id);
+    let recovery_point = recovery.first_point().map(|point| point.id);
     drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
     inspect::target(&recovery).await?;
     inspect::source(&recovery).await?;
@@ -125,6 +121,25 @@ impl Recovery<'_> {
     /// The recovery point that `from` names among those that were complete and verified before the fault.
     pub fn choose(&self, from: &RestoreFrom) -> Result<RecoveryPoint, RecoveryError> {
         restore::choose(&self.backups.points(), &self.backups.available(), from, self.fault_at)
+    }
+
+    /// The latest usable point that the user's own program made: what a `command` step finds in
+    /// `FIREDRILL_RECOVERY_POINT`.
+    pub fn own_point(&self) -> Option<RecoveryPoint> {
+        let by_program = |point: &RecoveryPoint| {
+            let rule = self.drill.plan.backups.get(point.rule);
+            rule.is_some_and(|rule| matches!(rule.using, BackupUsing::Command { .. }))
+        };
+        self.choose(&RestoreFrom::Latest).ok().filter(by_program)
+    }
+
+    /// The point that the first step to use one will use.
+    fn first_point(&self) -> Option<RecoveryPoint> {
+        self.drill.plan.recover.iter().find_map(|step| match step {
+            RecoveryStep::Restore { from, .. } => self.choose(from).ok(),
+            RecoveryStep::Command { .. } => self.own_point(),
+            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+        })
     }
 
     /// Delivers the events of what was restored again, those of items that were deleted shortly before the point too.

@@ -89,3 +89,59 @@ pub fn choose(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(number: u32, verified: bool, at_ms: u64) -> Completed {
+        let point = RecoveryPoint {
+            id: format!("rp-{number:04}").as_str().into(),
+            rule: 0,
+            begun_ms: RunTime::from_ms(at_ms - 10),
+            ended_ms: RunTime::from_ms(at_ms - 5),
+            location: "here".to_owned(),
+            digest: String::new(),
+            resources: Vec::new(),
+            entries: 0,
+            bytes: 0,
+            parent: None,
+            stack_version: String::new(),
+            verified,
+        };
+        Completed { point, at: RunTime::from_ms(at_ms) }
+    }
+
+    #[test]
+    fn the_latest_whole_point_before_the_fault_is_used() {
+        let all = [completed(1, true, 100), completed(2, true, 200), completed(3, false, 300), completed(4, true, 400)];
+        let choose = |from, kept: &[Completed], fault_ms| {
+            super::choose(&all, kept, &from, RunTime::from_ms(fault_ms)).map(|point| point.id.to_string()).ok()
+        };
+        let number = |number| RestoreFrom::Number { number };
+        let cases = [
+            ("before all", RestoreFrom::Latest, &all[..], 50, None),
+            ("complete only after the fault", RestoreFrom::Latest, &all[..], 400, Some("rp-0002")),
+            ("not verified", RestoreFrom::Latest, &all[..3], 999, Some("rp-0002")),
+            ("the last", RestoreFrom::Latest, &all[..], 401, Some("rp-0004")),
+            ("named", number(1), &all[..], 401, Some("rp-0001")),
+            ("named, removed since", number(1), &all[1..], 401, None),
+            ("named, not verified", number(3), &all[..], 401, None),
+            ("named, never made", number(9), &all[..], 401, None),
+            ("counted from one", number(0), &all[..], 401, None),
+        ];
+        for (case, from, kept, fault_ms, expected) in cases {
+            assert_eq!(choose(from, kept, fault_ms).as_deref(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_why_no_point_will_do() {
+        let all = [completed(1, false, 100), completed(2, true, 200)];
+        let error = super::choose(&all, &all, &RestoreFrom::Latest, RunTime::from_ms(150)).unwrap_err();
+        insta::assert_snapshot!(
+            error,
+            @"no recovery point can be restored: 2 completed, 1 of them verified, 0 of those before the fault, 2 still kept"
+        );
+    }
+}

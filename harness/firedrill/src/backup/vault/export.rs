@@ -140,3 +140,91 @@ pub fn write(about: &About, items: &[Value]) -> std::io::Result<Export> {
 pub fn read_data(bytes: &[u8]) -> std::io::Result<Vec<Value>> {
     Ok(lines::read::<ItemLine>(bytes)?.into_iter().map(|line| line.item).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn about() -> About {
+        About {
+            export_id: "01764000000000-1f2e3d4c".to_owned(),
+            table_arn: "arn:aws:dynamodb:us-east-1:000000000000:table/orders".to_owned(),
+            prefix: "points/rp-0001/resources/table.orders/".to_owned(),
+            started: "2026-11-23T14:02:11.100Z".to_owned(),
+            ended: "2026-11-23T14:02:12.000Z".to_owned(),
+        }
+    }
+
+    fn read_all(export: &Export) -> Vec<Value> {
+        export.data.values().flat_map(|bytes| read_data(bytes).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn items_come_back_as_they_were(texts in prop::collection::vec((any::<String>(), "-?[0-9]{1,38}"), 0..40)) {
+            let items: Vec<Value> = texts
+                .iter()
+                .map(|(text, number)| json!({"id": {"S": text}, "n": {"N": number}, "l": {"L": [{"NULL": true}]}}))
+                .collect();
+            let export = write(&about(), &items).unwrap();
+            prop_assert_eq!(read_all(&export), items.clone());
+            prop_assert_eq!(write(&about(), &items).unwrap(), export, "the same items give the same bytes");
+        }
+    }
+
+    #[test]
+    fn many_items_are_spread_over_files_that_the_manifest_counts() {
+        let items: Vec<Value> = (0..ITEMS_PER_FILE + 1).map(|n| json!({"id": {"N": n.to_string()}})).collect();
+        let export = write(&about(), &items).unwrap();
+        assert_eq!(export.data.len(), 2);
+        assert_eq!(read_all(&export), items);
+        let manifest = &export.manifests["AWSDynamoDB/01764000000000-1f2e3d4c/manifest-files.json"];
+        let counts: Vec<u64> = String::from_utf8_lossy(manifest)
+            .lines()
+            .map(|line| serde_json::from_str::<FileLine>(line).unwrap().item_count)
+            .collect();
+        assert_eq!(counts, [ITEMS_PER_FILE as u64, 1]);
+    }
+
+    #[test]
+    fn a_data_file_that_was_cut_off_is_refused() {
+        let export = write(&about(), &[json!({"id": {"S": "a"}})]).unwrap();
+        let bytes = export.data.values().next().unwrap();
+        assert!(read_data(&bytes[..bytes.len() - 10]).is_err());
+        assert!(read_data(&lines::write(["not an item"]).unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_manifests_have_the_fields_of_dynamodb_s_own() {
+        let export = write(&about(), &[]).unwrap();
+        let text = |name: &str| {
+            let path = format!("AWSDynamoDB/01764000000000-1f2e3d4c/{name}");
+            String::from_utf8(export.manifests[&path].clone()).unwrap()
+        };
+        insta::assert_snapshot!(text("manifest-summary.json"), @r#"
+        {
+          "version": "2020-06-30",
+          "exportArn": "arn:aws:dynamodb:us-east-1:000000000000:table/orders/export/01764000000000-1f2e3d4c",
+          "startTime": "2026-11-23T14:02:11.100Z",
+          "endTime": "2026-11-23T14:02:12.000Z",
+          "tableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/orders",
+          "tableId": null,
+          "exportTime": "2026-11-23T14:02:12.000Z",
+          "s3Bucket": null,
+          "s3Prefix": "points/rp-0001/resources/table.orders/",
+          "s3SseAlgorithm": "AES256",
+          "s3SseKmsKeyId": null,
+          "manifestFilesS3Key": "AWSDynamoDB/01764000000000-1f2e3d4c/manifest-files.json",
+          "billedSizeBytes": 0,
+          "itemCount": 0,
+          "outputFormat": "DYNAMODB_JSON"
+        }
+        "#);
+        let files: Value = serde_json::from_str(&text("manifest-files.json")).unwrap();
+        let names: Vec<&str> = files.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["itemCount", "md5Checksum", "etag", "dataFileS3Key"]);
+    }
+}
