@@ -183,7 +183,9 @@ impl<'a> Comparison<'a> {
         let blame = if probe { blame } else { self.lost(text, of_key, reading, held, blame) };
         let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, probe));
         let first = u32::try_from(range.start).unwrap_or(u32::MAX);
-        writes.keys[index] = Key { seen: seen(entry, reading, first), blame, ..writes.keys[index].clone() };
+        let key = &mut writes.keys[index];
+        key.seen = seen(entry, reading, first);
+        key.blame = blame;
     }
 
     /// Values that no history of this key can explain.
