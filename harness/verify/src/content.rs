@@ -80,9 +80,11 @@ pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> R
 }
 
 fn not_captured(resource: ResourceId, book: &mut Book, content: &mut Content) {
-    let draft =
-        Draft::undecided(FindingKind::NotMeasured, format!("the content of {resource} was not captured after recovery"))
-            .resource(resource.clone());
+    let draft = Draft::undecided(
+        FindingKind::NotMeasured,
+        format!("the content of {resource} was not captured after recovery"),
+    )
+    .resource(resource.clone());
     book.undecide(&[STATE, RPO], &draft);
     content.unread.push(resource);
 }
@@ -218,7 +220,8 @@ impl<'a> Comparison<'a> {
 
     /// A write of a later epoch was never on the copy that was given up: that it is gone is a difference of state.
     fn lost_after_cutover(&mut self, text: &str, writes: &[Write]) -> Option<FindingKind> {
-        let lost = writes.iter().filter(|write| write.epoch > 0 && write.fate == Fate::Lost).max_by_key(|w| w.issued)?;
+        let lost =
+            writes.iter().filter(|write| write.epoch > 0 && write.fate == Fate::Lost).max_by_key(|w| w.issued)?;
         let fact = format!("{}, after the cutover", self.written(lost));
         self.tally(FindingKind::Missing).add(text, || fact);
         Some(FindingKind::Missing)
@@ -288,9 +291,12 @@ impl<'a> Comparison<'a> {
 
     fn report(mut self, case: Case<'_>, book: &mut Book, content: &mut Content) -> Result<(), RunDirError> {
         if let Some(fault) = self.recovered.disorder() {
-            let draft = Draft::undecided(FindingKind::NotMeasured, format!("the capture of {} is not sorted by key", self.resource))
-                .resource(self.resource.clone())
-                .detail([format!("first key out of order: {fault}")]);
+            let draft = Draft::undecided(
+                FindingKind::NotMeasured,
+                format!("the capture of {} is not sorted by key", self.resource),
+            )
+            .resource(self.resource.clone())
+            .detail([format!("first key out of order: {fault}")]);
             book.undecide(&[STATE, RPO], &draft);
             content.unread.push(self.resource);
             return Ok(());
@@ -315,10 +321,9 @@ fn observed(entry: Option<&Entry>) -> Observed {
     match entry {
         None => Observed::Absent,
         Some(entry) if entry.deleted => Observed::Absent,
-        Some(entry) => Observed::Value {
-            id: entry.write_id.as_ref().map(|id| short(id.as_str())),
-            digest: short(&entry.digest),
-        },
+        Some(entry) => {
+            Observed::Value { id: entry.write_id.as_ref().map(|id| short(id.as_str())), digest: short(&entry.digest) }
+        }
     }
 }
 
@@ -337,7 +342,8 @@ fn earliest(known: Option<RunTime>, next: RunTime) -> Option<RunTime> {
 }
 
 fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {
-    let count = |kinds: &[FindingKind]| kinds.iter().filter_map(|kind| tallies.get(kind)).map(|tally| tally.count).sum();
+    let count =
+        |kinds: &[FindingKind]| kinds.iter().filter_map(|kind| tallies.get(kind)).map(|tally| tally.count).sum();
     let mut sample: Vec<String> = tallies
         .iter()
         .filter(|(kind, _)| **kind != FindingKind::BackupIncomplete)

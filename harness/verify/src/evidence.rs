@@ -40,7 +40,12 @@ pub(crate) fn open_history(dir: &RunDir) -> Result<OpenedHistory, RunDirError> {
 }
 
 /// Compares every file with the digest that the history holds of it. What does not agree leaves every check undecided.
-pub(crate) fn examine(dir: &RunDir, timeline: &Timeline, broken: Vec<String>, book: &mut Book) -> Result<(), RunDirError> {
+pub(crate) fn examine(
+    dir: &RunDir,
+    timeline: &Timeline,
+    broken: Vec<String>,
+    book: &mut Book,
+) -> Result<(), RunDirError> {
     let mut altered = broken;
     match &timeline.plan_sha256 {
         Some(expected) => altered.extend(compare(dir.plan(), "plan.json", expected)?),

@@ -35,7 +35,8 @@ pub(super) fn of_key(
     if reading.standing == Standing::Resurrected && last.op == Op::Delete && early(last) {
         return Some(FindingKind::Resurrected);
     }
-    let held_id = held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()));
+    let held_id =
+        held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()));
     let in_point = |write: &Write| {
         let held = held_id.and_then(|id| writes.iter().find(|candidate| candidate.id == id));
         held.is_some_and(|held| held.id == write.id || write.precedes(held))
@@ -61,7 +62,9 @@ pub(super) fn name_changes(
             continue;
         }
         let id = short(line.write_id.as_str());
-        let Some(suspect) = suspects.iter().find(|suspect| suspect.id == id && suspect.key == line.key) else { continue };
+        let Some(suspect) = suspects.iter().find(|suspect| suspect.id == id && suspect.key == line.key) else {
+            continue;
+        };
         if let Some((_, fact)) = tally.sample.iter_mut().find(|(key, _)| *key == suspect.key) {
             *fact = format!("{}, {fact}", changes(&line.parts, &suspect.parts));
         }

@@ -93,7 +93,13 @@ fn undecide(edge: Edge<'_>, why: &str, book: &mut Book) {
 fn broken_path(edge: Edge<'_>, source: &ResourceId, book: &Book) -> Option<Handle> {
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
     let function = ResourceId::new(ResourceKind::Function, &edge.trigger.function);
-    let role = edge.case.plan.stack.functions.get(&edge.trigger.function).map(|f| ResourceId::new(ResourceKind::Role, &f.role));
+    let role = edge
+        .case
+        .plan
+        .stack
+        .functions
+        .get(&edge.trigger.function)
+        .map(|f| ResourceId::new(ResourceKind::Role, &f.role));
     let table = edge.trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table));
     let of_kind = |kinds: &[FindingKind], place: &ResourceId| kinds.iter().find_map(|kind| book.root(*kind, place));
     let both = [FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged];
@@ -143,14 +149,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn group(
-        &self,
-        key: &str,
-        group: &[u32],
-        item: Option<&Entry>,
-        tallies: &mut Tallies,
-        counts: &mut EffectCounts,
-    ) {
+    fn group(&self, key: &str, group: &[u32], item: Option<&Entry>, tallies: &mut Tallies, counts: &mut EffectCounts) {
         let causes = || group.iter().map(|&index| &self.causes.keys[index as usize]);
         let value = item.map(|item| item.value.as_ref().ok_or_else(|| "its value was not captured".to_owned()));
         let marks = match value.map(|value| value.and_then(|value| self.model.marks(value))) {
@@ -264,7 +263,8 @@ impl Comparison<'_> {
         if mark.gone {
             return Standing::Present;
         }
-        let deleted = writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
+        let deleted =
+            writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
         if deleted { Standing::Missing } else { Standing::Permitted }
     }
 }

@@ -44,7 +44,8 @@ pub fn ledger(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
         }
         busy_until.insert(stroke.key, completed);
         let (key, id) = (format!("C-1#k{}", stroke.key), format!("w-{number}"));
-        let line = if stroke.kind < 2 { delete(&orders(), &key, &id, issued) } else { put(&orders(), &key, &id, issued) };
+        let line =
+            if stroke.kind < 2 { delete(&orders(), &key, &id, issued) } else { put(&orders(), &key, &id, issued) };
         let line = LedgerLine {
             completed_ms: Some(RunTime::from_ms(completed)),
             writer: format!("writer-{}", stroke.key),
@@ -94,5 +95,7 @@ pub fn state_at(lines: &[LedgerLine], at_ms: u64) -> BTreeMap<String, Option<Led
 
 /// Writes on fresh keys after the cutover.
 pub fn after_cutover(count: usize) -> Vec<LedgerLine> {
-    (0..count).map(|n| put_after(&orders(), &format!("C-9#fresh{n}"), &format!("fresh-{n}"), 29_000 + n as u64)).collect()
+    (0..count)
+        .map(|n| put_after(&orders(), &format!("C-9#fresh{n}"), &format!("fresh-{n}"), 29_000 + n as u64))
+        .collect()
 }

@@ -5,9 +5,13 @@
 //! an independent oracle can read it too.
 
 #![allow(dead_code, reason = "each test binary uses another part of the support")]
+#![allow(clippy::missing_panics_doc, missing_docs, missing_debug_implementations, reason = "support of tests")]
+#![allow(clippy::unwrap_used, reason = "support of tests: a failure is a failed test")]
 #![allow(unreachable_pub, reason = "shared by several test binaries")]
 
+#[cfg(test)]
 pub mod generated;
+pub mod large;
 
 use std::{collections::BTreeMap, fs};
 
@@ -186,7 +190,8 @@ pub fn running_total(customer: &str, orders: &[(&LedgerLine, bool)]) -> Entry {
     for (line, gone) in orders {
         let (order, amount) = (&line.facts["order"], if *gone { "0" } else { "12.5" });
         count += u32::from(!gone);
-        let entry = json!({ "rev": line.facts["rev"], "amount": amount, "write_id": line.write_id.as_str(), "gone": gone });
+        let entry =
+            json!({ "rev": line.facts["rev"], "amount": amount, "write_id": line.write_id.as_str(), "gone": gone });
         applied.insert(order.clone(), entry);
     }
     let total = format!("{}.{}", count * 125 / 10, count * 125 % 10);
@@ -304,6 +309,11 @@ impl World {
 
     /// Writes the run directory.
     pub fn save(&self, root: &std::path::Path) -> RunDir {
+        self.save_with(root, |_| {})
+    }
+
+    /// Writes the run directory; `more` adds to its files before the history takes their digests.
+    pub fn save_with(&self, root: &std::path::Path, more: impl FnOnce(&RunDir)) -> RunDir {
         let dir = RunDir::new(root);
         fs::write(dir.plan(), serde_json::to_string(&self.plan).unwrap()).unwrap();
         write_lines(&dir.ledger(), &self.ledger);
@@ -323,6 +333,7 @@ impl World {
             fs::create_dir_all(dir.capture(CaptureName::Drained)).unwrap();
             write_lines(&dir.deliveries(CaptureName::Drained), &deliveries);
         }
+        more(&dir);
         self.save_history(&dir);
         dir
     }

@@ -1,9 +1,7 @@
 //! The world in which everything holds, and what is measured of it.
 
-mod support;
-
+use crate::support::{World, orders, uploads};
 use firedrill_model::{findings::Weight, units::Span, verdict::Verdict};
-use support::{World, orders, uploads};
 
 #[test]
 fn everything_holds() {
