@@ -68,6 +68,10 @@ pub fn world(lines: Vec<LedgerLine>, cut_ms: u64) -> World {
     let mut world = World::whole();
     world.plan.expect.effects.clear();
     world.plan.stack.triggers.clear();
+    for derived in [super::documents(), super::totals()] {
+        world.plan.stack.tables.remove(derived.name());
+        world.content.retain(|(_, resource), _| *resource != derived);
+    }
     world.plan.probes.retain(|probe| probe.resource != super::trigger("total-orders"));
     world.ledger.retain(|line| line.resource != orders());
     world.ledger.extend(lines.clone());
