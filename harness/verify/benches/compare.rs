@@ -1,5 +1,7 @@
 //! How long verification takes: a whole run directory, by lines of its ledger.
 
+#![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

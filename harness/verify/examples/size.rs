@@ -2,6 +2,7 @@
 //! Prints how long it took and the peak of this process's memory: `cargo run --release -p firedrill-verify --example size`.
 #![allow(clippy::print_stdout, reason = "what it measures is its output")]
 #![allow(clippy::disallowed_methods, reason = "it measures itself")]
+#![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

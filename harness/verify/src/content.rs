@@ -241,16 +241,16 @@ impl<'a> Comparison<'a> {
         let mut youngest: Option<&Write> = None;
         for write in writes.iter().filter(|write| write.given_up() && write.acknowledged()) {
             if matches!(write.fate, Fate::Lost | Fate::PossiblyLost) {
-                self.losses.possible = earliest(self.losses.possible, write.completed);
+                note_earliest(&mut self.losses.possible, write.completed);
             }
             if write.fate != Fate::Lost {
                 continue;
             }
             self.losses.lost_writes += 1;
             self.losses.lost_bytes += write.bytes;
-            self.losses.certain = earliest(self.losses.certain, write.completed);
+            note_earliest(&mut self.losses.certain, write.completed);
             if blame.is_none() {
-                self.losses.certain_unblamed = earliest(self.losses.certain_unblamed, write.completed);
+                note_earliest(&mut self.losses.certain_unblamed, write.completed);
             }
             youngest = Some(write);
         }
@@ -337,8 +337,8 @@ fn seen(entry: Option<&Entry>, reading: Reading, first: u32) -> Seen {
     }
 }
 
-fn earliest(known: Option<RunTime>, next: RunTime) -> Option<RunTime> {
-    Some(known.map_or(next, |known| known.min(next)))
+fn note_earliest(known: &mut Option<RunTime>, next: RunTime) {
+    *known = Some(known.map_or(next, |known| known.min(next)));
 }
 
 fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {

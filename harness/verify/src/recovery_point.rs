@@ -1,4 +1,4 @@
-//! Recovery point actual: t_stop less the completion of the earliest lost acknowledged write, as an interval.
+//! Recovery point actual: `t_stop` less the completion of the earliest lost acknowledged write, as an interval.
 
 use firedrill_model::{
     findings::FindingKind,

@@ -146,7 +146,7 @@ fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Bo
     time.actual_ms = None;
     time.phases.clear();
     let why = format!("every probe passed for {held} when observation ended; {stable_for} were wanted");
-    let help = "observe for longer, or look for what made a probe fail so late";
+    let advice = "observe for longer, or look for what made a probe fail so late";
     // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
     let late = time.objective_ms.zip(time.t0_ms.zip(time.ready_ms));
     let missed = late.is_some_and(|(objective, (t0, ready))| ready.since(t0) > objective.plus(time.uncertainty_ms));
@@ -155,7 +155,7 @@ fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Bo
     } else {
         Draft::undecided(FindingKind::NotMeasured, why)
     };
-    book.add(draft.check(RTO).help(help));
+    book.add(draft.check(RTO).help(advice));
 }
 
 fn judge(time: &RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {

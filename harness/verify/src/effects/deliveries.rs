@@ -70,7 +70,7 @@ impl Log {
                     log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
                 }
             }
-            let at = edge.case.timeline.from_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
+            let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
             let id = short(&delivery.event_id);
             let first = by_id.partition_point(|(known, _)| *known < id);
             for (_, index) in by_id[first..].iter().take_while(|(known, _)| *known == id) {

@@ -204,11 +204,10 @@ impl Comparison<'_> {
 
     fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
         let writes = self.causes.writes_of(cause);
-        let of_mark = mark.map(|mark| (mark, self.cause_of(writes, mark)));
+        let of_mark = mark.map(|mark| (mark, Self::cause_of(writes, mark)));
         match (cause.seen, of_mark) {
-            (Seen::NotCaptured, _) => Standing::Permitted,
             (Seen::Write(seen), found) => self.of_value(&self.causes.writes[seen as usize], writes, found),
-            (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
+            (Seen::NotCaptured, _) | (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
             (Seen::Absent | Seen::Stranger, Some((_, None))) => Standing::Wrong,
             (Seen::Stranger, Some((_, Some(write)))) => lost_or(write, Standing::Permitted),
             (Seen::Absent, Some((mark, Some(write)))) => self.of_absent(writes, mark, write),
@@ -216,7 +215,7 @@ impl Comparison<'_> {
     }
 
     /// The write whose id is in a mark; `None` when it is no write of the key, or one that cannot have happened.
-    fn cause_of<'w>(&self, writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
+    fn cause_of<'w>(writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
         writes.iter().find(|write| write.id == mark.id && write.digest != 0 && write.possible())
     }
 
@@ -317,6 +316,7 @@ fn events(
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing derived items")]
 fn report(edge: Edge<'_>, tallies: &Tallies, counts: &mut EffectCounts, book: &mut Book) {
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
     let effects = effects_of(edge.name);

@@ -64,7 +64,7 @@ pub fn ledger(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
 /// A world whose orders have this ledger, recovered to the state as of `cut_ms`: each key holds the possible write that
 /// took effect last before it, taking a write to have effect when it completes, an ambiguous one when it is issued.
 /// Assertions about effects are off, since these orders have none.
-pub fn world(lines: Vec<LedgerLine>, cut_ms: u64) -> World {
+pub fn world(lines: &[LedgerLine], cut_ms: u64) -> World {
     let mut world = World::whole();
     world.plan.expect.effects.clear();
     world.plan.stack.triggers.clear();
@@ -74,8 +74,8 @@ pub fn world(lines: Vec<LedgerLine>, cut_ms: u64) -> World {
     }
     world.plan.probes.retain(|probe| probe.resource != super::trigger("total-orders"));
     world.ledger.retain(|line| line.resource != orders());
-    world.ledger.extend(lines.clone());
-    let held = state_at(&lines, cut_ms).into_values().flatten().map(|line| entry(&line)).collect::<Vec<_>>();
+    world.ledger.extend(lines.iter().cloned());
+    let held = state_at(lines, cut_ms).into_values().flatten().map(|line| entry(&line)).collect::<Vec<_>>();
     *world.recovered(&orders()) = held.clone();
     *world.drained(&orders()) = held;
     world

@@ -20,9 +20,11 @@ pub fn save(root: &Path, orders_count: u64) -> RunDir {
         let mut sums = appender(&dir.content(CaptureName::Drained, &totals()));
         for number in 0..orders_count {
             let mut line = put(&orders(), &format!("D-{number:08}#2026-11-23"), &format!("d-{number}-1"), 2_000);
-            line.seq = number;
+            (line.writer, line.seq) = ("bulk".to_owned(), number);
             append(&mut ledger, &line);
-            content.iter_mut().for_each(|file| append(file, &entry(&line)));
+            for file in &mut content {
+                append(file, &entry(&line));
+            }
             append(&mut sums, &running_total(&format!("D-{number:08}"), &[(&line, false)]));
         }
         for file in content.iter_mut().chain([&mut ledger, &mut sums]) {

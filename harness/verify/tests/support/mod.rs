@@ -338,6 +338,7 @@ impl World {
         dir
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other events hold no digests")]
     fn save_history(&self, dir: &RunDir) {
         let mut text = String::new();
         let mut prev = line_digest("");

@@ -37,7 +37,7 @@ proptest! {
     /// Nothing is lost, and nothing differs, when the state is that of the end.
     #[test]
     fn the_final_state_loses_nothing(strokes in strokes(), concurrent: bool) {
-        let found = world(ledger(&strokes, concurrent), T0).judge();
+        let found = world(&ledger(&strokes, concurrent), T0).judge();
         let of_orders = found.rpo.by_resource.get(&orders()).map_or(0, |losses| losses.lost_writes);
         prop_assert_eq!(of_orders, 0);
         prop_assert_eq!(found.equivalence.total.count(), 0);
@@ -51,7 +51,7 @@ proptest! {
         let present: Vec<LedgerLine> =
             lines.into_iter().filter(|line| held.get(&line.key).is_some_and(Option::is_some)).collect();
         let expected = lost_by_definition(&present, cut_ms).len() as u64;
-        let found = world(present, cut_ms).judge();
+        let found = world(&present, cut_ms).judge();
         let counted = found.rpo.by_resource.get(&orders()).map_or(0, |losses| losses.lost_writes);
         prop_assert_eq!(counted, expected);
     }
@@ -59,7 +59,7 @@ proptest! {
     /// The lower bound is not above the upper one, and what is lost was acknowledged.
     #[test]
     fn the_interval_is_ordered(strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0) {
-        let found = world(ledger(&strokes, concurrent), cut_ms).judge();
+        let found = world(&ledger(&strokes, concurrent), cut_ms).judge();
         if let (Some(lower), Some(upper)) = (found.rpo.actual_ms, found.rpo.actual_upper_ms) {
             prop_assert!(lower <= upper);
         }
@@ -69,7 +69,7 @@ proptest! {
     /// Writes on fresh keys after the cutover never change the lost set.
     #[test]
     fn writes_after_the_cutover_do_not_change_the_lost_set(strokes in strokes(), cut_ms in 2_000..T0, fresh in 0..20_usize) {
-        let mut world = world(ledger(&strokes, true), cut_ms);
+        let mut world = world(&ledger(&strokes, true), cut_ms);
         let before = world.judge();
         let lines = after_cutover(fresh);
         for line in &lines {
@@ -84,7 +84,7 @@ proptest! {
     fn a_cut_is_a_cut(strokes in strokes()) {
         let lines: Vec<LedgerLine> =
             ledger(&strokes, false).into_iter().filter(|line| line.outcome == Outcome::Acknowledged).collect();
-        let mut world = world(lines, BACKUP.0);
+        let mut world = world(&lines, BACKUP.0);
         world.ledger.retain(|line| line.resource == orders());
         world.recovered(&uploads()).clear();
         world.drained(&uploads()).clear();
@@ -97,7 +97,7 @@ proptest! {
     #[test]
     fn corruption_is_always_found(strokes in strokes(), which: prop::sample::Index) {
         let lines = ledger(&strokes, true);
-        let mut world = world(lines, T0);
+        let mut world = world(&lines, T0);
         let held = world.recovered(&orders()).clone();
         prop_assume!(!held.is_empty());
         let key = held[which.index(held.len())].key.clone();
@@ -112,9 +112,9 @@ proptest! {
     #[test]
     fn the_verdict_is_a_function_of_the_run(strokes in strokes(), cut_ms in 2_000..T0) {
         let mut lines = ledger(&strokes, true);
-        let first = world(lines.clone(), cut_ms).judge();
+        let first = world(&lines, cut_ms).judge();
         lines.sort_by(|left, right| right.key.cmp(&left.key).then(left.issued_ms.cmp(&right.issued_ms)));
-        let second = world(lines, cut_ms).judge();
+        let second = world(&lines, cut_ms).judge();
         prop_assert_eq!(first.rpo, second.rpo);
         prop_assert_eq!(first.checks, second.checks);
     }

@@ -19,6 +19,9 @@ use crate::support::{
     put_after, rejected, roots, running_total, totals, trigger, uploads, verdict,
 };
 
+/// Breaks a world in one place.
+type Break = fn(&mut World);
+
 // ---- recovery point -------------------------------------------------------------------------------------------------
 
 #[test]
@@ -256,7 +259,7 @@ fn a_changed_value_names_its_parts() {
 
 #[test]
 fn values_that_no_write_explains() {
-    let table: [(&str, FindingKind, fn(&mut World)); 4] = [
+    let table: [(&str, FindingKind, Break); 4] = [
         ("another write id", FindingKind::Foreign, |world| {
             world.change(&uploads(), "a b.txt", |entry| entry.write_id = Some("u-zzz".into()));
         }),
@@ -390,7 +393,7 @@ fn a_forgotten_trigger_is_the_one_root() {
 
 #[test]
 fn derived_items_are_owed_orphaned_or_wrong() {
-    let table: [(&str, FindingKind, fn(&mut World)); 5] = [
+    let table: [(&str, FindingKind, Break); 5] = [
         ("a sum that its orders do not give", FindingKind::EffectWrong, |world| {
             world.drained(&totals())[0].value.as_mut().unwrap()["total"] = "99".into();
         }),
@@ -510,7 +513,7 @@ fn a_lost_write_on_the_returned_source_is_stranded() {
 
 #[test]
 fn what_proves_nothing_is_inconclusive() {
-    let table: [(&str, FindingKind, fn(&mut World)); 7] = [
+    let table: [(&str, FindingKind, Break); 7] = [
         ("target not empty", FindingKind::TargetNotEmpty, |world| {
             world.each_event(|_, event| {
                 if let Event::TargetInspected { present } = event {
