@@ -53,7 +53,10 @@ pub(crate) struct Reading {
     certain_after: Option<Bound>,
     /// Lost by some explanation: acknowledged writes completed at or after this instant. `None`: none is.
     possible_from: Option<Bound>,
+    /// A value was observed. Nothing observed is no evidence that any write survived.
     evidence: bool,
+    /// When the capture was complete, UTC, if nothing was observed.
+    absent_at: Option<u64>,
 }
 
 /// An instant, or before everything: the key's first state needs no write.
@@ -69,6 +72,10 @@ impl Reading {
         let write = &writes[index];
         if self.write.is_some_and(|seen| writes[seen].id == write.id) {
             return if self.evidence { Fate::Survived } else { Fate::Unknown };
+        }
+        // What is observed is what this write leaves.
+        if !self.evidence && self.possible_from.is_some() && leaves_nothing(write, self.absent_at) {
+            return Fate::Unknown;
         }
         if self.certain_after.is_some_and(|bound| bound < Bound::At(write.issued)) {
             return Fate::Lost;
@@ -93,7 +100,8 @@ pub(crate) fn read(writes: &[Write], observed: Observed, utc_ms: Option<u64>) ->
 }
 
 fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write) -> bool) -> Reading {
-    let same: Vec<usize> = (0..writes.len()).filter(|&index| writes[index].id == id && writes[index].digest != 0).collect();
+    let same: Vec<usize> =
+        (0..writes.len()).filter(|&index| writes[index].id == id && writes[index].digest != 0).collect();
     let Some(&first) = same.first() else { return outside(Standing::Foreign) };
     let explanations = || same.iter().map(|&index| &writes[index]).filter(|write| write.possible());
     let changed = same.iter().all(|&index| writes[index].digest != digest);
@@ -116,6 +124,7 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
         certain_after: Some(Bound::At(until)),
         possible_from: Some(Bound::At(from)),
         evidence: true,
+        absent_at: None,
     }
 }
 
@@ -130,8 +139,7 @@ fn read_absent(
     admissible: impl Fn(&Write) -> bool,
     utc_ms: Option<u64>,
 ) -> Reading {
-    let leaves_nothing = |write: &&Write| write.possible() && (write.op == Op::Delete || write.expired(utc_ms));
-    let absent = || writes.iter().filter(leaves_nothing);
+    let absent = || writes.iter().filter(|write| leaves_nothing(write, utc_ms));
     let youngest = absent().filter(|write| write.acknowledged()).max_by_key(|write| write.completed);
     let doubtful = || absent().filter(|write| !write.acknowledged());
     let bottom = youngest.map_or(Bound::Start, |write| Bound::At(write.completed));
@@ -146,10 +154,24 @@ fn read_absent(
         certain_after: (!current).then_some(until),
         possible_from: Some(from),
         evidence: false,
+        absent_at: utc_ms,
     }
+}
+
+/// A delete, or a value that has expired.
+fn leaves_nothing(write: &Write, utc_ms: Option<u64>) -> bool {
+    write.possible() && (write.op == Op::Delete || write.expired(utc_ms))
 }
 
 /// A value from outside the ledger says nothing about what is lost.
 fn outside(standing: Standing) -> Reading {
-    Reading { standing, write: None, changed: false, certain_after: None, possible_from: None, evidence: false }
+    Reading {
+        standing,
+        write: None,
+        changed: false,
+        certain_after: None,
+        possible_from: None,
+        evidence: false,
+        absent_at: None,
+    }
 }

@@ -80,9 +80,11 @@ pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> R
 }
 
 fn not_captured(resource: ResourceId, book: &mut Book, content: &mut Content) {
-    let draft =
-        Draft::undecided(FindingKind::NotMeasured, format!("the content of {resource} was not captured after recovery"))
-            .resource(resource.clone());
+    let draft = Draft::undecided(
+        FindingKind::NotMeasured,
+        format!("the content of {resource} was not captured after recovery"),
+    )
+    .resource(resource.clone());
     book.undecide(&[STATE, RPO], &draft);
     content.unread.push(resource);
 }
@@ -218,7 +220,8 @@ impl<'a> Comparison<'a> {
 
     /// A write of a later epoch was never on the copy that was given up: that it is gone is a difference of state.
     fn lost_after_cutover(&mut self, text: &str, writes: &[Write]) -> Option<FindingKind> {
-        let lost = writes.iter().filter(|write| write.epoch > 0 && write.fate == Fate::Lost).max_by_key(|w| w.issued)?;
+        let lost =
+            writes.iter().filter(|write| write.epoch > 0 && write.fate == Fate::Lost).max_by_key(|w| w.issued)?;
         let fact = format!("{}, after the cutover", self.written(lost));
         self.tally(FindingKind::Missing).add(text, || fact);
         Some(FindingKind::Missing)
@@ -238,16 +241,16 @@ impl<'a> Comparison<'a> {
         let mut youngest: Option<&Write> = None;
         for write in writes.iter().filter(|write| write.given_up() && write.acknowledged()) {
             if matches!(write.fate, Fate::Lost | Fate::PossiblyLost) {
-                self.losses.possible = earliest(self.losses.possible, write.completed);
+                note_earliest(&mut self.losses.possible, write.completed);
             }
             if write.fate != Fate::Lost {
                 continue;
             }
             self.losses.lost_writes += 1;
             self.losses.lost_bytes += write.bytes;
-            self.losses.certain = earliest(self.losses.certain, write.completed);
+            note_earliest(&mut self.losses.certain, write.completed);
             if blame.is_none() {
-                self.losses.certain_unblamed = earliest(self.losses.certain_unblamed, write.completed);
+                note_earliest(&mut self.losses.certain_unblamed, write.completed);
             }
             youngest = Some(write);
         }
@@ -288,9 +291,12 @@ impl<'a> Comparison<'a> {
 
     fn report(mut self, case: Case<'_>, book: &mut Book, content: &mut Content) -> Result<(), RunDirError> {
         if let Some(fault) = self.recovered.disorder() {
-            let draft = Draft::undecided(FindingKind::NotMeasured, format!("the capture of {} is not sorted by key", self.resource))
-                .resource(self.resource.clone())
-                .detail([format!("first key out of order: {fault}")]);
+            let draft = Draft::undecided(
+                FindingKind::NotMeasured,
+                format!("the capture of {} is not sorted by key", self.resource),
+            )
+            .resource(self.resource.clone())
+            .detail([format!("first key out of order: {fault}")]);
             book.undecide(&[STATE, RPO], &draft);
             content.unread.push(self.resource);
             return Ok(());
@@ -315,10 +321,9 @@ fn observed(entry: Option<&Entry>) -> Observed {
     match entry {
         None => Observed::Absent,
         Some(entry) if entry.deleted => Observed::Absent,
-        Some(entry) => Observed::Value {
-            id: entry.write_id.as_ref().map(|id| short(id.as_str())),
-            digest: short(&entry.digest),
-        },
+        Some(entry) => {
+            Observed::Value { id: entry.write_id.as_ref().map(|id| short(id.as_str())), digest: short(&entry.digest) }
+        }
     }
 }
 
@@ -332,12 +337,13 @@ fn seen(entry: Option<&Entry>, reading: Reading, first: u32) -> Seen {
     }
 }
 
-fn earliest(known: Option<RunTime>, next: RunTime) -> Option<RunTime> {
-    Some(known.map_or(next, |known| known.min(next)))
+fn note_earliest(known: &mut Option<RunTime>, next: RunTime) {
+    *known = Some(known.map_or(next, |known| known.min(next)));
 }
 
 fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {
-    let count = |kinds: &[FindingKind]| kinds.iter().filter_map(|kind| tallies.get(kind)).map(|tally| tally.count).sum();
+    let count =
+        |kinds: &[FindingKind]| kinds.iter().filter_map(|kind| tallies.get(kind)).map(|tally| tally.count).sum();
     let mut sample: Vec<String> = tallies
         .iter()
         .filter(|(kind, _)| **kind != FindingKind::BackupIncomplete)

@@ -1,6 +1,6 @@
 //! Opening the evidence: the hash chain of the history, and the digests that the history holds of the other files.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use firedrill_model::{
     findings::FindingKind,
@@ -40,17 +40,22 @@ pub(crate) fn open_history(dir: &RunDir) -> Result<OpenedHistory, RunDirError> {
 }
 
 /// Compares every file with the digest that the history holds of it. What does not agree leaves every check undecided.
-pub(crate) fn examine(dir: &RunDir, timeline: &Timeline, broken: Vec<String>, book: &mut Book) -> Result<(), RunDirError> {
+pub(crate) fn examine(
+    dir: &RunDir,
+    timeline: &Timeline,
+    broken: Vec<String>,
+    book: &mut Book,
+) -> Result<(), RunDirError> {
     let mut altered = broken;
     match &timeline.plan_sha256 {
-        Some(expected) => altered.extend(compare(dir.plan(), "plan.json", expected)?),
+        Some(expected) => altered.extend(compare(&dir.plan(), "plan.json", expected)?),
         None => altered.push("history.jsonl: the record that holds the digest of plan.json is not there".to_owned()),
     }
     for (capture, record) in &timeline.captures {
         for (name, expected) in &record.files {
             // A name is that of a file of the capture, or a path below the run directory.
             let path = if name.contains('/') { dir.root().join(name) } else { dir.capture(*capture).join(name) };
-            altered.extend(compare(path, &format!("{} of capture {}", name, capture.folder()), expected)?);
+            altered.extend(compare(&path, &format!("{} of capture {}", name, capture.folder()), expected)?);
         }
     }
     if !altered.is_empty() {
@@ -69,8 +74,8 @@ pub(crate) fn examine(dir: &RunDir, timeline: &Timeline, broken: Vec<String>, bo
     Ok(())
 }
 
-fn compare(path: PathBuf, what: &str, expected: &str) -> Result<Option<String>, RunDirError> {
-    Ok(match file_sha256(&path)? {
+fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, RunDirError> {
+    Ok(match file_sha256(path)? {
         None => Some(format!("{what}: not there")),
         Some(found) if found != expected => Some(format!("{what}: SHA-256 is {found}, was {expected}")),
         Some(_) => None,

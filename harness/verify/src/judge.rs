@@ -17,7 +17,8 @@ pub(crate) fn checks(asserted: &Asserted, findings: &[Finding]) -> BTreeMap<Chec
         .checks()
         .map(|check| {
             let check = CheckId::new(check);
-            let heaviest = findings.iter().filter(|finding| finding.check.as_ref() == Some(&check)).map(|f| f.weight).max();
+            let heaviest =
+                findings.iter().filter(|finding| finding.check.as_ref() == Some(&check)).map(|f| f.weight).max();
             let verdict = match heaviest {
                 None | Some(Weight::Note) => Verdict::Pass,
                 Some(Weight::Undecided) => Verdict::Inconclusive,

@@ -229,7 +229,7 @@ impl Ledger {
     }
 }
 
-fn take(writes: &mut ResourceWrites, line: &LedgerLine, writer: u32, txn: u32, models: &SourceModels) {
+fn take(writes: &mut ResourceWrites, line: &LedgerLine, author: u32, txn: u32, models: &SourceModels) {
     let ordinal = narrow(writes.writes.len());
     let key_start = narrow(writes.texts.len());
     writes.texts.push_str(&line.key);
@@ -247,7 +247,7 @@ fn take(writes: &mut ResourceWrites, line: &LedgerLine, writer: u32, txn: u32, m
         key_start,
         key_len: narrow(line.key.len()),
         ordinal,
-        writer,
+        writer: author,
         seq: u32::try_from(line.seq).unwrap_or(u32::MAX),
         txn,
         epoch: line.epoch,

@@ -36,8 +36,9 @@ fn complete(timeline: &Timeline, book: &mut Book) {
 
 fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     if !plan.disaster.is_empty() && timeline.t0().is_none() {
-        let draft = Draft::undecided(FindingKind::FaultDidNotBite, "no fault stopped a single request: nothing was tested")
-            .help("does the traffic reach the region that the fault takes away?");
+        let draft =
+            Draft::undecided(FindingKind::FaultDidNotBite, "no fault stopped a single request: nothing was tested")
+                .help("does the traffic reach the region that the fault takes away?");
         book.undecide_all(&draft);
     }
 }

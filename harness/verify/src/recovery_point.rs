@@ -1,4 +1,4 @@
-//! Recovery point actual: t_stop less the completion of the earliest lost acknowledged write, as an interval.
+//! Recovery point actual: `t_stop` less the completion of the earliest lost acknowledged write, as an interval.
 
 use firedrill_model::{
     findings::FindingKind,
@@ -91,15 +91,14 @@ fn point_in_time(ledger: &Ledger, first_loss: Option<RunTime>, timeline: &Timeli
     let Some(first_loss) = first_loss else { return true };
     let survivors = all_writes(ledger).filter(|write| write.given_up() && write.fate == Fate::Survived);
     let later = survivors.filter(|write| write.acknowledged() && write.issued > first_loss);
-    let (count, youngest) = later.fold((0, RunTime::default()), |(count, last), write| (count + 1, last.max(write.issued)));
+    let (count, youngest) =
+        later.fold((0, RunTime::default()), |(count, last), write| (count + 1, last.max(write.issued)));
     if count > 0 {
         book.add(
-            Draft::note(FindingKind::Holes, "what survived is not the state of any one instant")
-                .count(count)
-                .detail([
-                    format!("the first lost write was acknowledged {}", timeline.clock(first_loss)),
-                    format!("{count} writes issued after that survived, the last {}", timeline.clock(youngest)),
-                ]),
+            Draft::note(FindingKind::Holes, "what survived is not the state of any one instant").count(count).detail([
+                format!("the first lost write was acknowledged {}", timeline.clock(first_loss)),
+                format!("{count} writes issued after that survived, the last {}", timeline.clock(youngest)),
+            ]),
         );
     }
     count == 0
@@ -116,7 +115,8 @@ fn judge(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, cont
         return;
     };
     if lower > objective {
-        let draft = missed(actual, total, timeline, lower, objective).follows(cause(total, t_stop, objective, content, book));
+        let draft =
+            missed(actual, total, timeline, lower, objective).follows(cause(total, t_stop, objective, content, book));
         book.add(draft);
     } else if upper > objective {
         let why = format!("between {lower} and {upper} of writes are lost; the objective of {objective} lies between");
@@ -126,7 +126,8 @@ fn judge(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, cont
 
 fn missed(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, lower: Span, objective: Span) -> Draft {
     let (lost, of) = (actual.lost_writes, actual.acknowledged_writes);
-    let first = total.certain.map(|first| format!("the earliest lost write was acknowledged {}", timeline.clock(first)));
+    let first =
+        total.certain.map(|first| format!("the earliest lost write was acknowledged {}", timeline.clock(first)));
     let stop = actual.t_stop_ms.map(|stop| format!("the copy that was given up stopped {}", timeline.clock(stop)));
     let point = timeline.used_point().map(|point| {
         format!(
@@ -164,4 +165,3 @@ fn cause(total: &Losses, t_stop: RunTime, objective: Span, content: &Content, bo
     ];
     kinds.into_iter().find_map(|kind| content.losses.keys().find_map(|resource| book.root(kind, resource)))
 }
-

@@ -51,7 +51,8 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
         ..RecoveryTime::default()
     };
     let (Some(t0), Some(ends)) = (time.t0_ms, timeline.observation_ends) else {
-        let why = if time.t0_ms.is_none() { "no fault stopped a request" } else { "the observation did not take place" };
+        let why =
+            if time.t0_ms.is_none() { "no fault stopped a request" } else { "the observation did not take place" };
         book.add(Draft::undecided(FindingKind::NotMeasured, format!("the recovery time: {why}")).check(RTO));
         return time;
     };
@@ -105,7 +106,10 @@ fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunT
         let silence = course.last.map_or(Span::default(), |last| ends.since(last.ended));
         let allowed = plan.probe_interval.plus(plan.probe_interval).plus(probe.timeout);
         if silence > allowed {
-            return Readiness::Unknown(format!("probe {} fell silent {silence} before the end of observation", probe.id));
+            return Readiness::Unknown(format!(
+                "probe {} fell silent {silence} before the end of observation",
+                probe.id
+            ));
         }
     }
     if failed_once {
@@ -142,18 +146,16 @@ fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Bo
     time.actual_ms = None;
     time.phases.clear();
     let why = format!("every probe passed for {held} when observation ended; {stable_for} were wanted");
-    let help = "observe for longer, or look for what made a probe fail so late";
+    let advice = "observe for longer, or look for what made a probe fail so late";
     // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
     let late = time.objective_ms.zip(time.t0_ms.zip(time.ready_ms));
-    let missed = late.is_some_and(|(objective, (t0, ready))| {
-        ready.since(t0) > objective.plus(time.uncertainty_ms)
-    });
+    let missed = late.is_some_and(|(objective, (t0, ready))| ready.since(t0) > objective.plus(time.uncertainty_ms));
     let draft = if missed {
         Draft::failure(FindingKind::RtoMissed, why)
     } else {
         Draft::undecided(FindingKind::NotMeasured, why)
     };
-    book.add(draft.check(RTO).help(help));
+    book.add(draft.check(RTO).help(advice));
 }
 
 fn judge(time: &RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
@@ -164,13 +166,10 @@ fn judge(time: &RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut
         let ready = time.ready_ms.map(|ready| format!("ready from {}", timeline.clock(ready)));
         let longest = time.phases.iter().max_by_key(|phase| phase.span_ms).map_or("", |phase| phase.name.as_str());
         book.add(
-            Draft::failure(
-                FindingKind::RtoMissed,
-                format!("recovery took {actual}; the objective is {}", rto.within),
-            )
-            .check(RTO)
-            .detail(parts.chain(ready))
-            .help(format!("the longest part is `{longest}`: begin there")),
+            Draft::failure(FindingKind::RtoMissed, format!("recovery took {actual}; the objective is {}", rto.within))
+                .check(RTO)
+                .detail(parts.chain(ready))
+                .help(format!("the longest part is `{longest}`: begin there")),
         );
     } else if actual.plus(margin) > rto.within {
         let why = format!("recovery took {actual} ± {margin}: the objective of {} lies between", rto.within);
@@ -223,10 +222,13 @@ fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime
     let ride_out = rto.is_some_and(|rto| rto.ride_out);
     if let (Some((fault, at, by)), false) = (timeline.ended_before(ready), ride_out) {
         book.add(
-            Draft::undecided(FindingKind::SelfHealed, format!("{fault} ended by itself ({by}) before the service was ready"))
-                .check(RTO)
-                .detail([format!("it ended {}, readiness came {}", timeline.clock(at), timeline.clock(ready))])
-                .help("let the fault last for the whole drill, or say `ride_out` when waiting is the procedure"),
+            Draft::undecided(
+                FindingKind::SelfHealed,
+                format!("{fault} ended by itself ({by}) before the service was ready"),
+            )
+            .check(RTO)
+            .detail([format!("it ended {}, readiness came {}", timeline.clock(at), timeline.clock(ready))])
+            .help("let the fault last for the whole drill, or say `ride_out` when waiting is the procedure"),
         );
     }
     let restore_step = timeline.steps.iter().filter(|step| matches!(step.kind.as_str(), "restore" | "command"));
@@ -247,7 +249,10 @@ fn lag(rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
         book.add(
             Draft::undecided(
                 FindingKind::SchedulingLag,
-                format!("firedrill itself was up to {lag} late, more than a twentieth of the objective of {}", rto.within),
+                format!(
+                    "firedrill itself was up to {lag} late, more than a twentieth of the objective of {}",
+                    rto.within
+                ),
             )
             .check(RTO)
             .help("run the drill on a machine with less load"),

@@ -1,12 +1,7 @@
 //! Two copies that both said yes: writes after a fence, keys acknowledged by both sides, writes left on a returned source.
 
 use firedrill_model::{
-    capture::CaptureName,
-    findings::FindingKind,
-    ids::ResourceId,
-    ledger::Origin,
-    run_dir::RunDirError,
-    topology::Side,
+    capture::CaptureName, findings::FindingKind, ids::ResourceId, ledger::Origin, run_dir::RunDirError, topology::Side,
 };
 
 use crate::{

@@ -39,7 +39,8 @@ impl Tally {
 
     /// One line a key, and one for those that are only counted.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let line = |(key, fact): &(String, String)| if fact.is_empty() { key.clone() } else { format!("{key}: {fact}") };
+        let line =
+            |(key, fact): &(String, String)| if fact.is_empty() { key.clone() } else { format!("{key}: {fact}") };
         let mut lines: Vec<String> = self.sample.iter().map(line).collect();
         let rest = self.count.saturating_sub(self.sample.len() as u64);
         if rest > 0 {

@@ -174,13 +174,11 @@ impl Timeline {
     /// The recovery point that the recovery used: the named one, or for a procedure of the user's own, which names none,
     /// the latest that was complete when the recovery began.
     pub(crate) fn used_point(&self) -> Option<&RecoveryPoint> {
-        match &self.recovery_point {
-            Some(id) => self.backups.iter().map(|(_, point)| point).find(|point| point.id == *id),
-            None => {
-                let began = self.recovery_began?;
-                self.backups.iter().rfind(|(at, _)| *at <= began).map(|(_, point)| point)
-            }
+        if let Some(id) = &self.recovery_point {
+            return self.backups.iter().map(|(_, point)| point).find(|point| point.id == *id);
         }
+        let began = self.recovery_began?;
+        self.backups.iter().rfind(|(at, _)| *at <= began).map(|(_, point)| point)
     }
 
     /// UTC milliseconds of an instant of the run, to compare with clocks of other processes.
@@ -189,7 +187,7 @@ impl Timeline {
     }
 
     /// The instant of the run at these UTC milliseconds.
-    pub(crate) fn from_utc_ms(&self, utc_ms: u64) -> Option<RunTime> {
+    pub(crate) fn at_utc_ms(&self, utc_ms: u64) -> Option<RunTime> {
         let start = self.start?.as_microsecond();
         let micros = i64::try_from(utc_ms).ok()?.checked_mul(1000)?.checked_sub(start)?;
         Some(RunTime::from_micros(u64::try_from(micros).unwrap_or(0)))

@@ -67,9 +67,7 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     let rpo = guard(book, &[RPO], "the recovery point", |book| {
         Ok(content.as_ref().map(|content| recovery_point::measure(plan, timeline, ledger, content, book)))
     });
-    let rto = guard(book, &[RTO], "the recovery time", |book| {
-        Ok(recovery_time::measure(plan, timeline, ledger, book))
-    });
+    let rto = guard(book, &[RTO], "the recovery time", |book| Ok(recovery_time::measure(plan, timeline, ledger, book)));
     let ready = rto.as_ref().and_then(|rto| rto.ready_ms);
     let effects = guard(book, &effect_checks, "effects", |book| effects::examine(case, ledger, ready, book));
     guard(book, &[CONSISTENT_CUT], "the cut", |book| {

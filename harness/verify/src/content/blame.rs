@@ -30,12 +30,13 @@ pub(super) fn of_key(
     begun: Option<RunTime>,
 ) -> Option<FindingKind> {
     let lost = || writes.iter().filter(|write| write.fate == Fate::Lost && write.given_up());
-    let last = lost().max_by_key(|write| write.completed)?;
-    let early = |write: &Write| begun.is_some_and(|begun| write.completed < begun);
-    if reading.standing == Standing::Resurrected && last.op == Op::Delete && early(last) {
+    let youngest = lost().max_by_key(|write| write.completed)?;
+    let completed_before = |write: &Write| begun.is_some_and(|begun| write.completed < begun);
+    if reading.standing == Standing::Resurrected && youngest.op == Op::Delete && completed_before(youngest) {
         return Some(FindingKind::Resurrected);
     }
-    let held_id = held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()));
+    let held_id =
+        held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()));
     let in_point = |write: &Write| {
         let held = held_id.and_then(|id| writes.iter().find(|candidate| candidate.id == id));
         held.is_some_and(|held| held.id == write.id || write.precedes(held))
@@ -44,7 +45,7 @@ pub(super) fn of_key(
         let absent = reading.standing == Standing::Missing;
         return Some(if absent { FindingKind::Missing } else { FindingKind::Changed });
     }
-    lost().any(early).then_some(FindingKind::BackupIncomplete)
+    lost().any(completed_before).then_some(FindingKind::BackupIncomplete)
 }
 
 /// Names the parts in which changed values differ from what was written, in a second pass over the ledger.
@@ -61,7 +62,9 @@ pub(super) fn name_changes(
             continue;
         }
         let id = short(line.write_id.as_str());
-        let Some(suspect) = suspects.iter().find(|suspect| suspect.id == id && suspect.key == line.key) else { continue };
+        let Some(suspect) = suspects.iter().find(|suspect| suspect.id == id && suspect.key == line.key) else {
+            continue;
+        };
         if let Some((_, fact)) = tally.sample.iter_mut().find(|(key, _)| *key == suspect.key) {
             *fact = format!("{}, {fact}", changes(&line.parts, &suspect.parts));
         }
@@ -85,6 +88,7 @@ fn changes(written: &BTreeMap<String, String>, found: &BTreeMap<String, String>)
 }
 
 /// Message and help of a finding: what was seen where, and what to try.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing content")]
 pub(super) fn words(kind: FindingKind, resource: &ResourceId, keys: &str, point: &str) -> (String, String) {
     let (seen, help): (String, &str) = match kind {
         FindingKind::BackupIncomplete => (

@@ -8,7 +8,11 @@ use crate::ledger::{Write, short};
 
 /// Compares the versions of one key, oldest first, with its writes up to the one that is `current`. At most one fault of
 /// each kind is returned, with a fact about it.
-pub(crate) fn examine(writes: &[Write], versions: &[Version], current: Option<&Write>) -> BTreeMap<FindingKind, String> {
+pub(crate) fn examine(
+    writes: &[Write],
+    versions: &[Version],
+    current: Option<&Write>,
+) -> BTreeMap<FindingKind, String> {
     let mut by_id: HashMap<u64, Vec<&Write>> = HashMap::new();
     for write in writes.iter().filter(|write| write.digest != 0) {
         by_id.entry(write.id).or_default().push(write);
@@ -40,9 +44,7 @@ pub(crate) fn examine(writes: &[Write], versions: &[Version], current: Option<&W
         }
         latest_issue = possible.iter().map(|write| write.issued).fold(latest_issue, Ord::max);
     }
-    let absent = |write: &&Write| {
-        write.acknowledged() && write.digest != 0 && !times_seen.contains_key(&write.id)
-    };
+    let absent = |write: &&Write| write.acknowledged() && write.digest != 0 && !times_seen.contains_key(&write.id);
     if let Some(current) = current {
         let gone = writes.iter().filter(absent).filter(|write| write.precedes(current)).count();
         if gone > 0 {

@@ -41,13 +41,11 @@ impl Log {
         let Some(deliveries) = edge.case.dir.read_deliveries(CaptureName::Drained)? else { return Ok(None) };
         let empty = ResourceWrites::default();
         let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
-        let mut by_id: Vec<(u64, u32)> = (0_u32..).zip(&causes.writes).map(|(index, write)| (write.id, index)).collect();
+        let mut by_id: Vec<(u64, u32)> =
+            (0_u32..).zip(&causes.writes).map(|(index, write)| (write.id, index)).collect();
         by_id.sort_unstable();
-        let mut log = Self {
-            any: vec![0; causes.writes.len()],
-            service: vec![0; causes.writes.len()],
-            ..Self::default()
-        };
+        let mut log =
+            Self { any: vec![0; causes.writes.len()], service: vec![0; causes.writes.len()], ..Self::default() };
         let (mut event, mut delivery_ids, mut by_service) = (String::new(), HashSet::new(), 0_u64);
         for delivery in deliveries {
             let delivery = delivery?;
@@ -72,7 +70,7 @@ impl Log {
                     log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
                 }
             }
-            let at = edge.case.timeline.from_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
+            let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
             let id = short(&delivery.event_id);
             let first = by_id.partition_point(|(known, _)| *known < id);
             for (_, index) in by_id[first..].iter().take_while(|(known, _)| *known == id) {
@@ -98,13 +96,7 @@ fn note(first: &mut u64, at: u64) {
 }
 
 /// Counts duplicates, late and reordered deliveries, and judges them by what the scenario promises.
-pub(super) fn examine(
-    edge: Edge<'_>,
-    ledger: &Ledger,
-    log: Option<&Log>,
-    counts: &mut EffectCounts,
-    book: &mut Book,
-) {
+pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts: &mut EffectCounts, book: &mut Book) {
     let expected = edge.case.plan.expect.effects.get(edge.name);
     let Some(log) = log else {
         if expected.is_some() && edge.case.plan.stack.delivery_log().is_some() {
@@ -123,7 +115,9 @@ pub(super) fn examine(
     if expected.guarantee == Guarantee::DeliveredExactlyOnce && log.duplicates.count > 0 {
         let what = counted(log.duplicates.count, "delivery too many").replace("manys", "many");
         let draft = failure(edge, FindingKind::EffectDuplicate, &format!("{what} by {}", edge.name), &log.duplicates);
-        book.add(draft.help("make the function idempotent and promise `counted: exactly-once`, or find the second path"));
+        book.add(
+            draft.help("make the function idempotent and promise `counted: exactly-once`, or find the second path"),
+        );
     }
     let Some(ready) = edge.ready else {
         let root = book.first_of(FindingKind::RtoMissed);

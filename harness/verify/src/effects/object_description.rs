@@ -45,11 +45,13 @@ mod tests {
     fn a_description_shows_the_facts_of_its_upload() {
         let facts = [("size", "12"), ("sha256", "ab"), ("title", ""), ("rev", "3")];
         let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let item = serde_json::json!({ "id": "a#b", "size": "12", "sha256": "ab", "title": "", "rev": 3, "write_id": "w" });
+        let item =
+            serde_json::json!({ "id": "a#b", "size": "12", "sha256": "ab", "title": "", "rev": 3, "write_id": "w" });
         let marks = ObjectDescription.marks(&item).unwrap();
         assert_eq!(marks[0].fingerprint, ObjectDescription.fingerprint(&facts));
         assert_eq!(ObjectDescription.item_key("a#b"), "a%23b");
-        let other = serde_json::json!({ "id": "a#b", "size": "13", "sha256": "ab", "title": "", "rev": 3, "write_id": "w" });
+        let other =
+            serde_json::json!({ "id": "a#b", "size": "13", "sha256": "ab", "title": "", "rev": 3, "write_id": "w" });
         assert_ne!(ObjectDescription.marks(&other).unwrap()[0].fingerprint, marks[0].fingerprint);
     }
 }

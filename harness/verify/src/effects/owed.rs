@@ -93,7 +93,13 @@ fn undecide(edge: Edge<'_>, why: &str, book: &mut Book) {
 fn broken_path(edge: Edge<'_>, source: &ResourceId, book: &Book) -> Option<Handle> {
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
     let function = ResourceId::new(ResourceKind::Function, &edge.trigger.function);
-    let role = edge.case.plan.stack.functions.get(&edge.trigger.function).map(|f| ResourceId::new(ResourceKind::Role, &f.role));
+    let role = edge
+        .case
+        .plan
+        .stack
+        .functions
+        .get(&edge.trigger.function)
+        .map(|f| ResourceId::new(ResourceKind::Role, &f.role));
     let table = edge.trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table));
     let of_kind = |kinds: &[FindingKind], place: &ResourceId| kinds.iter().find_map(|kind| book.root(*kind, place));
     let both = [FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged];
@@ -143,14 +149,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn group(
-        &self,
-        key: &str,
-        group: &[u32],
-        item: Option<&Entry>,
-        tallies: &mut Tallies,
-        counts: &mut EffectCounts,
-    ) {
+    fn group(&self, key: &str, group: &[u32], item: Option<&Entry>, tallies: &mut Tallies, counts: &mut EffectCounts) {
         let causes = || group.iter().map(|&index| &self.causes.keys[index as usize]);
         let value = item.map(|item| item.value.as_ref().ok_or_else(|| "its value was not captured".to_owned()));
         let marks = match value.map(|value| value.and_then(|value| self.model.marks(value))) {
@@ -205,11 +204,10 @@ impl Comparison<'_> {
 
     fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
         let writes = self.causes.writes_of(cause);
-        let of_mark = mark.map(|mark| (mark, self.cause_of(writes, mark)));
+        let of_mark = mark.map(|mark| (mark, Self::cause_of(writes, mark)));
         match (cause.seen, of_mark) {
-            (Seen::NotCaptured, _) => Standing::Permitted,
             (Seen::Write(seen), found) => self.of_value(&self.causes.writes[seen as usize], writes, found),
-            (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
+            (Seen::NotCaptured, _) | (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
             (Seen::Absent | Seen::Stranger, Some((_, None))) => Standing::Wrong,
             (Seen::Stranger, Some((_, Some(write)))) => lost_or(write, Standing::Permitted),
             (Seen::Absent, Some((mark, Some(write)))) => self.of_absent(writes, mark, write),
@@ -217,7 +215,7 @@ impl Comparison<'_> {
     }
 
     /// The write whose id is in a mark; `None` when it is no write of the key, or one that cannot have happened.
-    fn cause_of<'w>(&self, writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
+    fn cause_of<'w>(writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
         writes.iter().find(|write| write.id == mark.id && write.digest != 0 && write.possible())
     }
 
@@ -264,7 +262,8 @@ impl Comparison<'_> {
         if mark.gone {
             return Standing::Present;
         }
-        let deleted = writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
+        let deleted =
+            writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
         if deleted { Standing::Missing } else { Standing::Permitted }
     }
 }
@@ -317,6 +316,7 @@ fn events(
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing derived items")]
 fn report(edge: Edge<'_>, tallies: &Tallies, counts: &mut EffectCounts, book: &mut Book) {
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
     let effects = effects_of(edge.name);
