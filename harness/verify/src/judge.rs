@@ -29,20 +29,28 @@ pub(crate) fn checks(asserted: &Asserted, findings: &[Finding]) -> BTreeMap<Chec
         .collect()
 }
 
-/// Whether the failures that are roots are exactly the stated ones; `None` when none are stated.
+/// What a scenario with nothing to check states.
+const NOTHING_CHECKED: &str = "nothing-checked";
+
+/// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.
 ///
-/// A stated finding without a resource stands for any resource. Each stated one must be seen, and each one seen must be
-/// stated.
-pub(crate) fn as_stated(stated: &[StatedFinding], findings: &[Finding]) -> Option<bool> {
+/// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, and nothing
+/// else may fail or stay undecided. `nothing-checked` is stated by a scenario without expectations.
+pub(crate) fn as_stated(stated: &[StatedFinding], verdict: Verdict, findings: &[Finding]) -> Option<bool> {
     if stated.is_empty() {
         return None;
     }
     let roots: Vec<&Finding> =
-        findings.iter().filter(|finding| finding.root.is_none() && finding.weight == Weight::Failure).collect();
+        findings.iter().filter(|finding| finding.root.is_none() && finding.weight != Weight::Note).collect();
     let matches = |stated: &StatedFinding, root: &Finding| {
-        stated.finding == root.kind.to_string() && (stated.resource.is_none() || stated.resource == root.resource)
+        root.weight == Weight::Failure
+            && stated.finding == root.kind.to_string()
+            && (stated.resource.is_none() || stated.resource == root.resource)
     };
-    let all_seen = stated.iter().all(|stated| roots.iter().any(|root| matches(stated, root)));
+    let seen = |stated: &StatedFinding| match stated.finding.as_str() {
+        NOTHING_CHECKED => verdict == Verdict::NothingChecked,
+        _ => roots.iter().any(|root| matches(stated, root)),
+    };
     let all_stated = roots.iter().all(|root| stated.iter().any(|stated| matches(stated, root)));
-    Some(all_seen && all_stated)
+    Some(stated.iter().all(seen) && all_stated)
 }

@@ -162,7 +162,7 @@ fn conclude(plan: &Plan, book: Book, verification: &mut Verification) {
     let findings = book.finish();
     verification.checks = judge::checks(&asserted, &findings);
     verification.verdict = Verdict::of_checks(verification.checks.values().copied());
-    verification.as_stated = judge::as_stated(&plan.must_fail, &findings);
+    verification.as_stated = judge::as_stated(&plan.must_fail, verification.verdict, &findings);
     verification.findings = findings;
     let verdict = |check: &str| verification.checks.get(&CheckId::new(check)).copied();
     let RecoveryTime { verdict: rto, .. } = &mut verification.rto;

@@ -616,6 +616,10 @@ fn nothing_asserted_is_nothing_checked() {
     assert_eq!(found.not_asserted.len(), 6);
     assert!(found.findings.iter().all(|finding| finding.check.is_none() && finding.weight == Weight::Note));
     assert!(has(&found, FindingKind::BackupIncomplete, Weight::Note), "measured all the same");
+    world.plan.must_fail = vec![StatedFinding { finding: "nothing-checked".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(true));
+    world.plan.expect.consistent_cut = true;
+    assert_eq!(world.judge().as_stated, Some(false), "something is checked now");
 }
 
 #[test]
