@@ -156,7 +156,7 @@ mod tests {
         let entries = [("table/orders", ResourceKind::Table, 2_000), ("bucket/uploads", ResourceKind::Bucket, 300)];
         let entries = entries.map(|(id, kind, count)| (ResourceId::new(kind, id.split_once('/').unwrap().1), count));
         let summary = SeedSummary { entries: entries.into_iter().collect(), bytes: 43_201_331 };
-        insta::assert_snapshot!(summary.to_string(), @"");
+        insta::assert_snapshot!(summary.to_string(), @"300 uploads, 2,000 orders, 41.1 MiB");
         assert_eq!(["0", "999", "1,000", "1,234,567"].map(String::from), [0, 999, 1_000, 1_234_567].map(grouped));
     }
 }

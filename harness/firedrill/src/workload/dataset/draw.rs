@@ -87,7 +87,7 @@ mod tests {
     fn a_seed_gives_the_same_draws_for_ever() {
         let mut draw = Draw::at(7, &["table/orders", "12"]);
         let drawn: Vec<u64> = (0..4).map(|_| draw.below(1000)).collect();
-        insta::assert_debug_snapshot!(drawn, @"");
+        assert_eq!(drawn, [139, 320, 556, 246], "computed with another implementation of SHA-256 and ChaCha8");
     }
 
     proptest! {

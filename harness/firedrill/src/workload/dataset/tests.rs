@@ -202,7 +202,28 @@ fn an_order_is_realistic_and_awkward() {
     let Content::Item(item) = value.content else { panic!("orders are items") };
     let mut kinds: Vec<String> = item.iter().map(|(name, value)| format!("{name} {}", kind(value))).collect();
     kinds.sort();
-    insta::assert_snapshot!(kinds.join("\n"), @"");
+    insta::assert_snapshot!(kinds.join("\n"), @r"
+    address M
+    amount N
+    coupon NULL
+    customer S
+    expires_at N
+    gift BOOL
+    labels SS
+    ledger_number N
+    lines L
+    name S
+    note S
+    order S
+    placed_at S
+    rate N
+    rev N
+    signature B
+    stamps BS
+    status S
+    weights NS
+    write_id S
+    ");
     assert_eq!(item["ledger_number"].as_n().unwrap().len(), 38);
 }
 

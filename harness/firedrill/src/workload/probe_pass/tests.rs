@@ -67,7 +67,7 @@ fn an_effect_is_seen_only_under_the_write_id_of_its_cause() {
 fn a_probe_whose_write_failed_says_how() {
     assert_eq!(acknowledged(&line(Outcome::Acknowledged)), Ok(()));
     let rejected = acknowledged(&line(Outcome::Rejected)).unwrap_err();
-    insta::assert_snapshot!(rejected, @"");
+    insta::assert_snapshot!(rejected, @"the write was rejected: connection refused");
     let ambiguous = acknowledged(&line(Outcome::Ambiguous)).unwrap_err();
-    insta::assert_snapshot!(ambiguous, @"");
+    insta::assert_snapshot!(ambiguous, @"the write was not answered: connection refused");
 }
