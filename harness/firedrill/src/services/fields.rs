@@ -28,6 +28,11 @@ impl Fields {
         self.flatten(&mut vec![prefix.to_owned()], value);
     }
 
+    /// Adds every leaf of `value` below `prefix` and then `name`, which may hold dots.
+    pub(crate) fn add_named(&mut self, prefix: &str, name: &str, value: &Value) {
+        self.flatten(&mut vec![prefix.to_owned(), name.to_owned()], value);
+    }
+
     fn flatten(&mut self, path: &mut Vec<String>, value: &Value) {
         match value {
             Value::Object(map) if !map.is_empty() => {

@@ -16,7 +16,7 @@ use firedrill_model::{
 use crate::services::{ServiceError, Site};
 
 /// The region that S3 takes no location constraint for.
-const DEFAULT_REGION: &str = "us-east-1";
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
 pub(super) async fn create(site: &Site, name: &str, bucket: &Bucket) -> Result<(), ServiceError> {
     let physical = site.name_of(ResourceKind::Bucket, name);
