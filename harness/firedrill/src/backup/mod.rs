@@ -1,14 +1,25 @@
 //! Backup strategies: each one file (or folder) behind [`Strategy`], and one line in [`strategy`].
 
+pub mod command;
+pub mod process;
+pub mod redact;
+pub mod sabotage;
+pub mod schedule;
+pub mod vault;
+
+use std::path::Path;
+
 use async_trait::async_trait;
 use firedrill_model::{
+    capture::Entry,
     history::Ending,
     ids::{RecoveryPointId, ResourceId},
     recovery_point::RecoveryPoint,
-    scenario::{Backup, Sabotage},
+    scenario::{Backup, BackupUsing, Sabotage},
 };
 use thiserror::Error;
 
+pub use self::schedule::Backups;
 use crate::{
     run::Drill,
     services::{ServiceError, Site},
@@ -33,6 +44,13 @@ pub trait Strategy: Send + Sync {
     /// Items that were deleted from streamed tables shortly before the point, as DynamoDB JSON by table: their removal
     /// events may have been lost with the source, so a redrive delivers them again.
     async fn removed(&self, point: &RecoveryPoint) -> Result<Vec<(ResourceId, serde_json::Value)>, BackupError>;
+
+    /// The keys and write ids that the point holds, by resource and sorted by key: only used to say whether the backup
+    /// or the restore lost a key, never as the reference of a comparison. Empty when the strategy cannot tell.
+    async fn entries(&self, point: &RecoveryPoint) -> Result<Vec<(ResourceId, Vec<Entry>)>, BackupError> {
+        let _ = point;
+        Ok(Vec::new())
+    }
 
     /// Removes a recovery point.
     async fn prune(&self, point: &RecoveryPoint) -> Result<(), BackupError>;
@@ -67,6 +85,14 @@ pub enum BackupError {
         /// What is wrong with it.
         what: String,
     },
+    /// The restore target holds a resource of this name that is made differently.
+    #[error("`{resource}` is already there and {what}")]
+    Occupied {
+        /// Which resource.
+        resource: ResourceId,
+        /// How it differs.
+        what: String,
+    },
     /// The user's own program failed.
     #[error("`{program}` {what}")]
     Command {
@@ -83,9 +109,31 @@ pub enum BackupError {
         /// Why.
         source: std::io::Error,
     },
+    /// The run was asked to stop.
+    #[error("stopped before it was complete")]
+    Stopped,
+}
+
+impl BackupError {
+    /// A file that could not be used.
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
+    }
+
+    /// A damaged part.
+    pub(crate) fn damaged(point: &RecoveryPointId, part: &str, what: impl Into<String>) -> Self {
+        Self::Damaged { point: point.clone(), part: part.to_owned(), what: what.into() }
+    }
 }
 
 /// The strategy of one backup rule. `source` reads through the plane.
 pub fn strategy(drill: &Drill, rule: usize, backup: &Backup, source: Site) -> Result<Box<dyn Strategy>, BackupError> {
-    unimplemented!("backup room: {rule} {backup:?} {source:?} {drill:?}")
+    Ok(match &backup.using {
+        BackupUsing::Vault { into, incremental } => {
+            Box::new(vault::Vault::open(drill, rule, backup, source, into, *incremental))
+        }
+        BackupUsing::Command { command, timeout } => {
+            Box::new(command::CommandBackup::new(drill, rule, backup, command.clone(), *timeout))
+        }
+    })
 }

@@ -1,1 +1,153 @@
 //! Recovery steps: each one file, and one line in [`perform`].
+
+pub mod command;
+pub mod cutover;
+pub mod error;
+pub mod inspect;
+pub mod redrive;
+pub mod restore;
+
+use std::{collections::BTreeMap, sync::{Mutex, PoisonError}};
+
+use firedrill_model::{
+    history::{Ending, Event},
+    recovery_point::RecoveryPoint,
+    scenario::{BackupUsing, RecoveryStep, RestoreFrom},
+    topology::Side,
+    units::RunTime,
+};
+
+pub use self::error::RecoveryError;
+use crate::{
+    backup::{Backups, schedule::chain},
+    poll,
+    run::Drill,
+    services::clients::Conduct,
+};
+
+/// What the steps of one recovery attempt share.
+#[derive(Debug)]
+pub struct Recovery<'a> {
+    /// The run.
+    pub drill: &'a Drill,
+    /// Its backups, stopped: no capture may begin while points are chosen.
+    pub backups: &'a Backups,
+    /// When the fault was switched on: only points that were complete before are used.
+    pub fault_at: RunTime,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// Outputs of the `command` steps so far.
+    outputs: Mutex<BTreeMap<String, String>>,
+    /// The point that was restored: a redrive delivers again what was deleted shortly before it.
+    restored: Mutex<Option<RecoveryPoint>>,
+}
+
+/// What a step has to say: one line for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepNote(pub String);
+
+/// What a recovery attempt did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What each step had to say.
+    pub notes: Vec<StepNote>,
+    /// The recovery point that was restored, if any.
+    pub restored: Option<RecoveryPoint>,
+}
+
+/// Runs every step of the plan in order, each journalled with its beginning and its end. The first one that fails ends
+/// the attempt; another attempt may follow, since every step can be run again.
+pub async fn run_all(
+    drill: &Drill,
+    backups: &Backups,
+    fault_at: RunTime,
+    attempt: u32,
+) -> Result<Recovered, RecoveryError> {
+    let recovery = Recovery {
+        drill,
+        backups,
+        fault_at,
+        attempt,
+        outputs: Mutex::default(),
+        restored: Mutex::default(),
+    };
+    let recovery_point = recovery.first_point().map(|point| point.id);
+    drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
+    inspect::target(&recovery).await?;
+    inspect::source(&recovery).await?;
+    let mut notes = Vec::new();
+    for (number, step) in drill.plan.recover.iter().enumerate() {
+        drill.journal.append(Event::StepBegan { step: number, step_kind: kind(step).to_owned() })?;
+        let performed = tokio::select! {
+            performed = poll::at_most(drill.plan.limits.phase, perform(&recovery, number, step)) => {
+                performed.unwrap_or(Err(RecoveryError::TimedOut { limit: drill.plan.limits.phase }))
+            }
+            () = drill.cancel.cancelled() => Err(RecoveryError::Stopped),
+        };
+        let (ending, note) = match &performed {
+            Ok(note) => (Ending::Done, note.0.clone()),
+            Err(error) => (error.ending(), chain(error)),
+        };
+        drill.journal.append_synced(Event::StepEnded { step: number, ending, note })?;
+        notes.push(performed?);
+    }
+    let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Recovered { notes, restored })
+}
+
+/// Performs one step.
+pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep) -> Result<StepNote, RecoveryError> {
+    match step {
+        RecoveryStep::Restore { from, into, sabotage } => {
+            restore::restore(recovery, from, into, sabotage.as_ref()).await
+        }
+        RecoveryStep::Command { command, timeout } => command::command(recovery, number, command, *timeout).await,
+        RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
+        RecoveryStep::Cutover { to } => cutover::cutover(recovery, to),
+    }
+}
+
+/// The kind of a step as the history writes it.
+fn kind(step: &RecoveryStep) -> &'static str {
+    match step {
+        RecoveryStep::Restore { .. } => "restore",
+        RecoveryStep::Command { .. } => "command",
+        RecoveryStep::Redrive { .. } => "redrive",
+        RecoveryStep::Cutover { .. } => "cutover",
+    }
+}
+
+impl Recovery<'_> {
+    /// The recovery point that `from` names among those that were complete and verified before the fault.
+    pub fn choose(&self, from: &RestoreFrom) -> Result<RecoveryPoint, RecoveryError> {
+        restore::choose(&self.backups.points(), &self.backups.available(), from, self.fault_at)
+    }
+
+    /// The latest usable point that the user's own program made: what a `command` step finds in
+    /// `FIREDRILL_RECOVERY_POINT`.
+    pub fn own_point(&self) -> Option<RecoveryPoint> {
+        let by_program = |point: &RecoveryPoint| {
+            let rule = self.drill.plan.backups.get(point.rule);
+            rule.is_some_and(|rule| matches!(rule.using, BackupUsing::Command { .. }))
+        };
+        self.choose(&RestoreFrom::Latest).ok().filter(by_program)
+    }
+
+    /// The point that the first step to use one will use.
+    fn first_point(&self) -> Option<RecoveryPoint> {
+        self.drill.plan.recover.iter().find_map(|step| match step {
+            RecoveryStep::Restore { from, .. } => self.choose(from).ok(),
+            RecoveryStep::Command { .. } => self.own_point(),
+            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+        })
+    }
+
+    /// Delivers the events of what was restored again, those of items that were deleted shortly before the point too.
+    async fn redrive(&self, triggers: &[String]) -> Result<StepNote, RecoveryError> {
+        let side = inspect::rebuilt_side(self)?.unwrap_or(Side::Recovery);
+        let site = self.drill.site(side, Conduct::Control);
+        let removed = self.removed().await?;
+        let summary = redrive::redrive(self.drill, &site, triggers, &removed).await?;
+        Ok(StepNote(format!("{} events delivered again", summary.events())))
+    }
+}

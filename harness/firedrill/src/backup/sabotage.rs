@@ -1,0 +1,321 @@
+//! Defects put into a backup or a restore on purpose, to see whether the checks notice.
+//!
+//! The honest path calls a [`Saboteur`] at its named points and nowhere else; without a [`Sabotage`] each of them hands
+//! back what it was given. A victim is drawn by the run's seed among keys that were seeded and never written since: such
+//! a key is older than every recovery point, so a check that misses it has no excuse.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use firedrill_model::{
+    ids::ResourceId,
+    ledger::{LedgerLine, Origin, Outcome},
+    run_dir::RunDirError,
+    scenario::Sabotage,
+    stack::Table,
+};
+
+use super::BackupError;
+use crate::{
+    run::Drill,
+    services::dynamodb::{AttributeValue, Item},
+    workload::dataset::Dataset,
+};
+
+/// Attributes that functions compute with: a defect there would break the function and not the data alone.
+const USED_BY_FUNCTIONS: [&str; 3] = ["amount", "rev", "write_id"];
+
+/// One defect and whom it hits.
+#[derive(Clone, Debug, Default)]
+pub struct Saboteur {
+    sabotage: Option<Sabotage>,
+    victim: Option<String>,
+    seed: u64,
+}
+
+impl Saboteur {
+    /// Changes nothing.
+    pub fn honest() -> Self {
+        Self::default()
+    }
+
+    /// Draws the victim of `sabotage` from the ledger of the run.
+    pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
+        let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
+        let seed = drill.plan.seed;
+        let victim = match resource_of(sabotage) {
+            Some(resource) => victim(drill.dir.read_ledger()?, resource, &sentinels(drill, resource)?, seed)?,
+            None => None,
+        };
+        Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
+    }
+
+    /// The key that is hit, for the log.
+    pub fn victim(&self) -> Option<&str> {
+        self.victim.as_deref()
+    }
+
+    fn hits(&self, resource: &ResourceId, key: &str) -> bool {
+        self.sabotage.as_ref().and_then(resource_of) == Some(resource) && self.victim.as_deref() == Some(key)
+    }
+
+    /// Point 1, while keys are listed: whether this one is left out.
+    pub fn leaves_out(&self, resource: &ResourceId, key: &str) -> bool {
+        matches!(self.sabotage, Some(Sabotage::SkipKey { .. })) && self.hits(resource, key)
+    }
+
+    /// Point 2, before an item is restored. `keep` are the attributes of its key and indexes.
+    pub fn item(&self, resource: &ResourceId, key: &str, mut item: Item, keep: &[&str]) -> Item {
+        if !self.hits(resource, key) {
+            return item;
+        }
+        let change: fn(&AttributeValue) -> Option<AttributeValue> = match self.sabotage {
+            Some(Sabotage::FlipByte { .. }) => flipped_text,
+            Some(Sabotage::NumberToString { .. }) => number_as_text,
+            Some(Sabotage::SkipKey { .. } | Sabotage::ForgetTtl { .. } | Sabotage::ReturnEarly) | None => return item,
+        };
+        let mut changed: Vec<(String, AttributeValue)> = item
+            .iter()
+            .filter(|(name, _)| !keep.contains(&name.as_str()) && !USED_BY_FUNCTIONS.contains(&name.as_str()))
+            .filter_map(|(name, value)| change(value).map(|value| (name.clone(), value)))
+            .collect();
+        changed.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some((name, value)) = pick(changed, self.seed) {
+            item.insert(name, value);
+        }
+        item
+    }
+
+    /// Point 3, before the body of an object's newest version is restored: whether [`Saboteur::flip_body`] applies.
+    pub fn flips_body(&self, resource: &ResourceId, key: &str) -> bool {
+        matches!(self.sabotage, Some(Sabotage::FlipByte { .. })) && self.hits(resource, key)
+    }
+
+    /// The body with its last byte changed: the size, the metadata and the first line stay.
+    pub fn flip_body(body: &Bytes) -> Bytes {
+        let mut bytes = body.to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        bytes.into()
+    }
+
+    /// Point 4, before a table is made.
+    pub fn table(&self, resource: &ResourceId, table: Table) -> Table {
+        match &self.sabotage {
+            Some(Sabotage::ForgetTtl { resource: hit }) if hit == resource => Table { ttl: None, ..table },
+            _ => table,
+        }
+    }
+
+    /// Point 5, before any content is restored: whether the restore reports success here.
+    pub fn returns_early(&self) -> bool {
+        matches!(self.sabotage, Some(Sabotage::ReturnEarly))
+    }
+}
+
+fn resource_of(sabotage: &Sabotage) -> Option<&ResourceId> {
+    match sabotage {
+        Sabotage::SkipKey { resource }
+        | Sabotage::FlipByte { resource }
+        | Sabotage::NumberToString { resource }
+        | Sabotage::ForgetTtl { resource } => Some(resource),
+        Sabotage::ReturnEarly => None,
+    }
+}
+
+/// The keys that readiness probes read: a probe that fails would hide the defect behind another.
+fn sentinels(drill: &Drill, resource: &ResourceId) -> Result<BTreeSet<String>, BackupError> {
+    let unusable = |error| BackupError::File { path: "the data set".to_owned(), source: std::io::Error::other(error) };
+    let dataset = Dataset::of(&drill.plan).map_err(unusable)?;
+    let Some(generator) = dataset.generator(resource) else { return Ok(BTreeSet::new()) };
+    Ok(dataset.sentinels(resource).into_iter().map(|number| generator.key(number).text().to_owned()).collect())
+}
+
+/// What the ledger knows of a key.
+#[derive(Default)]
+struct Seen {
+    lines: u64,
+    suitable: bool,
+}
+
+/// A seeded key with a body that nothing wrote since; the same one as long as the ledger allows it.
+fn victim(
+    ledger: impl Iterator<Item = Result<LedgerLine, RunDirError>>,
+    resource: &ResourceId,
+    sentinels: &BTreeSet<String>,
+    seed: u64,
+) -> Result<Option<String>, RunDirError> {
+    let mut keys: BTreeMap<String, Seen> = BTreeMap::new();
+    for line in ledger {
+        let line = line?;
+        if line.resource != *resource {
+            continue;
+        }
+        let seen = keys.entry(line.key).or_default();
+        seen.lines += 1;
+        seen.suitable = line.origin == Origin::Seed
+            && line.outcome == Outcome::Acknowledged
+            && line.bytes > 0;
+    }
+    // By hash and not by position: a key that traffic touches meanwhile does not move the draw to another.
+    Ok(keys
+        .into_iter()
+        .filter(|(key, seen)| seen.lines == 1 && seen.suitable && !sentinels.contains(key))
+        .map(|(key, _)| key)
+        .min_by_key(|key| drawn(key, seed)))
+}
+
+fn drawn(key: &str, seed: u64) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    Sha256::new().chain_update(seed.to_le_bytes()).chain_update(key).finalize().into()
+}
+
+fn pick<T>(choices: Vec<T>, seed: u64) -> Option<T> {
+    let count = u64::try_from(choices.len()).ok().filter(|count| *count > 0)?;
+    let index = usize::try_from(seed % count).unwrap_or(0);
+    choices.into_iter().nth(index)
+}
+
+/// The text with one ASCII letter or digit changed to another.
+fn flipped_text(value: &AttributeValue) -> Option<AttributeValue> {
+    let text = value.as_s().ok()?;
+    let at = text.bytes().position(|byte| byte.is_ascii_alphanumeric())?;
+    let mut bytes = text.clone().into_bytes();
+    bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+    String::from_utf8(bytes).ok().map(AttributeValue::S)
+}
+
+fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
+    value.as_n().ok().cloned().map(AttributeValue::S)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use firedrill_model::{
+        ids::ResourceKind,
+        ledger::Op,
+        topology::Side,
+        units::RunTime,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn orders() -> ResourceId {
+        ResourceId::new(ResourceKind::Table, "orders")
+    }
+
+    fn line(key: &str, origin: Origin) -> LedgerLine {
+        LedgerLine {
+            resource: orders(),
+            key: key.to_owned(),
+            writer: "w".to_owned(),
+            seq: 0,
+            write_id: "w-1".into(),
+            op: Op::Put,
+            digest: None,
+            parts: BTreeMap::new(),
+            bytes: 10,
+            outcome: Outcome::Acknowledged,
+            issued_ms: RunTime::from_ms(1),
+            completed_ms: Some(RunTime::from_ms(2)),
+            side: Side::Primary,
+            epoch: 0,
+            attempt: 1,
+            origin,
+            cause: None,
+            version: None,
+            expires_ms: None,
+            txn: None,
+            error: None,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    fn item() -> Item {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |text: &str| AttributeValue::N(text.to_owned());
+        Item::from([
+            ("customer".to_owned(), text("C-00417")),
+            ("note".to_owned(), text("grüße")),
+            ("weight".to_owned(), number("12.50")),
+            ("amount".to_owned(), number("1.00")),
+            ("write_id".to_owned(), text("w-1")),
+        ])
+    }
+
+    fn saboteur(sabotage: Sabotage, seed: u64) -> Saboteur {
+        Saboteur { sabotage: Some(sabotage), victim: Some("a".to_owned()), seed }
+    }
+
+    /// Names of attributes in which two items differ.
+    fn differences(a: &Item, b: &Item) -> Vec<String> {
+        let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        names.into_iter().filter(|name| a.get(*name) != b.get(*name)).cloned().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_victim_was_seeded_never_written_since_and_is_no_sentinel(
+            keys in prop::collection::vec(("[a-f]", any::<bool>()), 0..30),
+            seed in any::<u64>(),
+        ) {
+            let ledger: Vec<LedgerLine> = keys
+                .iter()
+                .map(|(key, seeded)| line(key, if *seeded { Origin::Seed } else { Origin::Traffic }))
+                .collect();
+            let sentinels = BTreeSet::from(["a".to_owned()]);
+            let drawn = victim(ledger.clone().into_iter().map(Ok), &orders(), &sentinels, seed).unwrap();
+            let suitable = |key: &str| {
+                key != "a" && keys.iter().filter(|(other, _)| other == key).collect::<Vec<_>>()
+                    == [&(key.to_owned(), true)]
+            };
+            match drawn {
+                Some(key) => prop_assert!(suitable(&key)),
+                None => prop_assert!(!keys.iter().any(|(key, _)| suitable(key))),
+            }
+        }
+
+        #[test]
+        fn a_flipped_byte_changes_one_text_and_keeps_its_size(seed in any::<u64>()) {
+            let changed = saboteur(Sabotage::FlipByte { resource: orders() }, seed)
+                .item(&orders(), "a", item(), &["customer"]);
+            prop_assert_eq!(differences(&item(), &changed), ["note"]);
+            prop_assert_eq!(changed["note"].as_s().unwrap().len(), "grüße".len());
+        }
+
+        #[test]
+        fn a_flipped_body_differs_in_its_last_byte_alone(body in prop::collection::vec(any::<u8>(), 1..50)) {
+            let flipped = Saboteur::flip_body(&Bytes::from(body.clone()));
+            prop_assert_eq!(flipped.len(), body.len());
+            prop_assert_eq!(&flipped[..body.len() - 1], &body[..body.len() - 1]);
+            prop_assert_ne!(flipped.last(), body.last());
+        }
+    }
+
+    #[test]
+    fn a_number_becomes_the_same_text() {
+        let sabotage = Sabotage::NumberToString { resource: orders() };
+        let changed = saboteur(sabotage, 7).item(&orders(), "a", item(), &["customer"]);
+        assert_eq!(differences(&item(), &changed), ["weight"]);
+        assert_eq!(changed["weight"], AttributeValue::S("12.50".to_owned()));
+    }
+
+    #[test]
+    fn other_keys_other_resources_and_the_honest_path_are_left_alone() {
+        let totals = ResourceId::new(ResourceKind::Table, "totals");
+        let flipping = saboteur(Sabotage::FlipByte { resource: orders() }, 1);
+        let skipping = saboteur(Sabotage::SkipKey { resource: orders() }, 1);
+        assert_eq!(flipping.item(&orders(), "b", item(), &[]), item());
+        assert_eq!(flipping.item(&totals, "a", item(), &[]), item());
+        assert_eq!(skipping.item(&orders(), "a", item(), &[]), item());
+        assert_eq!(Saboteur::honest().item(&orders(), "a", item(), &[]), item());
+        assert!(skipping.leaves_out(&orders(), "a") && !skipping.leaves_out(&orders(), "b"));
+        assert!(!skipping.leaves_out(&totals, "a") && !flipping.leaves_out(&orders(), "a"));
+        assert!(flipping.flips_body(&orders(), "a") && !skipping.flips_body(&orders(), "a"));
+        assert!(!skipping.returns_early() && saboteur(Sabotage::ReturnEarly, 1).returns_early());
+    }
+}

@@ -1,0 +1,236 @@
+//! Backups while the drill runs: each rule on its own beat, every recovery point journalled.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use firedrill_model::{
+    history::Event,
+    ids::RecoveryPointId,
+    recovery_point::RecoveryPoint,
+    units::{RunTime, Span},
+};
+use thiserror::Error;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{BackupError, Strategy, strategy, vault::retention::surplus};
+use crate::{
+    poll,
+    run::{Drill, journal::JournalError},
+    services::Site,
+};
+
+/// Backups could not go on.
+#[derive(Debug, Error)]
+pub enum ScheduleError {
+    /// A rule could not be set up.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A rule's task ended in a panic.
+    #[error("a backup task crashed")]
+    Crashed(#[source] tokio::task::JoinError),
+}
+
+/// A recovery point that is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The artefact.
+    pub point: RecoveryPoint,
+    /// When it was complete and read back.
+    pub at: RunTime,
+}
+
+/// The running backups of a drill.
+pub struct Backups {
+    strategies: Vec<Arc<dyn Strategy>>,
+    shared: Shared,
+    stop: CancellationToken,
+    tasks: tokio::sync::Mutex<JoinSet<Result<(), JournalError>>>,
+    verified: watch::Receiver<u32>,
+}
+
+impl std::fmt::Debug for Backups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backups").field("points", &self.points()).finish_non_exhaustive()
+    }
+}
+
+/// What the rules share.
+#[derive(Clone, Debug)]
+struct Shared {
+    drill: Drill,
+    ledger: Arc<Mutex<Points>>,
+    verified: watch::Sender<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Points {
+    begun: u32,
+    /// Every point that was completed, the removed ones included, in order.
+    completed: Vec<Completed>,
+    /// Points that are still there, by rule, oldest first.
+    kept: BTreeMap<usize, Vec<RecoveryPointId>>,
+}
+
+impl Backups {
+    /// Starts every rule of the plan; the first captures begin at once.
+    pub fn start(drill: &Drill, source: &Site) -> Result<Self, ScheduleError> {
+        let (sender, verified) = watch::channel(0);
+        let shared = Shared { drill: drill.clone(), ledger: Arc::default(), verified: sender };
+        let stop = drill.cancel.child_token();
+        let mut strategies: Vec<Arc<dyn Strategy>> = Vec::new();
+        let mut tasks = JoinSet::new();
+        for (rule, backup) in drill.plan.backups.iter().enumerate() {
+            let of_rule: Arc<dyn Strategy> = Arc::from(strategy(drill, rule, backup, source.clone())?);
+            strategies.push(Arc::clone(&of_rule));
+            let (shared, stop) = (shared.clone(), stop.clone());
+            let (every, keep) = (backup.every, backup.keep);
+            tasks.spawn(async move { shared.repeat(rule, &*of_rule, every, keep, &stop).await });
+        }
+        Ok(Self { strategies, shared, stop, tasks: tokio::sync::Mutex::new(tasks), verified })
+    }
+
+    /// How many backups are complete and verified; changes can be awaited.
+    pub fn completed(&self) -> watch::Receiver<u32> {
+        self.verified.clone()
+    }
+
+    /// Every point that was completed, in order, also those that retention removed since.
+    pub fn points(&self) -> Vec<Completed> {
+        self.shared.lock().completed.clone()
+    }
+
+    /// Points that are complete and still there, in order.
+    pub fn available(&self) -> Vec<Completed> {
+        let points = self.shared.lock();
+        let kept = |id: &RecoveryPointId| points.kept.values().any(|kept| kept.contains(id));
+        points.completed.iter().filter(|completed| kept(&completed.point.id)).cloned().collect()
+    }
+
+    /// The strategy that made a point.
+    pub fn strategy_of(&self, point: &RecoveryPoint) -> Option<&Arc<dyn Strategy>> {
+        self.strategies.get(point.rule)
+    }
+
+    /// Ends the rules. A capture in progress is cut off, journalled as failed and never used.
+    pub async fn stop(&self) -> Result<(), ScheduleError> {
+        self.stop.cancel();
+        let mut tasks = self.tasks.lock().await;
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(ScheduleError::Crashed)??;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Points> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Captures from start to start every `every`; a capture that takes longer delays the next and is never doubled.
+    async fn repeat(
+        &self,
+        rule: usize,
+        strategy: &dyn Strategy,
+        every: Span,
+        keep: u32,
+        stop: &CancellationToken,
+    ) -> Result<(), JournalError> {
+        loop {
+            let begun = self.drill.clock.now();
+            self.once(rule, strategy, keep, stop).await?;
+            let next = begun.plus(every);
+            if !poll::pause(next.since(self.drill.clock.now()), stop).await || stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        rule: usize,
+        strategy: &dyn Strategy,
+        keep: u32,
+        stop: &CancellationToken,
+    ) -> Result<(), JournalError> {
+        let id = self.next_id();
+        self.drill.journal.append(Event::BackupBegan { id: id.clone(), rule })?;
+        let captured = tokio::select! {
+            captured = strategy.capture(&id) => captured,
+            () = stop.cancelled() => Err(BackupError::Stopped),
+        };
+        match captured {
+            Ok(point) => {
+                self.complete(rule, point)?;
+                tokio::select! {
+                    pruned = self.prune(rule, strategy, keep) => pruned,
+                    () = stop.cancelled() => Ok(()),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%id, %error, "backup failed");
+                self.drill.journal.append(Event::BackupFailed { id, error: chain(&error) })?;
+                Ok(())
+            }
+        }
+    }
+
+    fn next_id(&self) -> RecoveryPointId {
+        let mut points = self.lock();
+        points.begun += 1;
+        RecoveryPointId::new(format!("rp-{:04}", points.begun))
+    }
+
+    fn complete(&self, rule: usize, point: RecoveryPoint) -> Result<(), JournalError> {
+        let verified = point.verified;
+        let at = self.drill.journal.append_synced(Event::BackupCompleted { recovery_point: point.clone() })?;
+        {
+            let mut points = self.lock();
+            points.kept.entry(rule).or_default().push(point.id.clone());
+            points.completed.push(Completed { point, at });
+        }
+        if verified {
+            self.verified.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    /// Removes the rule's points beyond the newest `keep`. One that cannot be removed stays listed and is tried again
+    /// with the next backup.
+    async fn prune(&self, rule: usize, strategy: &dyn Strategy, keep: u32) -> Result<(), JournalError> {
+        let gone = {
+            let points = self.lock();
+            surplus(points.kept.get(&rule).map_or(&[], Vec::as_slice), keep).to_vec()
+        };
+        for id in gone {
+            let point = self.lock().completed.iter().find(|completed| completed.point.id == id).cloned();
+            let Some(Completed { point, .. }) = point else { continue };
+            if let Err(error) = strategy.prune(&point).await {
+                tracing::warn!(%id, %error, "a recovery point could not be removed");
+                continue;
+            }
+            if let Some(kept) = self.lock().kept.get_mut(&rule) {
+                kept.retain(|kept| *kept != id);
+            }
+            self.drill.journal.append(Event::BackupPruned { id })?;
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

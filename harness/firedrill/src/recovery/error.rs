@@ -1,0 +1,61 @@
+//! Why a recovery step did not succeed.
+
+use firedrill_model::{history::Ending, ids::Region, units::Span};
+use thiserror::Error;
+
+use super::redrive::RedriveError;
+use crate::{backup::BackupError, run::journal::JournalError, services::ServiceError};
+
+/// A recovery step that did not succeed.
+#[derive(Debug, Error)]
+pub enum RecoveryError {
+    /// A backup strategy could not restore.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A service said no.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// There is no recovery point to restore.
+    #[error("no recovery point can be restored: {why}")]
+    NoRecoveryPoint {
+        /// How many there were and why none of them will do.
+        why: String,
+    },
+    /// A step names a region outside the topology.
+    #[error("`{region}` is neither the primary nor the recovery region")]
+    UnknownRegion {
+        /// Which.
+        region: Region,
+    },
+    /// Events could not be delivered again.
+    #[error(transparent)]
+    Redrive(#[from] RedriveError),
+    /// The step took too long.
+    #[error("not done after {limit}")]
+    TimedOut {
+        /// The limit of the phase.
+        limit: Span,
+    },
+    /// The run was asked to stop.
+    #[error("stopped before it was done")]
+    Stopped,
+}
+
+impl RecoveryError {
+    /// How the step is said to have ended.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::TimedOut { .. } => Ending::TimedOut,
+            Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => Ending::Interrupted,
+            Self::Backup(_)
+            | Self::Service(_)
+            | Self::Journal(_)
+            | Self::NoRecoveryPoint { .. }
+            | Self::UnknownRegion { .. }
+            | Self::Redrive(_) => Ending::Failed,
+        }
+    }
+}

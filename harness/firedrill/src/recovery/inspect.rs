@@ -1,0 +1,75 @@
+//! Proofs of their own: the target before anything is restored, and the source while it must be away.
+
+use firedrill_model::{
+    history::Event,
+    ids::{ResourceId, ResourceKind},
+    scenario::RecoveryStep,
+    topology::Side,
+    units::Span,
+};
+
+use super::{Recovery, RecoveryError};
+use crate::services::{Blueprint, clients::Conduct, service};
+
+/// How long the source may take to answer before it counts as away.
+const SOURCE_TIMEOUT: Span = Span::from_ms(1500);
+
+/// Journals which resources of the stack are already at the side that will be rebuilt, then puts firedrill's own
+/// instrument there: the table in which functions log deliveries is neither protected nor compared.
+pub async fn target(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
+    let Some(side) = rebuilt_side(recovery)? else { return Ok(()) };
+    let plan = &recovery.drill.plan;
+    let site = recovery.drill.site(side, Conduct::Control);
+    let instrument = plan.stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
+    let mut present = Vec::new();
+    for resource in plan.stack.resources().into_iter().filter(|resource| Some(resource) != instrument.as_ref()) {
+        if let Some(kind) = resource.kind()
+            && service(kind).exists(&site, resource.name()).await?
+        {
+            present.push(resource);
+        }
+    }
+    recovery.drill.journal.append(Event::TargetInspected { present })?;
+    let Some((name, table)) = instrument.as_ref().and_then(|id| plan.stack.tables.get_key_value(id.name())) else {
+        return Ok(());
+    };
+    let tables = service(ResourceKind::Table);
+    if !tables.exists(&site, name).await? {
+        let blueprint = Blueprint::Table(table.clone());
+        tables.create(&site, name, &blueprint).await?;
+        tables.activate(&site, name, &blueprint).await?;
+    }
+    Ok(())
+}
+
+/// Journals whether the primary region answers now, on the path that clients use: any answer of the service counts. Not
+/// asked when the primary itself is rebuilt.
+pub async fn source(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
+    let data = recovery.drill.plan.stack.data_resources().into_iter().next();
+    let (Some(Side::Recovery), Some(resource)) = (rebuilt_side(recovery)?, data) else { return Ok(()) };
+    let Some(kind) = resource.kind() else { return Ok(()) };
+    let site = recovery.drill.site(Side::Primary, Conduct::Traffic { timeout: SOURCE_TIMEOUT });
+    let reachable = match service(kind).exists(&site, resource.name()).await {
+        Ok(_) => true,
+        // The plane answers in the service's place with 5xx codes; a refusal on the merits comes from the source.
+        Err(error) => matches!(error.code(), Some(code) if code.starts_with("AccessDenied")),
+    };
+    recovery.drill.journal.append(Event::SourceReachability { reachable })?;
+    Ok(())
+}
+
+/// The side that the plan's steps rebuild; `None` when they only move the traffic.
+pub(super) fn rebuilt_side(recovery: &Recovery<'_>) -> Result<Option<Side>, RecoveryError> {
+    let topology = &recovery.drill.plan.topology;
+    for step in &recovery.drill.plan.recover {
+        match step {
+            RecoveryStep::Restore { into, .. } => {
+                let side = topology.side(into);
+                return side.map(Some).ok_or_else(|| RecoveryError::UnknownRegion { region: into.clone() });
+            }
+            RecoveryStep::Command { .. } => return Ok(Some(Side::Recovery)),
+            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => {}
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,277 @@
+//! Redrive: invoking the functions of triggers again for everything that is there, with events shaped like the service's.
+//!
+//! Content that was restored, or seeded before its trigger existed, has caused no event there. Functions that handle an
+//! event twice without harm come to the same effects.
+
+use std::collections::{BTreeMap, HashMap};
+
+use firedrill_model::{
+    ids::ResourceId,
+    stack::{Table, Trigger, TriggerSource},
+};
+use futures_util::{Stream, TryStreamExt, stream};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::{
+    run::Drill,
+    services::{
+        ServiceError, Site,
+        dynamodb::{self, Item, json::NotAnItem},
+        lambda, s3,
+    },
+};
+
+/// Records in one invocation. An object has to be read by its function, an item comes with its event.
+const ITEMS_PER_EVENT: usize = 100;
+const OBJECTS_PER_EVENT: usize = 25;
+
+/// Invocations in flight for one trigger.
+const IN_FLIGHT: usize = 3;
+
+/// What S3 leaves as it is in the keys of its events; a space becomes `+`.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
+
+/// What was delivered again, by trigger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedriveSummary {
+    /// Logical name of the trigger → counts.
+    pub triggers: BTreeMap<String, Redriven>,
+}
+
+/// Counts of one trigger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Events for what is there.
+    pub present: u64,
+    /// Events for what was removed.
+    pub removed: u64,
+    /// Calls of the function.
+    pub invocations: u64,
+}
+
+impl RedriveSummary {
+    /// Events of all triggers.
+    pub fn events(&self) -> u64 {
+        self.triggers.values().map(|counts| counts.present + counts.removed).sum()
+    }
+}
+
+/// A redrive that did not reach its end; what was delivered stays delivered, and running it again does no harm.
+#[derive(Debug, Error)]
+pub enum RedriveError {
+    /// The plan has no such trigger.
+    #[error("there is no trigger `{trigger}` to redrive")]
+    UnknownTrigger {
+        /// What was named.
+        trigger: String,
+    },
+    /// The source could not be read, or the function failed.
+    #[error("cannot redrive `{trigger}`")]
+    Service {
+        /// Logical name of the trigger.
+        trigger: String,
+        /// Why.
+        source: ServiceError,
+    },
+    /// A removed item is not DynamoDB JSON.
+    #[error("an item removed from the source of `{trigger}` cannot be read")]
+    Removed {
+        /// Logical name of the trigger.
+        trigger: String,
+        /// Why.
+        source: NotAnItem,
+    },
+    /// The run was asked to stop.
+    #[error("stopped while redriving `{trigger}`")]
+    Cancelled {
+        /// Logical name of the trigger.
+        trigger: String,
+    },
+}
+
+/// Delivers, to the functions of `triggers` at `site`, an event for every object or item that is there, and one for each
+/// of `removed` (table, item as DynamoDB JSON) whose key is not there.
+pub async fn redrive(
+    drill: &Drill,
+    site: &Site,
+    triggers: &[String],
+    removed: &[(ResourceId, Value)],
+) -> Result<RedriveSummary, RedriveError> {
+    let mut summary = RedriveSummary::default();
+    for name in triggers {
+        let trigger = drill
+            .plan
+            .stack
+            .triggers
+            .get(name)
+            .ok_or_else(|| RedriveError::UnknownTrigger { trigger: name.clone() })?;
+        let redriving = Redriving { drill, site, name, trigger };
+        let counts = match &trigger.source {
+            TriggerSource::BucketEvents { bucket, prefix, .. } => {
+                redriving.objects(bucket, prefix.as_deref().unwrap_or_default()).await?
+            }
+            TriggerSource::TableStream { table, .. } => redriving.items(table, removed).await?,
+        };
+        summary.triggers.insert(name.clone(), counts);
+    }
+    Ok(summary)
+}
+
+/// The redrive of one trigger.
+#[derive(Clone, Copy)]
+struct Redriving<'a> {
+    drill: &'a Drill,
+    site: &'a Site,
+    name: &'a str,
+    trigger: &'a Trigger,
+}
+
+impl Redriving<'_> {
+    async fn objects(&self, bucket: &str, prefix: &str) -> Result<Redriven, RedriveError> {
+        let region = self.site.clients.region.as_str();
+        let source = self.trigger.source_resource();
+        let physical = self.site.physical(&source);
+        let pages = s3::versions(self.site, bucket).map_ok(|page| {
+            page.into_iter()
+                .filter(|version| version.is_latest && !version.is_marker && version.key.starts_with(prefix))
+                .map(|version| object_record(region, physical, &version.key, version.size))
+                .collect::<Vec<Value>>()
+        });
+        let (present, invocations) = self.deliver(pages, OBJECTS_PER_EVENT).await?;
+        Ok(Redriven { present, removed: 0, invocations })
+    }
+
+    async fn items(&self, name: &str, removed: &[(ResourceId, Value)]) -> Result<Redriven, RedriveError> {
+        let region = self.site.clients.region.as_str();
+        let Some(table) = self.drill.plan.stack.tables.get(name) else { return Ok(Redriven::default()) };
+        let mut gone = self.removed_items(table, removed)?;
+        let pages = dynamodb::scan_items(self.site, name).map_ok(|page| {
+            for item in &page {
+                gone.remove(&key_text(table, item));
+            }
+            page.iter().map(|item| item_record(region, "INSERT", table, item)).collect::<Vec<Value>>()
+        });
+        let (present, invocations) = self.deliver(pages, ITEMS_PER_EVENT).await?;
+        let removals: Vec<Value> = gone.values().map(|item| item_record(region, "REMOVE", table, item)).collect();
+        let (removed, more) = self.deliver(stream::iter([Ok(removals)]), ITEMS_PER_EVENT).await?;
+        Ok(Redriven { present, removed, invocations: invocations + more })
+    }
+
+    /// The removed items of this trigger's table, by key; the last one of a key counts.
+    fn removed_items(
+        &self,
+        table: &Table,
+        removed: &[(ResourceId, Value)],
+    ) -> Result<BTreeMap<String, Item>, RedriveError> {
+        let source = self.trigger.source_resource();
+        let ours = removed.iter().filter(|(resource, _)| *resource == source);
+        ours.map(|(_, item)| {
+            let item = dynamodb::json::to_item(item)
+                .map_err(|source| RedriveError::Removed { trigger: self.name.to_owned(), source })?;
+            Ok((key_text(table, &item), item))
+        })
+        .collect()
+    }
+
+    /// Invokes the function with the records of `pages`, at most `batch` at a time. Returns records and invocations.
+    async fn deliver(
+        &self,
+        pages: impl Stream<Item = Result<Vec<Value>, ServiceError>>,
+        batch: usize,
+    ) -> Result<(u64, u64), RedriveError> {
+        pages
+            .map_ok(|page| {
+                let batches: Vec<Result<Vec<Value>, ServiceError>> =
+                    page.chunks(batch).map(|records| Ok(records.to_vec())).collect();
+                stream::iter(batches)
+            })
+            .try_flatten()
+            .map_err(|source| self.failed(source))
+            .map_ok(|records| self.invoke(records))
+            .try_buffer_unordered(IN_FLIGHT)
+            .try_fold((0, 0), |(events, calls), sent| async move { Ok((events + sent, calls + 1)) })
+            .await
+    }
+
+    async fn invoke(&self, records: Vec<Value>) -> Result<u64, RedriveError> {
+        let count = records.len() as u64;
+        let event = json!({ "Records": records, "firedrill": { "redriven": true } });
+        tokio::select! {
+            biased;
+            () = self.drill.cancel.cancelled() => Err(RedriveError::Cancelled { trigger: self.name.to_owned() }),
+            answer = lambda::invoke(self.site, &self.trigger.function, &event) => {
+                answer.map(|_| count).map_err(|source| self.failed(source))
+            }
+        }
+    }
+
+    fn failed(&self, source: ServiceError) -> RedriveError {
+        RedriveError::Service { trigger: self.name.to_owned(), source }
+    }
+}
+
+/// A record as S3 sends it (Amazon S3 user guide, "Event message structure"), without a version: the function reads the
+/// newest.
+fn object_record(region: &str, bucket: &str, key: &str, size: u64) -> Value {
+    let key = utf8_percent_encode(key, KEPT).to_string().replace("%20", "+");
+    json!({
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": region,
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": { "name": bucket, "arn": format!("arn:aws:s3:::{bucket}") },
+            "object": { "key": key, "size": size },
+        },
+    })
+}
+
+/// A record as a table's stream has it (DynamoDB streams API, "Record").
+fn item_record(region: &str, event_name: &str, table: &Table, item: &Item) -> Value {
+    let image = if event_name == "REMOVE" { "OldImage" } else { "NewImage" };
+    json!({
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": region,
+        "eventName": event_name,
+        "dynamodb": {
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "Keys": dynamodb::json::from_item(&keys_of(table, item)),
+            image: dynamodb::json::from_item(item),
+        },
+    })
+}
+
+/// The key attributes of an item.
+fn keys_of(table: &Table, item: &Item) -> Item {
+    let names = std::iter::once(&table.hash).chain(&table.range).map(|attribute| &attribute.name);
+    names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect::<HashMap<_, _>>()
+}
+
+/// The key of an item as text that two items share only when they are the same item.
+fn key_text(table: &Table, item: &Item) -> String {
+    dynamodb::json::from_item(&keys_of(table, item)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_event_has_the_key_as_s3_writes_it() {
+        let cases = [
+            ("uploads/a b.txt", "uploads/a+b.txt"),
+            ("a+b=c&d", "a%2Bb%3Dc%26d"),
+            ("100%25 #1?", "100%2525+%231%3F"),
+            ("写真/1.jpg", "%E5%86%99%E7%9C%9F/1.jpg"),
+        ];
+        for (key, expected) in cases {
+            let record = object_record("eu-west-1", "uploads-eu", key, 3);
+            assert_eq!(record["s3"]["object"]["key"], expected, "{key}");
+            assert!(record["s3"]["object"].get("versionId").is_none());
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The data set: what keys and values look like, drawn from the plan's seed.
+//!
+//! A generator is one file behind [`Generator`] and one line in `table_generator` or `bucket_generator`. Every value follows from (seed, resource,
+//! key number, revision), so that a run can be repeated and an expected value computed without reading anything back.
+
+pub mod body;
+pub mod draw;
+pub mod number;
+pub mod order;
+pub mod plain;
+pub mod upload;
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind, WriteId},
+    ledger::item_key,
+    plan::Plan,
+    scenario::SizeRange,
+    stack::{Bucket, Table},
+};
+use thiserror::Error;
+
+pub use self::{
+    body::Body,
+    draw::Draw,
+    number::{KeyNumber, KeySpace, PROBE_PREFIX, ProbeSlot},
+};
+use self::{
+    order::Orders,
+    plain::{PlainItems, PlainObjects},
+    upload::Uploads,
+};
+use crate::services::{
+    canonical::Described,
+    dynamodb::{AttributeValue, Item, canonical::describe_item},
+    s3::{Upload, canonical::describe_object},
+};
+
+/// Keys of each resource that nothing writes after seeding; probes read them.
+const SENTINELS: u64 = 3;
+
+/// Names of the generators of tables; a table without one gets plain items.
+pub const TABLE_GENERATORS: [&str; 1] = ["order"];
+
+/// Names of the generators of buckets; a bucket without one gets plain objects.
+pub const BUCKET_GENERATORS: [&str; 1] = ["upload"];
+
+/// Makes the keys and values of one resource.
+pub trait Generator: Debug + Send + Sync {
+    /// The key with this number. Two numbers never give the same key.
+    fn key(&self, number: KeyNumber) -> Key;
+
+    /// The value of `stamp`'s key at `stamp`'s revision.
+    fn value(&self, stamp: &Stamp<'_>) -> Value;
+}
+
+/// What identifies a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    /// Which key.
+    pub number: KeyNumber,
+    /// Counts the writes of this key from 1.
+    pub rev: u64,
+    /// Goes into the value.
+    pub write_id: &'a WriteId,
+    /// Sizes of objects, when the traffic declares them.
+    pub size: Option<SizeRange>,
+}
+
+/// A key of a bucket or table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Key {
+    /// Object key.
+    Object(String),
+    /// Key attributes of an item.
+    Item {
+        /// The attributes.
+        attributes: Item,
+        /// The key as in the ledger.
+        text: String,
+    },
+}
+
+impl Key {
+    /// The key of an item from its attributes: name and value of the hash key, and of the range key if there is one.
+    fn item(hash: (&str, AttributeValue), range: Option<(&str, AttributeValue)>) -> Self {
+        let text = item_key(&key_text(&hash.1), range.as_ref().map(|(_, value)| key_text(value)).as_deref());
+        let attributes = [Some(hash), range].into_iter().flatten().map(|(name, value)| (name.to_owned(), value));
+        Self::Item { attributes: attributes.collect(), text }
+    }
+
+    /// The key as in the ledger.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Object(text) | Self::Item { text, .. } => text,
+        }
+    }
+}
+
+/// A key attribute as text; binary in lower-case hexadecimal.
+fn key_text(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
+        AttributeValue::B(bytes) => hex::encode(bytes.as_ref()),
+        _ => String::new(), // no other type can be a key
+    }
+}
+
+/// A value ready to be written.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// What is written.
+    pub content: Content,
+    /// What an effect model needs of it, as in the ledger.
+    pub facts: BTreeMap<String, String>,
+    /// When it expires, epoch milliseconds.
+    pub expires_ms: Option<u64>,
+}
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A whole item, key attributes included.
+    Item(Item),
+    /// An object.
+    Object {
+        /// Key, content type, metadata and tags.
+        upload: Upload,
+        /// The body, generated while it is sent.
+        body: Body,
+    },
+}
+
+impl Value {
+    /// Digest, parts, size and write id, as the ledger and captures hold them.
+    pub fn describe(&self) -> Described {
+        match &self.content {
+            Content::Item(item) => describe_item(item),
+            Content::Object { upload, body } => describe_object(
+                body.sha256(),
+                body.size(),
+                upload.content_type.as_deref(),
+                &upload.metadata,
+                &upload.tags,
+            ),
+        }
+    }
+}
+
+/// A stack that names a generator nobody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{resource}` names the generator `{name}`, which there is not")]
+pub struct UnknownGenerator {
+    /// The bucket or table.
+    pub resource: ResourceId,
+    /// What its `data` says.
+    pub name: String,
+}
+
+/// The generators of every bucket and table of a plan.
+#[derive(Debug)]
+pub struct Dataset {
+    seed: u64,
+    seeding: BTreeMap<ResourceId, u64>,
+    generators: BTreeMap<ResourceId, Box<dyn Generator>>,
+}
+
+impl Dataset {
+    /// The data set of a plan.
+    pub fn of(plan: &Plan) -> Result<Self, UnknownGenerator> {
+        let buckets = plan.stack.buckets.iter().map(|(name, bucket)| {
+            let id = ResourceId::new(ResourceKind::Bucket, name);
+            (id.clone(), bucket_generator(plan.seed, &id, bucket))
+        });
+        let tables = plan.stack.tables.iter().map(|(name, table)| {
+            let id = ResourceId::new(ResourceKind::Table, name);
+            (id.clone(), table_generator(plan.seed, &id, table))
+        });
+        let generators =
+            buckets.chain(tables).map(|(id, made)| made.map(|made| (id, made))).collect::<Result<_, _>>()?;
+        Ok(Self { seed: plan.seed, seeding: plan.seeding.clone(), generators })
+    }
+
+    /// The generator of a bucket or table; `None` for what is neither.
+    pub fn generator(&self, resource: &ResourceId) -> Option<&dyn Generator> {
+        self.generators.get(resource).map(AsRef::as_ref)
+    }
+
+    /// How many keys the seed of a resource has.
+    pub fn seeded(&self, resource: &ResourceId) -> u64 {
+        self.seeding.get(resource).copied().unwrap_or(0)
+    }
+
+    /// The seeded keys that nothing writes again: at most three, drawn from the seed, in order.
+    pub fn sentinels(&self, resource: &ResourceId) -> Vec<KeyNumber> {
+        let count = self.seeded(resource);
+        let mut draw = Draw::at(self.seed, &["sentinels", resource.as_str()]);
+        let mut drawn = std::collections::BTreeSet::new();
+        while (drawn.len() as u64) < SENTINELS.min(count) {
+            drawn.insert(draw.below(count));
+        }
+        drawn.into_iter().map(KeyNumber::seed).collect()
+    }
+
+    /// The write id under which a key of the seed was written.
+    pub fn seed_write_id(&self, resource: &ResourceId, number: KeyNumber) -> WriteId {
+        WriteId::new(format!("seed.{}-{number}", resource.file_stem()))
+    }
+}
+
+fn table_generator(seed: u64, id: &ResourceId, table: &Table) -> Result<Box<dyn Generator>, UnknownGenerator> {
+    match table.data.as_deref() {
+        Some("order") => Ok(Box::new(Orders::new(seed, id))),
+        None => Ok(Box::new(PlainItems::new(seed, id, table))),
+        Some(name) => Err(UnknownGenerator { resource: id.clone(), name: name.to_owned() }),
+    }
+}
+
+fn bucket_generator(seed: u64, id: &ResourceId, bucket: &Bucket) -> Result<Box<dyn Generator>, UnknownGenerator> {
+    match bucket.data.as_deref() {
+        Some("upload") => Ok(Box::new(Uploads::new(seed, id))),
+        None => Ok(Box::new(PlainObjects::new(seed, id))),
+        Some(name) => Err(UnknownGenerator { resource: id.clone(), name: name.to_owned() }),
+    }
+}
+
+/// The stream of draws of one value: its resource, key number and revision.
+fn draw_value(seed: u64, resource: &ResourceId, stamp: &Stamp<'_>) -> Draw {
+    Draw::at(seed, &["value", resource.as_str(), &stamp.number.to_string(), &stamp.rev.to_string()])
+}
+
+/// The stream of draws of one key, the same for all its revisions.
+fn draw_key(seed: u64, resource: &ResourceId, number: KeyNumber) -> Draw {
+    Draw::at(seed, &["key", resource.as_str(), &number.to_string()])
+}
+
+#[cfg(test)]
+mod tests;

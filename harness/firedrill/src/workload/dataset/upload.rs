@@ -1,0 +1,147 @@
+//! Uploads as people make them: awkward names, titles in many scripts, from nothing to 24 MiB.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{ids::ResourceId, scenario::SizeRange};
+
+use super::{
+    Body, Content, Draw, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_key, draw_value,
+};
+use crate::services::s3::Upload;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Of every 300 seeded objects this one is 24 MiB, and [`LARGE`] 9 MiB: both by multipart upload.
+const LARGEST: u64 = 137;
+const LARGE: u64 = 211;
+const LARGE_EVERY: u64 = 300;
+
+/// Key shapes; `{}` is where the number goes, which makes each key unique.
+const SHAPES: [&str; 12] = [
+    "uploads/2026/11/invoice-{}.pdf",
+    "uploads/scan {} (final) copy.png",
+    "uploads/Rechnung-Ümläute-{}.txt",
+    "uploads/写真/{}.jpg",
+    "uploads/a+b={}&c.csv",
+    "uploads/100%-{}%20done.txt",
+    "uploads/#hash/{}#part?query=1",
+    "uploads/it's \"quoted\" {}.txt",
+    "uploads/deeply/nested/folder/with/many/levels/{}/file.bin",
+    "uploads/emoji-🧾-{}.json",
+    "uploads/~tilde;semi,comma@at:colon!{}.dat",
+    "uploads/UPPER.lower.{}.tar.gz",
+];
+const CONTENT_TYPES: [&str; 5] =
+    ["application/pdf", "image/png", "text/plain; charset=utf-8", "application/json", "application/octet-stream"];
+const TITLES: [&str; 6] = [
+    "Invoice",
+    "Lieferschein für Grüße",
+    "請求書",
+    "Bon de commande n° 7",
+    "  two  spaces ",
+    "quote \" and \\ backslash",
+];
+const TEAMS: [&str; 4] = ["returns", "billing", "goods in", "kunden+service"];
+
+/// The generator `upload`. The body begins with a line `title: …`, unless it is too short for one.
+#[derive(Debug)]
+pub struct Uploads {
+    seed: u64,
+    resource: ResourceId,
+}
+
+impl Uploads {
+    /// Uploads of a bucket.
+    pub fn new(seed: u64, resource: &ResourceId) -> Self {
+        Self { seed, resource: resource.clone() }
+    }
+
+    fn object_key(&self, number: KeyNumber) -> String {
+        let shape = draw_key(self.seed, &self.resource, number).pick(&SHAPES);
+        let key = shape.replace("{}", &number.to_string());
+        match number.space() {
+            KeySpace::Probe => format!("{PROBE_PREFIX}/{key}"),
+            KeySpace::Seed | KeySpace::Traffic => key,
+        }
+    }
+}
+
+impl Generator for Uploads {
+    fn key(&self, number: KeyNumber) -> Key {
+        Key::Object(self.object_key(number))
+    }
+
+    fn value(&self, stamp: &Stamp<'_>) -> Value {
+        let mut draw = draw_value(self.seed, &self.resource, stamp);
+        let size = match (stamp.number.space(), stamp.size) {
+            (KeySpace::Probe, _) => draw.between(64, KIB),
+            (KeySpace::Seed, None) => seeded_size(&mut draw, stamp.number.get()),
+            (_, Some(range)) => spread(&mut draw, range),
+            (KeySpace::Traffic, None) => draw.between(0, 64 * KIB),
+        };
+        let (title, head) = titled(&format!("{} {}", draw.pick(&TITLES), stamp.number), size);
+        let upload = Upload {
+            key: self.object_key(stamp.number),
+            content_type: Some(draw.pick(&CONTENT_TYPES).to_owned()),
+            metadata: pairs([
+                ("write-id", stamp.write_id.as_str()),
+                ("rev", &stamp.rev.to_string()),
+                ("source", "counter 3; desk=7"),
+            ]),
+            tags: pairs([("team", draw.pick(&TEAMS)), ("retention", draw.pick(&["7y", "10y", "none"]))]),
+        };
+        let body = Body::new(head.as_bytes(), draw, size);
+        let facts = pairs([
+            ("size", &size.to_string()),
+            ("sha256", body.sha256()),
+            ("title", &title),
+            ("rev", &stamp.rev.to_string()),
+        ]);
+        Value { content: Content::Object { upload, body }, facts, expires_ms: None }
+    }
+}
+
+/// Most are small; the whole of 300 is about 40 MiB.
+fn seeded_size(draw: &mut Draw, number: u64) -> u64 {
+    match number % LARGE_EVERY {
+        LARGEST => 24 * MIB,
+        LARGE => 9 * MIB,
+        other if other % 25 == 3 => 0,
+        _ => match draw.below(20) {
+            0 => draw.between(64 * KIB, 256 * KIB),
+            1..=3 => draw.between(8 * KIB, 64 * KIB),
+            4 => draw.between(1, 20),
+            _ => draw.between(200, 8 * KIB),
+        },
+    }
+}
+
+/// A size in `range`, every order of magnitude about as often as the next.
+pub(super) fn spread(draw: &mut Draw, range: SizeRange) -> u64 {
+    let (min, max) = (range.min.bytes(), range.max.bytes().max(range.min.bytes()));
+    let bits = draw.between(u64::from(min.max(1).ilog2()), u64::from(max.max(1).ilog2()));
+    let (low, high) = ((1 << bits).max(min), ((2_u64 << bits) - 1).min(max));
+    draw.between(low.min(high), high)
+}
+
+/// The title that fits into `size` bytes, and the line it stands in; neither when the line does not fit at all.
+fn titled(wanted: &str, size: u64) -> (String, String) {
+    let Some(room) = usize::try_from(size).ok().and_then(|size| size.checked_sub("title: \n".len())) else {
+        return (String::new(), String::new());
+    };
+    let mut title = String::new();
+    for char in wanted.chars() {
+        if title.len() + char.len_utf8() > room {
+            break;
+        }
+        title.push(char);
+    }
+    let head = format!("title: {title}\n");
+    (title, head)
+}
+
+/// Owned pairs.
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

@@ -1,0 +1,286 @@
+//! The load: writers paced to a rate, each on keys of its own.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use firedrill_model::{
+    ids::ResourceId,
+    ledger::Origin,
+    plan::Plan,
+    scenario::Traffic as Load,
+    topology::Side,
+    units::{RunTime, Span},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    WorkloadError,
+    dataset::Dataset,
+    own_keys::{OwnKeys, Share},
+    writer::Writer,
+};
+use crate::{
+    poll,
+    run::Drill,
+    services::{Site, clients::Conduct},
+};
+
+/// Running traffic. Dropping it ends the writers where they are, so that in-flight writes have no line: call
+/// [`Traffic::stop`].
+#[derive(Debug)]
+pub struct Traffic {
+    writers: JoinSet<Result<Paced, WorkloadError>>,
+    stop: CancellationToken,
+    lag_micros_max: Arc<AtomicU64>,
+}
+
+/// What the traffic did, beyond the counts of the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrafficSummary {
+    /// Writes attempted.
+    pub attempts: u64,
+    /// Points of the schedule at which a writer still waited for an answer; nothing was written for them.
+    pub slots_missed: u64,
+    /// The largest lag of firedrill itself behind its schedule.
+    pub lag_max: Span,
+}
+
+impl Traffic {
+    /// Starts every writer of the plan.
+    ///
+    /// A ledger that cannot be written ends the writers and cancels the drill: without a ledger nothing can be proved.
+    pub fn start(drill: &Drill) -> Result<Self, WorkloadError> {
+        let dataset = Arc::new(Dataset::of(&drill.plan)?);
+        let stop = drill.cancel.child_token();
+        let lag_micros_max = Arc::new(AtomicU64::new(0));
+        let mut writers = JoinSet::new();
+        let began = drill.clock.now();
+        for (load, first) in drill.plan.traffic.iter().zip(first_writers(&drill.plan)) {
+            let sites = Arc::new(Sites::connect(drill, load.timeout));
+            for at in 0..load.writers {
+                let share = share(&drill.plan, &load.resource, first + u64::from(at));
+                let name = format!("{}.{at}", load.name);
+                let pacer = Pacer {
+                    drill: drill.clone(),
+                    sites: Arc::clone(&sites),
+                    writer: Writer::new(drill, &dataset, &load.resource, name.clone(), Origin::Traffic),
+                    keys: OwnKeys::new(&dataset, &load.resource, share, load, drill.plan.seed, &name),
+                    schedule: Schedule::of(load, at, began),
+                    lag_micros_max: Arc::clone(&lag_micros_max),
+                };
+                writers.spawn(pacer.run(stop.clone()));
+            }
+        }
+        Ok(Self { writers, stop, lag_micros_max })
+    }
+
+    /// The largest lag of firedrill itself behind its schedule so far. Waiting for an answer is not lag.
+    pub fn max_lag(&self) -> Span {
+        Span::from_micros(self.lag_micros_max.load(Ordering::Relaxed))
+    }
+
+    /// Stops issuing and waits until every write in flight of every writer has its line. `Err` says what ended a writer
+    /// before its time.
+    pub async fn stop(mut self) -> Result<TrafficSummary, WorkloadError> {
+        self.stop.cancel();
+        let mut summary = TrafficSummary::default();
+        let mut failure = None;
+        while let Some(ended) = self.writers.join_next().await {
+            match ended.map_err(WorkloadError::from).flatten() {
+                Ok(paced) => {
+                    summary.attempts += paced.attempts;
+                    summary.slots_missed += paced.slots_missed;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        summary.lag_max = self.max_lag();
+        failure.map_or(Ok(summary), Err)
+    }
+}
+
+/// For each load, the number of its first writer among all writers of its resource.
+fn first_writers(plan: &Plan) -> Vec<u64> {
+    let mut so_far: BTreeMap<&ResourceId, u64> = BTreeMap::new();
+    let mut firsts = Vec::new();
+    for load in &plan.traffic {
+        let count = so_far.entry(&load.resource).or_default();
+        firsts.push(*count);
+        *count += u64::from(load.writers);
+    }
+    firsts
+}
+
+/// Which keys of `resource` its `writer`-th writer owns.
+fn share(plan: &Plan, resource: &ResourceId, writer: u64) -> Share {
+    let writers =
+        plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
+    Share { writer, writers }
+}
+
+/// Clients of both sides with the time-out of one load.
+#[derive(Debug)]
+pub(super) struct Sites {
+    primary: Site,
+    recovery: Site,
+}
+
+impl Sites {
+    pub(super) fn connect(drill: &Drill, timeout: Span) -> Self {
+        let conduct = Conduct::Traffic { timeout };
+        Self { primary: drill.site(Side::Primary, conduct), recovery: drill.site(Side::Recovery, conduct) }
+    }
+
+    pub(super) fn of(&self, side: Side) -> &Site {
+        match side {
+            Side::Primary => &self.primary,
+            Side::Recovery => &self.recovery,
+        }
+    }
+}
+
+/// The points in time at which one writer writes: fixed from the start, whatever the answers are.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    first: RunTime,
+    every: Option<Span>,
+}
+
+/// The next point of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    index: u64,
+    at: RunTime,
+}
+
+impl Schedule {
+    /// Writers of a load take turns, so that the whole load is even.
+    fn of(load: &Load, writer: u32, began: RunTime) -> Self {
+        let interval = load.rate.interval();
+        let turn = interval.map_or(0, |interval| interval.micros() * u64::from(writer));
+        Self {
+            first: began.plus(Span::from_micros(turn)),
+            every: interval.map(|interval| Span::from_micros((interval.micros() * u64::from(load.writers)).max(1))),
+        }
+    }
+
+    /// The first slot at or after `index` that is not over before `now`. `None` for a rate of zero.
+    fn next(&self, index: u64, now: RunTime) -> Option<Slot> {
+        let every = self.every?.micros();
+        let passed = now.since(self.first).micros().div_ceil(every);
+        let index = index.max(passed);
+        Some(Slot { index, at: self.first.plus(Span::from_micros(index * every)) })
+    }
+}
+
+/// How a writer kept to its schedule.
+#[derive(Clone, Copy, Debug, Default)]
+struct Paced {
+    attempts: u64,
+    slots_missed: u64,
+}
+
+/// One writer with its keys and its schedule.
+struct Pacer {
+    drill: Drill,
+    sites: Arc<Sites>,
+    writer: Writer,
+    keys: OwnKeys,
+    schedule: Schedule,
+    lag_micros_max: Arc<AtomicU64>,
+}
+
+impl Pacer {
+    async fn run(self, stop: CancellationToken) -> Result<Paced, WorkloadError> {
+        let cancel = self.drill.cancel.clone();
+        let paced = self.write_until(&stop).await;
+        if paced.is_err() {
+            cancel.cancel();
+        }
+        paced
+    }
+
+    /// Writes at each slot until stopped. While an answer is awaited slots pass unused: a slow region slows its own
+    /// writers, by at most the time-out, and is not paid back in a burst.
+    async fn write_until(mut self, stop: &CancellationToken) -> Result<Paced, WorkloadError> {
+        let mut paced = Paced::default();
+        let mut due = 0;
+        while let Some(slot) = self.schedule.next(due, self.drill.clock.now()) {
+            paced.slots_missed += slot.index - due;
+            if !poll::pause(slot.at.since(self.drill.clock.now()), stop).await {
+                break;
+            }
+            let lag = self.drill.clock.now().since(slot.at);
+            self.lag_micros_max.fetch_max(lag.micros(), Ordering::Relaxed);
+            self.write().await?;
+            paced.attempts += 1;
+            due = slot.index + 1;
+        }
+        Ok(paced)
+    }
+
+    async fn write(&mut self) -> Result<(), WorkloadError> {
+        let standing = self.drill.authority.standing();
+        let write = self.keys.next(standing);
+        let line = self.writer.attempt(self.sites.of(standing.side), standing, &write).await?;
+        self.keys.settle(&write, &line);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::workload::sample;
+
+    #[test]
+    fn writers_of_a_resource_are_numbered_over_all_its_loads() {
+        let mut plan = sample::plan(7);
+        plan.traffic.push(sample::load(sample::orders(), 4, 10));
+        assert_eq!(first_writers(&plan), [0, 0, 3]);
+        assert_eq!(share(&plan, &sample::orders(), 5), Share { writer: 5, writers: 7 });
+        assert_eq!(share(&plan, &sample::uploads(), 1), Share { writer: 1, writers: 2 });
+    }
+
+    #[test]
+    fn a_rate_of_zero_has_no_slots() {
+        let schedule = Schedule::of(&sample::load(sample::orders(), 3, 0), 0, RunTime::default());
+        assert_eq!(schedule.next(0, RunTime::from_ms(5)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_never_in_the_past_and_never_comes_twice(
+            writers in 1..6_u32, rate in 1..200_u64, writer in 0..6_u32, steps in prop::collection::vec(0..3_000_000_u64, 1..40),
+        ) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let schedule = Schedule::of(&load, writer % writers, RunTime::from_ms(10));
+            let (mut due, mut now) = (0, RunTime::from_ms(10));
+            for took in steps {
+                let slot = schedule.next(due, now).unwrap();
+                prop_assert!(slot.index >= due && slot.at >= now);
+                let every = 1_000_000 / rate * u64::from(writers);
+                prop_assert!(slot.index == due || slot.at.since(now).micros() < every, "only what is past is left out");
+                (due, now) = (slot.index + 1, slot.at.plus(Span::from_micros(took)));
+            }
+        }
+
+        #[test]
+        fn the_writers_of_a_load_together_keep_its_rate(writers in 1..6_u32, rate in 1..100_u64) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let end = RunTime::from_ms(10_000);
+            let slots: u64 = (0..writers)
+                .map(|writer| Schedule::of(&load, writer, RunTime::default()).next(0, end).unwrap().index)
+                .sum();
+            prop_assert!(slots.abs_diff(rate * 10) <= u64::from(writers), "{slots} in 10 s");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One attempt to write, from the request to its line in the ledger.
+
+use std::sync::Arc;
+
+use firedrill_model::{
+    ids::{ResourceId, WriteId},
+    ledger::{LedgerLine, Op, Origin, Outcome},
+    scenario::SizeRange,
+    topology::Side,
+    units::RunTime,
+};
+
+use super::{
+    WorkloadError,
+    authority::Standing,
+    dataset::{Content, Dataset, Generator, Key, KeyNumber, Stamp, Value},
+};
+use crate::{
+    run::Drill,
+    services::{ServiceError, Site, canonical::Described, dynamodb, error::Certainty, s3},
+};
+
+/// What a writer is asked to do.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Which key.
+    pub number: KeyNumber,
+    /// Revision of the value; for a delete, of the value that it removes.
+    pub rev: u64,
+    /// What to do.
+    pub op: Op,
+    /// For a delete: the write id of the value that it removes, as far as the writer knows.
+    pub removes: Option<WriteId>,
+    /// Sizes of objects, when the traffic declares them.
+    pub size: Option<SizeRange>,
+}
+
+impl Write {
+    /// A put of a key that nothing wrote before.
+    pub fn first(number: KeyNumber, size: Option<SizeRange>) -> Self {
+        Self { number, rev: 1, op: Op::Put, removes: None, size }
+    }
+}
+
+/// Fact of a delete: the write id of the value it removed, which names the event that the removal causes.
+pub const REMOVES: &str = "removes";
+
+/// One writer: its lines follow one another in time. Every attempt is one request without retries, and one line.
+#[derive(Debug)]
+pub struct Writer {
+    drill: Drill,
+    dataset: Arc<Dataset>,
+    resource: ResourceId,
+    name: String,
+    origin: Origin,
+    seq: u64,
+}
+
+impl Writer {
+    /// A writer of `resource`; `name` is unique in the run.
+    pub fn new(drill: &Drill, dataset: &Arc<Dataset>, resource: &ResourceId, name: String, origin: Origin) -> Self {
+        Self { drill: drill.clone(), dataset: Arc::clone(dataset), resource: resource.clone(), name, origin, seq: 0 }
+    }
+
+    /// Tries once and ledgers the outcome; the line is returned. `Err` means that it could not be ledgered, or that the
+    /// resource cannot be written at all.
+    pub async fn attempt(
+        &mut self,
+        site: &Site,
+        standing: Standing,
+        write: &Write,
+    ) -> Result<LedgerLine, WorkloadError> {
+        let dataset = Arc::clone(&self.dataset);
+        let generator = dataset
+            .generator(&self.resource)
+            .ok_or_else(|| WorkloadError::NotWritable { resource: self.resource.clone() })?;
+        let write_id = WriteId::new(format!("{}-{:05}", self.name, self.seq));
+        let draft = Draft::of(generator, write, write_id);
+        let issued = self.drill.clock.now();
+        let answer = draft.send(site, self.resource.name()).await;
+        let completed = self.drill.clock.now();
+        let line = draft.line(
+            Author { resource: &self.resource, name: &self.name, seq: self.seq, origin: self.origin },
+            site.side,
+            standing.epoch,
+            &Answered::to_one(answer, issued, completed),
+        );
+        self.seq += 1;
+        self.drill.ledger.record(&line)?;
+        Ok(line)
+    }
+}
+
+/// Who writes, as the ledger names it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Author<'a> {
+    pub(super) resource: &'a ResourceId,
+    pub(super) name: &'a str,
+    pub(super) seq: u64,
+    pub(super) origin: Origin,
+}
+
+/// How an attempt ended, and when.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) outcome: Outcome,
+    /// S3 version id, when the service gave one.
+    pub(super) version: Option<String>,
+    /// Class of the error.
+    pub(super) error: Option<String>,
+    pub(super) issued: RunTime,
+    pub(super) completed: RunTime,
+}
+
+impl Answered {
+    /// The answer to a request for one key.
+    pub(super) fn to_one(answer: Result<Option<String>, ServiceError>, issued: RunTime, completed: RunTime) -> Self {
+        let outcome = outcome_of(&answer, false);
+        match answer {
+            Ok(version) => Self { outcome, version, error: None, issued, completed },
+            Err(error) => Self { outcome, version: None, error: Some(error_class(&error)), issued, completed },
+        }
+    }
+
+    /// The answer to a batch, for each of its items: when the batch failed, any of them may have been written before.
+    pub(super) fn to_batch(answer: &Result<u64, ServiceError>, issued: RunTime, completed: RunTime) -> Self {
+        let outcome = if answer.is_ok() { Outcome::Acknowledged } else { Outcome::Ambiguous };
+        Self { outcome, version: None, error: answer.as_ref().err().map(error_class), issued, completed }
+    }
+}
+
+/// A write made ready before the clock starts: generating and digesting the value is not part of the request.
+#[derive(Debug)]
+pub(super) struct Draft {
+    key: Key,
+    op: Op,
+    write_id: WriteId,
+    value: Option<(Value, Described)>,
+    removed: Vec<(String, String)>,
+}
+
+impl Draft {
+    pub(super) fn of(generator: &dyn Generator, write: &Write, write_id: WriteId) -> Self {
+        let stamp = Stamp { number: write.number, rev: write.rev, write_id: &write_id, size: write.size };
+        let key = generator.key(write.number);
+        if write.op == Op::Delete {
+            let removed = removal_facts(&key, write);
+            return Self { key, op: write.op, write_id, value: None, removed };
+        }
+        let value = generator.value(&stamp);
+        let described = value.describe();
+        Self { key, op: write.op, write_id, value: Some((value, described)), removed: Vec::new() }
+    }
+
+    /// Sends the request: the whole value, or the delete.
+    pub(super) async fn send(&self, site: &Site, name: &str) -> Result<Option<String>, ServiceError> {
+        match (&self.value, &self.key) {
+            (Some((value, _)), _) => match &value.content {
+                Content::Item(item) => dynamodb::put_item(site, name, item.clone()).await.map(|()| None),
+                Content::Object { upload, body } => s3::put(site, name, upload, body.size(), body.stream()).await,
+            },
+            (None, Key::Item { attributes, .. }) => {
+                dynamodb::delete_item(site, name, attributes.clone()).await.map(|()| None)
+            }
+            (None, Key::Object(key)) => s3::delete(site, name, key).await,
+        }
+    }
+
+    /// The item that is written, for batches.
+    pub(super) fn item(&self) -> Option<dynamodb::Item> {
+        match self.value.as_ref().map(|(value, _)| &value.content) {
+            Some(Content::Item(item)) => Some(item.clone()),
+            Some(Content::Object { .. }) | None => None,
+        }
+    }
+
+    /// The line of this attempt. An ambiguous one never ends.
+    pub(super) fn line(&self, author: Author<'_>, side: Side, epoch: u32, answered: &Answered) -> LedgerLine {
+        let described = self.value.as_ref().map(|(_, described)| described);
+        let facts = match &self.value {
+            Some((value, _)) => value.facts.clone(),
+            None => self.removed.iter().cloned().collect(),
+        };
+        LedgerLine {
+            resource: author.resource.clone(),
+            key: self.key.text().to_owned(),
+            writer: author.name.to_owned(),
+            seq: author.seq,
+            write_id: self.write_id.clone(),
+            op: self.op,
+            digest: described.map(|described| described.digest.clone()),
+            parts: described.map(|described| described.parts.clone()).unwrap_or_default(),
+            bytes: described.map_or(0, |described| described.bytes),
+            outcome: answered.outcome,
+            issued_ms: answered.issued,
+            completed_ms: (answered.outcome != Outcome::Ambiguous).then_some(answered.completed),
+            side,
+            epoch,
+            attempt: 1,
+            origin: author.origin,
+            cause: None,
+            version: answered.version.clone(),
+            expires_ms: self.value.as_ref().and_then(|(value, _)| value.expires_ms),
+            txn: None,
+            error: answered.error.clone(),
+            facts,
+        }
+    }
+}
+
+/// What an effect model needs of a delete: which item went, and which of its values.
+fn removal_facts(key: &Key, write: &Write) -> Vec<(String, String)> {
+    let attributes = match key {
+        Key::Item { attributes, .. } => attributes
+            .iter()
+            .filter_map(|(name, value)| value.as_s().ok().map(|text| (name.clone(), text.clone())))
+            .collect(),
+        Key::Object(_) => Vec::new(),
+    };
+    let rev = ("rev".to_owned(), write.rev.to_string());
+    let removes = write.removes.as_ref().map(|removed| (REMOVES.to_owned(), removed.as_str().to_owned()));
+    attributes.into_iter().chain([rev]).chain(removes).collect()
+}
+
+/// How an attempt ended: rejected only when it cannot have been executed. `after_ambiguous`: an earlier attempt of the
+/// same write is ambiguous, so that a failed condition may be that attempt's own success.
+pub fn outcome_of<T>(answer: &Result<T, ServiceError>, after_ambiguous: bool) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Acknowledged,
+        Err(error) => match error.certainty() {
+            Certainty::NotExecuted if after_ambiguous && failed_condition(error) => Outcome::Ambiguous,
+            Certainty::NotExecuted => Outcome::Rejected,
+            Certainty::Unknown => Outcome::Ambiguous,
+        },
+    }
+}
+
+/// DynamoDB's and S3's answers to a condition that does not hold.
+fn failed_condition(error: &ServiceError) -> bool {
+    matches!(
+        error.code(),
+        Some("ConditionalCheckFailedException" | "PreconditionFailed" | "TransactionCanceledException")
+    )
+}
+
+/// The class of an error: its AWS code, else its innermost cause.
+fn error_class(error: &ServiceError) -> String {
+    match error {
+        ServiceError::Request { code: Some(code), .. } => code.clone(),
+        ServiceError::Request { cause, .. } => cause.clone(),
+        ServiceError::Unusable { .. } | ServiceError::File { .. } | ServiceError::Wait(_) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(certainty: Certainty, code: Option<&str>) -> Result<(), ServiceError> {
+        Err(ServiceError::Request {
+            operation: "DynamoDB PutItem on orders".into(),
+            certainty,
+            code: code.map(str::to_owned),
+            cause: "as the case says".into(),
+        })
+    }
+
+    #[test]
+    fn rejected_means_that_it_cannot_have_happened() {
+        use Outcome::{Acknowledged, Ambiguous, Rejected};
+        let condition = Some("ConditionalCheckFailedException");
+        let unreadable =
+            Err(ServiceError::Unusable { operation: "S3 PutObject".into(), what: "half an answer".into() });
+        let cases = [
+            ("the service said yes", Ok(()), false, Acknowledged),
+            ("an acknowledgement stays one", Ok(()), true, Acknowledged),
+            ("connection refused", failed(Certainty::NotExecuted, None), false, Rejected),
+            ("a definite 4xx", failed(Certainty::NotExecuted, Some("ValidationException")), false, Rejected),
+            ("a failed condition", failed(Certainty::NotExecuted, condition), false, Rejected),
+            (
+                "a failed condition after an ambiguous attempt",
+                failed(Certainty::NotExecuted, condition),
+                true,
+                Ambiguous,
+            ),
+            ("refused after an ambiguous attempt", failed(Certainty::NotExecuted, None), true, Rejected),
+            ("time-out or reset", failed(Certainty::Unknown, None), false, Ambiguous),
+            ("a 5xx", failed(Certainty::Unknown, Some("InternalServerError")), false, Ambiguous),
+            ("an answer that cannot be read", unreadable, false, Ambiguous),
+        ];
+        for (case, answer, after_ambiguous, expected) in cases {
+            assert_eq!(outcome_of(&answer, after_ambiguous), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! From findings to verdicts.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    findings::{Finding, Weight},
+    ids::CheckId,
+    scenario::StatedFinding,
+    verdict::Verdict,
+};
+
+use crate::asserted::Asserted;
+
+/// Each asserted check by the heaviest finding it has: none or notes pass, undecided is inconclusive, failure fails.
+pub(crate) fn checks(asserted: &Asserted, findings: &[Finding]) -> BTreeMap<CheckId, Verdict> {
+    asserted
+        .checks()
+        .map(|check| {
+            let check = CheckId::new(check);
+            let heaviest =
+                findings.iter().filter(|finding| finding.check.as_ref() == Some(&check)).map(|f| f.weight).max();
+            let verdict = match heaviest {
+                None | Some(Weight::Note) => Verdict::Pass,
+                Some(Weight::Undecided) => Verdict::Inconclusive,
+                Some(Weight::Failure) => Verdict::Fail,
+            };
+            (check, verdict)
+        })
+        .collect()
+}
+
+/// What a scenario with nothing to check states.
+const NOTHING_CHECKED: &str = "nothing-checked";
+
+/// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.
+///
+/// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, and nothing
+/// else may fail or stay undecided. `nothing-checked` is stated by a scenario without expectations.
+pub(crate) fn as_stated(stated: &[StatedFinding], verdict: Verdict, findings: &[Finding]) -> Option<bool> {
+    if stated.is_empty() {
+        return None;
+    }
+    let roots: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.root.is_none() && finding.weight != Weight::Note).collect();
+    let matches = |stated: &StatedFinding, root: &Finding| {
+        root.weight == Weight::Failure
+            && stated.finding == root.kind.to_string()
+            && (stated.resource.is_none() || stated.resource == root.resource)
+    };
+    let seen = |stated: &StatedFinding| match stated.finding.as_str() {
+        NOTHING_CHECKED => verdict == Verdict::NothingChecked,
+        _ => roots.iter().any(|root| matches(stated, root)),
+    };
+    let all_stated = roots.iter().all(|root| stated.iter().any(|stated| matches(stated, root)));
+    Some(stated.iter().all(seen) && all_stated)
+}
