@@ -28,6 +28,11 @@ impl Fields {
         self.flatten(&mut vec![prefix.to_owned()], value);
     }
 
+    /// Adds every leaf of `value` below `prefix` and then `name`, which may hold dots.
+    pub(crate) fn add_named(&mut self, prefix: &str, name: &str, value: &Value) {
+        self.flatten(&mut vec![prefix.to_owned(), name.to_owned()], value);
+    }
+
     fn flatten(&mut self, path: &mut Vec<String>, value: &Value) {
         match value {
             Value::Object(map) if !map.is_empty() => {
@@ -141,9 +146,18 @@ mod tests {
 
     #[test]
     fn order_of_named_things_does_not_matter_and_their_values_do() {
-        let one = configuration(&json!({ "Indexes": [{ "IndexName": "a", "Kind": 1 }, { "IndexName": "b", "Kind": 2 }] }), &json!([]));
-        let turned = configuration(&json!({ "Indexes": [{ "IndexName": "b", "Kind": 2 }, { "IndexName": "a", "Kind": 1 }] }), &json!([]));
-        let other = configuration(&json!({ "Indexes": [{ "IndexName": "b", "Kind": 1 }, { "IndexName": "a", "Kind": 2 }] }), &json!([]));
+        let one = configuration(
+            &json!({ "Indexes": [{ "IndexName": "a", "Kind": 1 }, { "IndexName": "b", "Kind": 2 }] }),
+            &json!([]),
+        );
+        let turned = configuration(
+            &json!({ "Indexes": [{ "IndexName": "b", "Kind": 2 }, { "IndexName": "a", "Kind": 1 }] }),
+            &json!([]),
+        );
+        let other = configuration(
+            &json!({ "Indexes": [{ "IndexName": "b", "Kind": 1 }, { "IndexName": "a", "Kind": 2 }] }),
+            &json!([]),
+        );
         assert_eq!(one, turned);
         assert_ne!(one, other);
     }

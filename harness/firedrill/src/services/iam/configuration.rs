@@ -49,7 +49,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     let mut fields = Fields::default();
     fields.add("role", &logical.value(role));
     for (policy, document) in inline_policies(site, name).await? {
-        fields.add(&format!("inline.{policy}"), &logical.value(&document));
+        fields.add_named("inline", &policy, &logical.value(&document));
     }
     let operation = format!("IAM ListAttachedRolePolicies {name}");
     let request = site.clients.iam.list_attached_role_policies().role_name(&physical);

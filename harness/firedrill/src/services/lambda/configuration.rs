@@ -103,7 +103,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
         fields.add("tags", &function["Tags"]);
     }
     for (source, mapping) in triggers::table_stream::unclaimed(site, name).await? {
-        fields.add(&format!("mappings.{source}"), &logical.value(&mapping));
+        fields.add_named("mappings", &source, &logical.value(&mapping));
     }
     Ok(fields.sorted(id, RULES))
 }
@@ -129,7 +129,7 @@ async fn add_policy(
     let own = statements.into_iter().filter(|statement| !triggers::bucket_events::lets_bucket_in(statement));
     let own: Vec<Value> = own.map(|statement| logical.value(&statement)).collect();
     if !own.is_empty() {
-        fields.add(&format!("policy.{}", qualifier.unwrap_or("unqualified")), &Value::Array(own));
+        fields.add_named("policy", qualifier.unwrap_or("unqualified"), &Value::Array(own));
     }
     Ok(())
 }

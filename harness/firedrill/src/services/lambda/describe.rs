@@ -29,13 +29,21 @@ pub(super) async fn find(site: &Site, physical: &str) -> Result<Option<GetFuncti
     }
 }
 
-/// The alias that triggers call; a stack gives a function at most one. `None` when it has none.
+/// The alias that triggers call; a stack gives a function at most one. `None` when it has none or is not
+/// there.
 pub(super) async fn alias_of(site: &Site, physical: &str) -> Result<Option<Alias>, ServiceError> {
-    let answer = site.clients.lambda.list_aliases().function_name(physical).send().await;
-    let answer = answer.map_err(|error| ServiceError::request(format!("Lambda ListAliases {physical}"), &error))?;
-    let aliases = answer.aliases.unwrap_or_default().into_iter().filter_map(|alias| {
-        Some(Alias { name: alias.name?, arn: alias.alias_arn? })
-    });
+    let answer = match site.clients.lambda.list_aliases().function_name(physical).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = ServiceError::request(format!("Lambda ListAliases {physical}"), &error);
+            return if error.code() == Some(NOT_FOUND) { Ok(None) } else { Err(error) };
+        }
+    };
+    let aliases = answer
+        .aliases
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|alias| Some(Alias { name: alias.name?, arn: alias.alias_arn? }));
     Ok(aliases.min_by(|one, other| one.name.cmp(&other.name)))
 }
 

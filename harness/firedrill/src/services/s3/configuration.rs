@@ -6,7 +6,7 @@ use firedrill_model::{
 };
 use serde_json::Value;
 
-use super::describe::NOT_FOUND;
+use super::{create::DEFAULT_REGION, describe::NOT_FOUND};
 use crate::{
     services::{
         ServiceError, Site, arn,
@@ -70,7 +70,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     let bucket = site.physical(&id).to_owned();
     let logical = arn::Logical::new(site, &id);
     let mut fields = Fields::default();
-    aspect!(fields, logical, site, &bucket, get_bucket_location, "location", NOT_FOUND);
+    add_location(&mut fields, &logical, site, &bucket).await?;
     aspect!(fields, logical, site, &bucket, get_bucket_versioning, "versioning", []);
     aspect!(
         fields,
@@ -136,9 +136,24 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     add_policy(&mut fields, &logical, site, &bucket).await?;
     let unclaimed = triggers::bucket_events::unclaimed(site, name).await?;
     for (kind, notifications) in unclaimed {
-        fields.add(&format!("notification.{kind}"), &logical.value(&notifications));
+        fields.add_named("notification", &kind, &logical.value(&notifications));
     }
     Ok(fields.sorted(id, RULES))
+}
+
+/// S3 answers nothing for the region that takes no location constraint.
+async fn add_location(
+    fields: &mut Fields,
+    logical: &arn::Logical,
+    site: &Site,
+    bucket: &str,
+) -> Result<(), ServiceError> {
+    let operation = format!("S3 GetBucketLocation of {bucket}");
+    let request = site.clients.s3.get_bucket_location().bucket(bucket);
+    let location: Option<Value> = read_raw!(request, operation, xml, absent: [])?;
+    let region = location.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_REGION);
+    fields.add("location", &Value::String(logical.text(region)));
+    Ok(())
 }
 
 /// The bucket policy is the one answer that is JSON.

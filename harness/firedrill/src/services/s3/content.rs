@@ -34,8 +34,7 @@ async fn read_keys(
 ) -> Result<(), ServiceError> {
     let keys: Vec<Vec<ObjectVersion>> =
         listed.chunk_by(|one, other| one.key == other.key).map(<[ObjectVersion]>::to_vec).collect();
-    let mut entries =
-        stream::iter(keys).map(|versions| read_key(site, name, versions)).buffer_unordered(KEYS_AT_ONCE);
+    let mut entries = stream::iter(keys).map(|versions| read_key(site, name, versions)).buffer_unordered(KEYS_AT_ONCE);
     while let Some(entry) = entries.try_next().await? {
         sink.take(entry)?;
     }

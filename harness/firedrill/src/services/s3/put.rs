@@ -55,6 +55,7 @@ pub async fn put(
         .set_content_type(upload.content_type.clone())
         .set_metadata(Some(upload.metadata.clone().into_iter().collect()))
         .set_tagging(upload.tagging())
+        .content_length(i64::try_from(size).unwrap_or(i64::MAX)) // a streaming body does not know its own
         .body(body);
     let written = request
         .send()

@@ -56,7 +56,8 @@ async fn object_tags(
     version: Option<&str>,
 ) -> Result<BTreeMap<String, String>, ServiceError> {
     let bucket = site.name_of(Bucket, name);
-    let request = site.clients.s3.get_object_tagging().bucket(bucket).key(key).set_version_id(version.map(str::to_owned));
+    let request =
+        site.clients.s3.get_object_tagging().bucket(bucket).key(key).set_version_id(version.map(str::to_owned));
     let found = request
         .send()
         .await
