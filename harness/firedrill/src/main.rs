@@ -1,2 +1,7 @@
 //! The firedrill program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firedrill::cli::main()
+}

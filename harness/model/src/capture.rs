@@ -25,6 +25,9 @@ pub enum CaptureName {
     Drained,
     /// Content of a source that came back.
     Returned,
+    /// What the recovery point that was restored holds, read from the recovery point itself: tells a backup that left a
+    /// key out from a restore that did. Never a reference for content.
+    RecoveryPoint,
 }
 
 impl CaptureName {
@@ -36,6 +39,7 @@ impl CaptureName {
             Self::Recovered => "recovered",
             Self::Drained => "drained",
             Self::Returned => "returned",
+            Self::RecoveryPoint => "recovery-point",
         }
     }
 }

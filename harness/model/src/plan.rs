@@ -1,6 +1,6 @@
 //! A plan: every step of a run resolved, nothing left to decide.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,20 @@ pub struct TargetPlan {
     pub environment_class: EnvironmentClass,
     /// Name and version of what answers the AWS API, such as `ministack 1.5.33`.
     pub engine: String,
+}
+
+impl fmt::Display for TargetPlan {
+    /// `local (ministack 1.5.33, a process per region)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            TargetKind::Local => "local",
+        };
+        let layout = match self.layout {
+            Layout::ProcessPerRegion => "a process per region",
+            Layout::SharedProcess => "one process for all regions",
+        };
+        write!(f, "{kind} ({}, {layout})", self.engine)
+    }
 }
 
 /// Kinds of target.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::{
@@ -173,6 +174,17 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunDirError> {
     })
 }
 
+/// SHA-256 of a file, hex; `None` when it is not there. Reads the file in pieces.
+pub fn file_sha256(path: &Path) -> Result<Option<String>, RunDirError> {
+    let hash = || -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut hasher = Sha256::new();
+        io::copy(&mut file, &mut hasher)?;
+        Ok(hex::encode(hasher.finalize()))
+    };
+    optional(hash().map_err(|source| RunDirError::Io { path: path.to_owned(), source }))
+}
+
 /// A file of JSON lines. A last line without a line feed was cut off by a crash and is left out.
 #[derive(Debug)]
 pub struct JsonLines<T> {
@@ -196,6 +208,11 @@ impl<T: DeserializeOwned> JsonLines<T> {
             }),
             Err(source) => Err(RunDirError::Io { path, source }),
         }
+    }
+
+    /// The bytes of the line that was read last, without its line feed: what a digest over the line is made of.
+    pub fn line_text(&self) -> &[u8] {
+        self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer)
     }
 
     fn next_line(&mut self) -> Result<Option<T>, RunDirError> {

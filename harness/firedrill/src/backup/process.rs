@@ -225,14 +225,13 @@ fn environment(drill: &Drill, run: &Run<'_>, outputs: &Path) -> Result<BTreeMap<
     let topology = &drill.plan.topology;
     let region = topology.region(run.side);
     let endpoint = drill
-        .endpoints
-        .get(region)
+        .endpoint(region)
         .ok_or_else(|| failed(&run.name, format!("needs `{region}`, which the target did not start")))?;
     let names = serde_json::to_string(&drill.plan.names)
         .map_err(|error| BackupError::File { path: "FIREDRILL_NAMES".to_owned(), source: error.into() })?;
     // Later entries win: a step's output cannot redefine the contract's own variables.
     let mut environment = run.outputs.clone();
-    environment.extend(drill.tools.iter().map(|(name, value)| (name.clone(), value.clone())));
+    environment.extend(drill.tools.get().cloned().unwrap_or_default());
     let own = [
         ("PATH", search_path()),
         ("FIREDRILL_ACTION", run.action.to_owned()),

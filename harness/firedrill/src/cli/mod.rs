@@ -1,6 +1,114 @@
-//! The command line: one file per command.
+//! The command line: one file per command, and one line for it in [`Command`].
 
-pub mod failure;
-pub mod screen;
+mod check;
+mod diff;
+mod doctor;
+mod failure;
+mod heal;
+mod init;
+mod list;
+mod plan;
+mod progress;
+mod prune;
+mod report;
+mod run;
+mod screen;
+mod signals;
+mod supervise;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 pub use self::failure::Failure;
+
+/// `cargo test` for disaster recovery: takes a region away, runs the recovery, and proves from the data what came back.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, max_term_width = 110, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 pass, 1 a check failed, 2 inconclusive, 3 nothing was checked, 64 bad usage or \
+                          scenario, 70 firedrill's own fault, 75 target unavailable, 130/143 interrupted and healed.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a first scenario from a stack file
+    Init(init::Args),
+    /// Run drills and judge them
+    Run(run::Args),
+    /// Show what a run would do; touches nothing
+    Plan(plan::Args),
+    /// Check scenarios without running them
+    Check(check::Args),
+    /// List scenarios
+    List(list::Args),
+    /// Judge a run again from its directory alone
+    Verify(verify::Args),
+    /// Write the reports of a run again
+    Report(report::Args),
+    /// Compare two runs
+    Diff(diff::Args),
+    /// Remove old run directories
+    Prune(prune::Args),
+    /// Undo what a crashed run left behind
+    Heal(heal::Args),
+    /// Say what is here, what is missing and how to get it
+    Doctor(doctor::Args),
+    /// Own the emulators and the fault plane of one run (started by `run`)
+    #[command(hide = true)]
+    Supervise(supervise::Args),
+}
+
+/// Parses the command line, runs the command and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { failure::exit::USAGE } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return give_up(&Failure::internal(miette::miette!("cannot start the async runtime: {error}"))),
+    };
+    match runtime.block_on(dispatch(cli.command)) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => give_up(&failure),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Init(args) => init::run(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Plan(args) => plan::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Verify(args) => verify::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Prune(args) => prune::run(&args),
+        Command::Heal(args) => heal::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Supervise(args) => supervise::run(args).await,
+    }
+}
+
+fn give_up(failure: &Failure) -> ExitCode {
+    screen::error(&failure.report);
+    ExitCode::from(failure.exit)
+}
+
+/// Logs go to stderr; `FIREDRILL_LOG=debug` shows more.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FIREDRILL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

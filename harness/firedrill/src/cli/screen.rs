@@ -1,9 +1,19 @@
-//! The only writer to stdout. Data goes there; logs and errors go to stderr.
+//! The only writer to stdout and stderr: data goes to the first, everything else to the second.
 
 use std::io::{self, Write};
 
-/// Writes `text` and a line feed. A reader that went away (`| head`) is not an error.
-pub fn line(text: impl AsRef<str>) {
+/// Writes `text` and a line feed to stdout. A reader that went away (`| head`) is not an error.
+pub(super) fn line(text: impl AsRef<str>) {
     let mut out = io::stdout().lock();
     drop(writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()));
+}
+
+/// Writes a report to stderr: what was wrong, what was found, what to do next.
+pub(super) fn error(report: &miette::Report) {
+    drop(writeln!(io::stderr().lock(), "{report:?}"));
+}
+
+/// Writes one line for people to stderr.
+pub(super) fn note(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }

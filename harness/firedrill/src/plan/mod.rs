@@ -1,1 +1,117 @@
-//! plan
+//! Planning: [`Loaded`] + [`Choices`] → [`Plan`]. Pure: nothing is read, nothing is touched, and the same
+//! inputs give the same plan.
+
+pub mod describe;
+pub mod lint;
+pub mod names;
+pub mod probes;
+
+use firedrill_model::{
+    ids::FaultId,
+    plan::{About, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
+    scenario::{Fault, Scenario},
+    units::Span,
+    verdict::EnvironmentClass,
+};
+use sha2::{Digest, Sha256};
+
+use crate::scenario::{Diagnostics, Loaded, ScenarioSource};
+
+/// What answers the AWS API on the `local` target.
+pub const ENGINE: &str = "ministack 1.5.33";
+
+/// Between the starts of two rounds of probes. The recovery time is exact to ± this.
+pub const PROBE_INTERVAL: Span = Span::from_ms(500);
+
+/// How long observation lasts when no recovery time objective says how long readiness must hold.
+const OBSERVE_DEFAULT: Span = Span::from_secs(6);
+
+/// What the person who starts a run decides, and the scenario does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+}
+
+/// Reads a seed as it is printed: hexadecimal, `7f3a91`.
+pub fn parse_seed(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| format!("`{text}` is not a seed; write it in hexadecimal, like `7f3a91`"))
+}
+
+/// Resolves every step of a run. The errors of [`lint::lint`] stop it; warnings do not.
+pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
+    let Loaded { scenario, stack, source } = loaded;
+    let mut problems = lint::lint(loaded);
+    problems.retain(crate::scenario::Problem::is_error);
+    Diagnostics::unless_empty(source.shown(), problems)?;
+    let observe = match &scenario.expect.rto {
+        Some(rto) => rto.stable_for.plus(PROBE_INTERVAL).plus(PROBE_INTERVAL),
+        None => OBSERVE_DEFAULT,
+    };
+    Ok(Plan {
+        schema: PLAN_SCHEMA.to_owned(),
+        scenario: about(scenario, source),
+        seed: choices.seed,
+        target: TargetPlan {
+            kind: TargetKind::Local,
+            layout: layout(scenario),
+            environment_class: EnvironmentClass::Emulator,
+            engine: ENGINE.to_owned(),
+        },
+        topology: scenario.topology.clone(),
+        stack: stack.clone(),
+        names: names::physical(scenario, stack),
+        seeding: scenario.seed.clone(),
+        traffic: scenario.traffic.clone(),
+        backups: scenario.backups.clone(),
+        disaster: faults(scenario),
+        detect: scenario.detect.clone(),
+        recover: scenario.recover.clone(),
+        probes: probes::of(scenario, stack),
+        probe_interval: PROBE_INTERVAL,
+        observe,
+        expect: scenario.expect.clone(),
+        limits: scenario.limits,
+        must_fail: scenario.must_fail.clone(),
+    })
+}
+
+fn about(scenario: &Scenario, source: &ScenarioSource) -> About {
+    About {
+        name: scenario.name.clone(),
+        summary: scenario.summary.clone(),
+        owner: scenario.owner.clone(),
+        tier: scenario.tier,
+        sha256: hex::encode(Sha256::digest(&source.text)),
+        folder: source.folder().to_owned(),
+    }
+}
+
+/// A region can only be lost for good when it is a process of its own; without a region fault nothing speaks against
+/// that layout either.
+fn layout(scenario: &Scenario) -> Layout {
+    let regional = |fault: &Fault| match fault {
+        Fault::RegionOutage { .. } => true,
+    };
+    if scenario.disaster.is_empty() || scenario.disaster.iter().any(|disaster| regional(&disaster.fault)) {
+        Layout::ProcessPerRegion
+    } else {
+        Layout::SharedProcess
+    }
+}
+
+fn faults(scenario: &Scenario) -> Vec<PlannedFault> {
+    let numbered = scenario.disaster.iter().zip(1..);
+    numbered
+        .map(|(disaster, number)| PlannedFault {
+            id: FaultId::new(format!("fault-{number}")),
+            when: disaster.when,
+            fault: disaster.fault.clone(),
+            duration_max: scenario.limits.run,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ pub mod inspect;
 pub mod redrive;
 pub mod restore;
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::{Mutex, PoisonError}};
 
 use firedrill_model::{
     history::{Ending, Event},
@@ -46,6 +46,15 @@ pub struct Recovery<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepNote(pub String);
 
+/// What a recovery attempt did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What each step had to say.
+    pub notes: Vec<StepNote>,
+    /// The recovery point that was restored, if any.
+    pub restored: Option<RecoveryPoint>,
+}
+
 /// Runs every step of the plan in order, each journalled with its beginning and its end. The first one that fails ends
 /// the attempt; another attempt may follow, since every step can be run again.
 pub async fn run_all(
@@ -53,7 +62,7 @@ pub async fn run_all(
     backups: &Backups,
     fault_at: RunTime,
     attempt: u32,
-) -> Result<Vec<StepNote>, RecoveryError> {
+) -> Result<Recovered, RecoveryError> {
     let recovery = Recovery {
         drill,
         backups,
@@ -82,7 +91,8 @@ pub async fn run_all(
         drill.journal.append_synced(Event::StepEnded { step: number, ending, note })?;
         notes.push(performed?);
     }
-    Ok(notes)
+    let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Recovered { notes, restored })
 }
 
 /// Performs one step.

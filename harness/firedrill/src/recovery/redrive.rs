@@ -9,7 +9,7 @@ use firedrill_model::{
     ids::ResourceId,
     stack::{Table, Trigger, TriggerSource},
 };
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -160,7 +160,11 @@ impl Redriving<'_> {
     }
 
     /// The removed items of this trigger's table, by key; the last one of a key counts.
-    fn removed_items(&self, table: &Table, removed: &[(ResourceId, Value)]) -> Result<BTreeMap<String, Item>, RedriveError> {
+    fn removed_items(
+        &self,
+        table: &Table,
+        removed: &[(ResourceId, Value)],
+    ) -> Result<BTreeMap<String, Item>, RedriveError> {
         let source = self.trigger.source_resource();
         let ours = removed.iter().filter(|(resource, _)| *resource == source);
         ours.map(|(_, item)| {

@@ -1,8 +1,11 @@
 //! What every phase of one run shares.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
-use firedrill_model::{ids::Region, plan::Plan, run_dir::RunDir, topology::Side};
+use firedrill_model::{ids::Region, plan::Plan, run_dir::RunDir, topology::Side, units::RunTime};
 use tokio_util::sync::CancellationToken;
 
 use super::Journal;
@@ -30,22 +33,30 @@ pub struct Drill {
     pub ledger: Ledger,
     /// Which side the traffic writes to.
     pub authority: Authority,
-    /// Where each region answers.
-    pub endpoints: Arc<BTreeMap<Region, Endpoint>>,
-    /// What the target offers to the user's own programs, as environment: `FIREDRILL_PYTHON`, a Python with boto3.
-    pub tools: Arc<BTreeMap<String, String>>,
+    /// Where each region answers, once the target is up.
+    pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
+    /// When the first fault was switched on, once it was.
+    pub struck: Arc<OnceLock<RunTime>>,
+    /// What the target offers to the user's own programs, as environment, once it is up: `FIREDRILL_PYTHON`, a Python
+    /// with boto3.
+    pub tools: Arc<OnceLock<BTreeMap<String, String>>>,
     /// Cancelled when the run must stop.
     pub cancel: CancellationToken,
 }
 
 impl Drill {
+    /// Where a region answers; `None` before preflight, or for a region outside the topology.
+    pub fn endpoint(&self, region: &Region) -> Option<&Endpoint> {
+        self.endpoints.get()?.get(region)
+    }
+
     /// A side of the workload through clients of this conduct.
     ///
     /// # Panics
-    /// When the target was started without one of the plan's regions, which is firedrill's own fault.
+    /// Before preflight has started the target, or when that lacks one of the plan's regions: firedrill's own fault.
     pub fn site(&self, side: Side, conduct: Conduct) -> Site {
         let region = self.plan.topology.region(side);
-        let endpoint = self.endpoints.get(region).expect("the target starts every region of the plan");
+        let endpoint = self.endpoint(region).expect("preflight starts every region of the plan");
         Site::new(
             side,
             Clients::connect(endpoint, conduct),

@@ -1,6 +1,25 @@
-//! Obeys a plan: phases in order, everything journalled as it happens.
+//! Obeys a plan: phases in order, everything journalled as it happens, everything undone at the end.
 
+pub mod capture;
 pub mod context;
+pub mod directory;
 pub mod journal;
+pub mod manifest;
+pub mod progress;
+pub mod stop;
 
-pub use self::{context::Drill, journal::Journal};
+mod closing;
+mod disaster;
+mod dispatch;
+mod opening;
+mod phase;
+mod provision;
+mod status;
+
+pub use self::{
+    context::Drill,
+    dispatch::{Outcome, Request, RunError, run},
+    journal::Journal,
+    phase::chain,
+    stop::{Stop, StopReason},
+};

@@ -1,1 +1,67 @@
-//! scenario
+//! Scenario files: text → [`firedrill_model::scenario::Scenario`] and [`firedrill_model::stack::Stack`].
+//!
+//! A file is read in four passes, and each pass reports everything it finds before the next begins:
+//!
+//! 1. [`source`]: size, syntax, nesting → a tree of nodes with their positions.
+//! 2. [`shape`]: the tree against the JSON Schema of the raw types → unknown keys, absent keys, wrong types, unknown
+//!    words, units that cannot be read.
+//! 3. [`raw`], [`stack_raw`]: serde fills the raw types. After pass 2 this does not fail.
+//! 4. [`meaning`], [`stack`]: names are resolved and rules that span keys are checked → validated types.
+
+pub mod choices;
+pub mod diagnostics;
+pub mod discover;
+pub mod key_path;
+pub mod meaning;
+pub mod names;
+pub mod nearest;
+pub mod raw;
+pub mod reference;
+pub mod regions;
+pub mod schema;
+pub mod shape;
+pub mod source;
+pub mod stack;
+pub mod stack_raw;
+pub mod written;
+
+use std::path::Path;
+
+use firedrill_model::{scenario::Scenario, stack::Stack};
+
+pub use self::{
+    diagnostics::{Diagnostics, Problem},
+    discover::discover,
+    source::{Source, Source as ScenarioSource},
+};
+
+/// A scenario file that can be planned.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The drill.
+    pub scenario: Scenario,
+    /// The stack it names.
+    pub stack: Stack,
+    /// The file.
+    pub source: ScenarioSource,
+}
+
+/// Reads a scenario and the stack it names. Every problem of the pass that failed is in the error.
+pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    understand(Source::read(path)?)
+}
+
+/// [`load`] for a file that has been read.
+pub fn understand(source: ScenarioSource) -> Result<Loaded, Diagnostics> {
+    let raw: raw::RawScenario = source.decode(&schema::scenario())?;
+    let stack_path = source.folder().join(&raw.workload.stack);
+    if !stack_path.is_file() {
+        return Err(meaning::absent_stack(&source, &raw.workload.stack).into());
+    }
+    let stack = stack::load(&stack_path)?;
+    let scenario = meaning::scenario(&raw, &source, &stack, &stack_path)?;
+    Ok(Loaded { scenario, stack, source })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

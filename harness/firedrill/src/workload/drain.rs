@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 use firedrill_model::{
@@ -36,25 +36,21 @@ struct Picture {
 }
 
 /// Waits until derived tables and the delivery log of `site` have not changed for 1.5 s and every write that the current
-/// epoch owes an event for was delivered. False when `limit` passes first; what is missing then is for the verdict to say.
+/// epoch owes an event for was delivered. False when `limit` passes first: what is missing then is for the verdict to say.
 pub async fn drain(drill: &Drill, site: &Site, limit: Span) -> Result<bool, WorkloadError> {
     let owed = owed(drill, site)?;
-    let last: Mutex<Option<(Picture, RunTime)>> = Mutex::new(None);
+    let quiet = Mutex::new(Quiet::default());
     let look = || async {
-        let picture = match look_at(&drill.plan.stack, site, &owed).await {
-            Ok(picture) => picture,
-            Err(error) => return Look::NotYet(error.to_string()),
-        };
-        let now = drill.clock.now();
-        let status = format!("{} deliveries, {} still owed", picture.deliveries, picture.undelivered);
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let since = match &*last {
-            Some((before, since)) if *before == picture => *since,
-            Some(_) | None => now,
-        };
-        let settled = picture.undelivered == 0 && now.since(since) >= QUIET;
-        *last = Some((picture, since));
-        if settled { Look::Ready(()) } else { Look::NotYet(status) }
+        match look_at(&drill.plan.stack, site, &owed).await {
+            Ok(picture) => {
+                let status = format!("{} deliveries, {} still owed", picture.deliveries, picture.undelivered);
+                let complete = picture.undelivered == 0;
+                let mut quiet = quiet.lock().unwrap_or_else(PoisonError::into_inner);
+                let still = quiet.after(picture, drill.clock.now());
+                if complete && still >= QUIET { Look::Ready(()) } else { Look::NotYet(status) }
+            }
+            Err(error) => Look::NotYet(error.to_string()),
+        }
     };
     match poll::until("effects to settle", LOOK_EVERY, limit, &drill.cancel, look).await {
         Ok(()) => Ok(true),
@@ -63,6 +59,22 @@ pub async fn drain(drill: &Drill, site: &Site, limit: Span) -> Result<bool, Work
             Ok(false)
         }
         Err(cancelled @ WaitError::Cancelled { .. }) => Err(cancelled.into()),
+    }
+}
+
+/// How long pictures have been the same.
+#[derive(Debug, Default)]
+struct Quiet(Option<(Picture, RunTime)>);
+
+impl Quiet {
+    /// Takes the picture seen at `now`; returns for how long it has been this one.
+    fn after(&mut self, picture: Picture, now: RunTime) -> Span {
+        let since = match &self.0 {
+            Some((before, since)) if *before == picture => *since,
+            Some(_) | None => now,
+        };
+        self.0 = Some((picture, since));
+        now.since(since)
     }
 }
 
@@ -124,4 +136,21 @@ async fn fingerprint(site: &Site, name: &str) -> Result<(u64, u64), ServiceError
 
 fn first_64_bits(digest: &str) -> u64 {
     digest.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(deliveries: usize) -> Picture {
+        Picture { deliveries, ..Picture::default() }
+    }
+
+    #[test]
+    fn quiet_counts_from_the_last_change() {
+        let mut quiet = Quiet::default();
+        let seen = [(0, 3), (400, 3), (800, 4), (1200, 4), (1600, 4), (2000, 3)];
+        let stills = seen.map(|(ms, deliveries)| quiet.after(picture(deliveries), RunTime::from_ms(ms)).ms());
+        assert_eq!(stills, [0, 400, 0, 400, 800, 0]);
+    }
 }

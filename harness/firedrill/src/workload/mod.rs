@@ -8,6 +8,8 @@ pub mod ledger;
 pub mod own_keys;
 pub mod probe;
 mod probe_pass;
+#[cfg(test)]
+mod sample;
 pub mod seed;
 pub mod traffic;
 pub mod writer;

@@ -56,7 +56,14 @@ pub struct OwnKeys {
 
 impl OwnKeys {
     /// The keys of `writer` at the start: its share of the seed, sentinels left out.
-    pub fn new(dataset: &Dataset, resource: &ResourceId, share: Share, load: &Traffic, seed: u64, writer: &str) -> Self {
+    pub fn new(
+        dataset: &Dataset,
+        resource: &ResourceId,
+        share: Share,
+        load: &Traffic,
+        seed: u64,
+        writer: &str,
+    ) -> Self {
         let sentinels = dataset.sentinels(resource);
         let stride = usize::try_from(share.writers).unwrap_or(usize::MAX);
         let present = (share.writer..dataset.seeded(resource))
@@ -152,3 +159,6 @@ impl OwnKeys {
         Write::first(number, self.size)
     }
 }
+
+#[cfg(test)]
+mod tests;

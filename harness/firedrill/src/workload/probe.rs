@@ -1,6 +1,9 @@
 //! Readiness probes: they use the clients' own path, and a pass means that a client would have been served.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use firedrill_model::{
     history::Event,
@@ -8,7 +11,7 @@ use firedrill_model::{
     plan::PlannedProbe,
     units::{RunTime, Span},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -71,30 +74,50 @@ impl Probe {
             Err(what) => (false, what),
         };
         let probe = self.planned.id.clone();
-        self.drill.journal.append(Event::Probed { probe: probe.clone(), began_ms: began, ok, detail: detail.clone() })?;
+        self.drill.journal.append(Event::Probed {
+            probe: probe.clone(),
+            began_ms: began,
+            ok,
+            detail: detail.clone(),
+        })?;
         Ok(ProbeResult { probe, began, ok, detail })
     }
 
     /// Passes at every point of the common schedule until stopped. A pass that takes longer than the interval is not
     /// started a second time: the points it ran over are left out.
-    async fn watch(self, schedule_began: RunTime, stop: CancellationToken) -> Result<(), WorkloadError> {
+    async fn watch(self, began: RunTime, readiness: Readiness, stop: CancellationToken) -> Result<(), WorkloadError> {
         let every = self.drill.plan.probe_interval.micros().max(1);
-        let watched = async {
-            loop {
-                let now = self.drill.clock.now();
-                let index = now.since(schedule_began).micros().div_ceil(every);
-                let at = schedule_began.plus(Span::from_micros(index * every));
-                if !poll::pause(at.since(now), &stop).await {
-                    return Ok(());
-                }
-                self.pass().await?;
+        loop {
+            let now = self.drill.clock.now();
+            let index = now.since(began).micros().div_ceil(every);
+            let at = began.plus(Span::from_micros(index * every));
+            if !poll::pause(at.since(now), &stop).await {
+                return Ok(());
             }
-        };
-        let ended: Result<(), WorkloadError> = watched.await;
-        if ended.is_err() {
-            self.drill.cancel.cancel();
+            readiness.note(&self.pass().await?);
         }
-        ended
+    }
+}
+
+/// Since when each probe has been passing without a break.
+#[derive(Clone, Debug)]
+struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<RunTime>>>>);
+
+impl Readiness {
+    fn unknown(probes: impl IntoIterator<Item = ProbeId>) -> Self {
+        Self(Arc::new(Mutex::new(probes.into_iter().map(|probe| (probe, None)).collect())))
+    }
+
+    fn note(&self, result: &ProbeResult) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stretch = since.entry(result.probe.clone()).or_default();
+        *stretch = if result.ok { stretch.or(Some(result.began)) } else { None };
+    }
+
+    /// The latest of all; `None` when a probe is not passing or there is none.
+    fn passing_since(&self) -> Option<RunTime> {
+        let since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.values().copied().collect::<Option<Vec<RunTime>>>()?.into_iter().max()
     }
 }
 
@@ -104,12 +127,10 @@ pub async fn round(drill: &Drill) -> Result<Vec<ProbeResult>, WorkloadError> {
     join_all(probes.iter().map(Probe::pass)).await.into_iter().collect()
 }
 
-/// Waits for the first round in which every probe passes, for at most `limit`.
+/// Waits for the first round in which every probe passes, for at most `limit`. Returns that round.
 pub async fn steady_state(drill: &Drill, limit: Span) -> Result<Vec<ProbeResult>, WorkloadError> {
-    let probes = Probe::all(drill)?;
     let look = || async {
-        let round: Result<Vec<_>, _> = join_all(probes.iter().map(Probe::pass)).await.into_iter().collect();
-        match round {
+        match round(drill).await {
             Ok(results) => match failed(&results) {
                 None => Look::Ready(Ok(results)),
                 Some(status) => Look::NotYet(status),
@@ -133,28 +154,83 @@ fn failed(results: &[ProbeResult]) -> Option<String> {
 /// Probes running at the plan's interval, each on its own.
 #[derive(Debug)]
 pub struct Prober {
-    probes: JoinSet<Result<(), WorkloadError>>,
+    watching: JoinSet<Result<(), WorkloadError>>,
+    readiness: Readiness,
     stop: CancellationToken,
 }
 
 impl Prober {
     /// Starts every probe of the plan. A history or ledger that cannot be written ends them and cancels the drill.
     pub fn start(drill: &Drill) -> Result<Self, WorkloadError> {
+        let probes = Probe::all(drill)?;
         let stop = drill.cancel.child_token();
-        let began = drill.clock.now();
-        let mut probes = JoinSet::new();
-        for probe in Probe::all(drill)? {
-            probes.spawn(probe.watch(began, stop.clone()));
-        }
-        Ok(Self { probes, stop })
+        let readiness = Readiness::unknown(drill.plan.probes.iter().map(|planned| planned.id.clone()));
+        let mut watching = JoinSet::new();
+        watching.spawn(watch_all(drill.clone(), probes, readiness.clone(), stop.clone()));
+        Ok(Self { watching, readiness, stop })
     }
 
-    /// Begins no further pass and waits for those that run.
+    /// Since when every probe has been passing: the start of the youngest of their unbroken stretches. `None` while one
+    /// is not passing.
+    pub fn passing_since(&self) -> Option<RunTime> {
+        self.readiness.passing_since()
+    }
+
+    /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
     pub async fn stop(mut self) -> Result<(), WorkloadError> {
         self.stop.cancel();
-        while let Some(ended) = self.probes.join_next().await {
-            ended??;
+        match self.watching.join_next().await {
+            Some(ended) => ended?,
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+async fn watch_all(
+    drill: Drill,
+    probes: Vec<Probe>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> Result<(), WorkloadError> {
+    let began = drill.clock.now();
+    let watches = probes.into_iter().map(|probe| probe.watch(began, readiness.clone(), stop.clone()));
+    let ended = try_join_all(watches).await.map(drop);
+    if ended.is_err() {
+        drill.cancel.cancel();
+    }
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(probe: &str, began_ms: u64, ok: bool) -> ProbeResult {
+        ProbeResult { probe: probe.into(), began: RunTime::from_ms(began_ms), ok, detail: String::new() }
+    }
+
+    #[test]
+    fn readiness_is_the_youngest_unbroken_stretch_of_all_probes() {
+        let readiness = Readiness::unknown(["table/orders".into(), "bucket/uploads".into()]);
+        assert_eq!(readiness.passing_since(), None, "nothing is known yet");
+        readiness.note(&result("table/orders", 100, true));
+        assert_eq!(readiness.passing_since(), None, "one probe has not passed yet");
+        readiness.note(&result("bucket/uploads", 150, true));
+        readiness.note(&result("table/orders", 200, true));
+        assert_eq!(readiness.passing_since(), Some(RunTime::from_ms(150)));
+        readiness.note(&result("table/orders", 300, false));
+        assert_eq!(readiness.passing_since(), None, "a failure breaks the stretch");
+        readiness.note(&result("table/orders", 400, true));
+        assert_eq!(readiness.passing_since(), Some(RunTime::from_ms(400)));
+        assert_eq!(Readiness::unknown([]).passing_since(), None, "no probe proves nothing");
+    }
+
+    #[test]
+    fn a_round_fails_with_the_names_of_what_failed() {
+        let mut broken = result("trigger/total-orders", 100, false);
+        broken.detail = "no effect in totals".into();
+        assert_eq!(failed(&[result("table/orders", 100, true)]), None);
+        let text = failed(&[result("table/orders", 100, true), broken]);
+        assert_eq!(text.as_deref(), Some("trigger/total-orders: no effect in totals"));
     }
 }

@@ -1,10 +1,11 @@
 //! Writes what exists before the traffic begins. Every key is ledgered like traffic.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Origin, Outcome},
+    units::ByteSize,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -32,6 +33,29 @@ pub struct SeedSummary {
     pub entries: BTreeMap<ResourceId, u64>,
     /// Bytes of all of them, as the ledger counts.
     pub bytes: u64,
+}
+
+impl fmt::Display for SeedSummary {
+    /// `2,000 orders, 300 uploads, 41.2 MiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (resource, count) in &self.entries {
+            write!(f, "{} {}, ", grouped(*count), resource.name())?;
+        }
+        write!(f, "{}", ByteSize::new(self.bytes))
+    }
+}
+
+/// `2,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Writes the plan's seed to `site`, resource after resource. Fails on the first key that is not acknowledged.
@@ -120,5 +144,19 @@ impl Seeding<'_> {
             key: line.key.clone(),
             reason: line.error.clone().unwrap_or_else(|| "no answer".into()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_reads_as_people_say_it() {
+        let entries = [("table/orders", ResourceKind::Table, 2_000), ("bucket/uploads", ResourceKind::Bucket, 300)];
+        let entries = entries.map(|(id, kind, count)| (ResourceId::new(kind, id.split_once('/').unwrap().1), count));
+        let summary = SeedSummary { entries: entries.into_iter().collect(), bytes: 43_201_331 };
+        insta::assert_snapshot!(summary.to_string(), @"");
+        assert_eq!(["0", "999", "1,000", "1,234,567"].map(String::from), [0, 999, 1_000, 1_234_567].map(grouped));
     }
 }

@@ -85,17 +85,23 @@ impl Traffic {
         Span::from_micros(self.lag_micros_max.load(Ordering::Relaxed))
     }
 
-    /// Stops issuing and waits until every write in flight has its line.
+    /// Stops issuing and waits until every write in flight of every writer has its line. `Err` says what ended a writer
+    /// before its time.
     pub async fn stop(mut self) -> Result<TrafficSummary, WorkloadError> {
         self.stop.cancel();
         let mut summary = TrafficSummary::default();
+        let mut failure = None;
         while let Some(ended) = self.writers.join_next().await {
-            let paced = ended??;
-            summary.attempts += paced.attempts;
-            summary.slots_missed += paced.slots_missed;
+            match ended.map_err(WorkloadError::from).flatten() {
+                Ok(paced) => {
+                    summary.attempts += paced.attempts;
+                    summary.slots_missed += paced.slots_missed;
+                }
+                Err(error) => failure = Some(error),
+            }
         }
         summary.lag_max = self.max_lag();
-        Ok(summary)
+        failure.map_or(Ok(summary), Err)
     }
 }
 
@@ -113,7 +119,8 @@ fn first_writers(plan: &Plan) -> Vec<u64> {
 
 /// Which keys of `resource` its `writer`-th writer owns.
 fn share(plan: &Plan, resource: &ResourceId, writer: u64) -> Share {
-    let writers = plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
+    let writers =
+        plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
     Share { writer, writers }
 }
 
@@ -224,5 +231,56 @@ impl Pacer {
         let line = self.writer.attempt(self.sites.of(standing.side), standing, &write).await?;
         self.keys.settle(&write, &line);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::workload::sample;
+
+    #[test]
+    fn writers_of_a_resource_are_numbered_over_all_its_loads() {
+        let mut plan = sample::plan(7);
+        plan.traffic.push(sample::load(sample::orders(), 4, 10));
+        assert_eq!(first_writers(&plan), [0, 0, 3]);
+        assert_eq!(share(&plan, &sample::orders(), 5), Share { writer: 5, writers: 7 });
+        assert_eq!(share(&plan, &sample::uploads(), 1), Share { writer: 1, writers: 2 });
+    }
+
+    #[test]
+    fn a_rate_of_zero_has_no_slots() {
+        let schedule = Schedule::of(&sample::load(sample::orders(), 3, 0), 0, RunTime::default());
+        assert_eq!(schedule.next(0, RunTime::from_ms(5)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_never_in_the_past_and_never_comes_twice(
+            writers in 1..6_u32, rate in 1..200_u64, writer in 0..6_u32, steps in prop::collection::vec(0..3_000_000_u64, 1..40),
+        ) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let schedule = Schedule::of(&load, writer % writers, RunTime::from_ms(10));
+            let (mut due, mut now) = (0, RunTime::from_ms(10));
+            for took in steps {
+                let slot = schedule.next(due, now).unwrap();
+                prop_assert!(slot.index >= due && slot.at >= now);
+                let every = 1_000_000 / rate * u64::from(writers);
+                prop_assert!(slot.index == due || slot.at.since(now).micros() < every, "only what is past is left out");
+                (due, now) = (slot.index + 1, slot.at.plus(Span::from_micros(took)));
+            }
+        }
+
+        #[test]
+        fn the_writers_of_a_load_together_keep_its_rate(writers in 1..6_u32, rate in 1..100_u64) {
+            let load = sample::load(sample::orders(), writers, rate);
+            let end = RunTime::from_ms(10_000);
+            let slots: u64 = (0..writers)
+                .map(|writer| Schedule::of(&load, writer, RunTime::default()).next(0, end).unwrap().index)
+                .sum();
+            prop_assert!(slots.abs_diff(rate * 10) <= u64::from(writers), "{slots} in 10 s");
+        }
     }
 }

@@ -17,13 +17,7 @@ use super::{
 };
 use crate::{
     run::Drill,
-    services::{
-        ServiceError, Site,
-        canonical::Described,
-        dynamodb,
-        error::Certainty,
-        s3,
-    },
+    services::{ServiceError, Site, canonical::Described, dynamodb, error::Certainty, s3},
 };
 
 /// What a writer is asked to do.
@@ -65,19 +59,17 @@ pub struct Writer {
 impl Writer {
     /// A writer of `resource`; `name` is unique in the run.
     pub fn new(drill: &Drill, dataset: &Arc<Dataset>, resource: &ResourceId, name: String, origin: Origin) -> Self {
-        Self {
-            drill: drill.clone(),
-            dataset: Arc::clone(dataset),
-            resource: resource.clone(),
-            name,
-            origin,
-            seq: 0,
-        }
+        Self { drill: drill.clone(), dataset: Arc::clone(dataset), resource: resource.clone(), name, origin, seq: 0 }
     }
 
     /// Tries once and ledgers the outcome; the line is returned. `Err` means that it could not be ledgered, or that the
     /// resource cannot be written at all.
-    pub async fn attempt(&mut self, site: &Site, standing: Standing, write: &Write) -> Result<LedgerLine, WorkloadError> {
+    pub async fn attempt(
+        &mut self,
+        site: &Site,
+        standing: Standing,
+        write: &Write,
+    ) -> Result<LedgerLine, WorkloadError> {
         let dataset = Arc::clone(&self.dataset);
         let generator = dataset
             .generator(&self.resource)
@@ -219,9 +211,10 @@ impl Draft {
 /// What an effect model needs of a delete: which item went, and which of its values.
 fn removal_facts(key: &Key, write: &Write) -> Vec<(String, String)> {
     let attributes = match key {
-        Key::Item { attributes, .. } => attributes.iter().filter_map(|(name, value)| {
-            value.as_s().ok().map(|text| (name.clone(), text.clone()))
-        }).collect(),
+        Key::Item { attributes, .. } => attributes
+            .iter()
+            .filter_map(|(name, value)| value.as_s().ok().map(|text| (name.clone(), text.clone())))
+            .collect(),
         Key::Object(_) => Vec::new(),
     };
     let rev = ("rev".to_owned(), write.rev.to_string());
@@ -244,7 +237,10 @@ pub fn outcome_of<T>(answer: &Result<T, ServiceError>, after_ambiguous: bool) ->
 
 /// DynamoDB's and S3's answers to a condition that does not hold.
 fn failed_condition(error: &ServiceError) -> bool {
-    matches!(error.code(), Some("ConditionalCheckFailedException" | "PreconditionFailed" | "TransactionCanceledException"))
+    matches!(
+        error.code(),
+        Some("ConditionalCheckFailedException" | "PreconditionFailed" | "TransactionCanceledException")
+    )
 }
 
 /// The class of an error: its AWS code, else its innermost cause.
@@ -273,14 +269,20 @@ mod tests {
     fn rejected_means_that_it_cannot_have_happened() {
         use Outcome::{Acknowledged, Ambiguous, Rejected};
         let condition = Some("ConditionalCheckFailedException");
-        let unreadable = Err(ServiceError::Unusable { operation: "S3 PutObject".into(), what: "half an answer".into() });
+        let unreadable =
+            Err(ServiceError::Unusable { operation: "S3 PutObject".into(), what: "half an answer".into() });
         let cases = [
             ("the service said yes", Ok(()), false, Acknowledged),
             ("an acknowledgement stays one", Ok(()), true, Acknowledged),
             ("connection refused", failed(Certainty::NotExecuted, None), false, Rejected),
             ("a definite 4xx", failed(Certainty::NotExecuted, Some("ValidationException")), false, Rejected),
             ("a failed condition", failed(Certainty::NotExecuted, condition), false, Rejected),
-            ("a failed condition after an ambiguous attempt", failed(Certainty::NotExecuted, condition), true, Ambiguous),
+            (
+                "a failed condition after an ambiguous attempt",
+                failed(Certainty::NotExecuted, condition),
+                true,
+                Ambiguous,
+            ),
             ("refused after an ambiguous attempt", failed(Certainty::NotExecuted, None), true, Rejected),
             ("time-out or reset", failed(Certainty::Unknown, None), false, Ambiguous),
             ("a 5xx", failed(Certainty::Unknown, Some("InternalServerError")), false, Ambiguous),

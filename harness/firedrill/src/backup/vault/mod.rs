@@ -128,7 +128,7 @@ impl Vault {
 /// Where the vault's bucket is: the clients of its region, without the names of the stack, which the vault is not in.
 fn vault_site(drill: &Drill, region: &firedrill_model::ids::Region, source: &Site) -> Site {
     let side = drill.plan.topology.side(region).unwrap_or(Side::Recovery);
-    let endpoint = drill.endpoints.get(region).cloned().unwrap_or_else(|| Endpoint {
+    let endpoint = drill.endpoint(region).cloned().unwrap_or_else(|| Endpoint {
         region: region.clone(),
         plane_url: source.function_endpoint.clone(),
         direct_url: source.function_endpoint.clone(),

@@ -5,7 +5,7 @@ const EXPONENT_MAX: i64 = 200;
 
 /// The one text of a number: plain decimal without superfluous zeros, so that `1.0`, `1` and `1e0` are `1`. Every digit is
 /// kept. Text that is no number is returned as it is.
-pub fn normal(text: &str) -> String {
+pub(super) fn normal(text: &str) -> String {
     parse(text).map_or_else(|| text.to_owned(), |number| number.plain())
 }
 

@@ -16,7 +16,6 @@ use crate::services::{Blueprint, ServiceError, Site, arn};
 pub(super) struct Alias {
     pub(super) name: String,
     pub(super) arn: String,
-    pub(super) version: String,
 }
 
 /// The service's description of a function, or `None` when it is not there.
@@ -35,7 +34,7 @@ pub(super) async fn alias_of(site: &Site, physical: &str) -> Result<Option<Alias
     let answer = site.clients.lambda.list_aliases().function_name(physical).send().await;
     let answer = answer.map_err(|error| ServiceError::request(format!("Lambda ListAliases {physical}"), &error))?;
     let aliases = answer.aliases.unwrap_or_default().into_iter().filter_map(|alias| {
-        Some(Alias { name: alias.name?, arn: alias.alias_arn?, version: alias.function_version.unwrap_or_default() })
+        Some(Alias { name: alias.name?, arn: alias.alias_arn? })
     });
     Ok(aliases.min_by(|one, other| one.name.cmp(&other.name)))
 }

@@ -177,7 +177,8 @@ impl Dataset {
             let id = ResourceId::new(ResourceKind::Table, name);
             (id.clone(), table_generator(plan.seed, &id, table))
         });
-        let generators = buckets.chain(tables).map(|(id, made)| made.map(|made| (id, made))).collect::<Result<_, _>>()?;
+        let generators =
+            buckets.chain(tables).map(|(id, made)| made.map(|made| (id, made))).collect::<Result<_, _>>()?;
         Ok(Self { seed: plan.seed, seeding: plan.seeding.clone(), generators })
     }
 

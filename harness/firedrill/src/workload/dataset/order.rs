@@ -6,13 +6,13 @@ use aws_smithy_types::Blob;
 use firedrill_model::ids::ResourceId;
 
 use super::{
-    AttributeValue, Content, Draw, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_key, draw_value,
+    AttributeValue, Content, Draw, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_key,
+    draw_value,
 };
 
 const CUSTOMERS: u64 = 500;
 const STATUSES: [&str; 5] = ["placed", "paid", "packed", "shipped", "delivered"];
-const GIVEN: [&str; 10] =
-    ["Ana", "Zoë", "Søren", "Łukasz", "Nguyễn", "美咲", "محمد", "Ólafur", "O'Brien", "Jean-Luc"];
+const GIVEN: [&str; 10] = ["Ana", "Zoë", "Søren", "Łukasz", "Nguyễn", "美咲", "محمد", "Ólafur", "O'Brien", "Jean-Luc"];
 const FAMILY: [&str; 8] = ["Müller", "García", "Åkesson", "Nowak", "佐藤", "Van der Berg", "d'Arc", "Ivanović"];
 const STREETS: [&str; 5] = ["Hauptstraße", "Calle Mayor", "Rue de l'Église", "Ulica Długa", "桜通り"];
 const PRODUCTS: [&str; 6] = ["lamp", "café crème ☕", "näh-set", "ladder 3 m", "", "🪴 plant \"Zuzu\""];
@@ -20,8 +20,12 @@ const LABELS: [&str; 5] = ["gift", "fragile", "first-order", "großkunde", "🚚
 
 /// DynamoDB keeps 38 significant digits and magnitudes from 1E-130 to 9.99…E+125 (its developer guide, "Number").
 const NUMBER_DIGITS: usize = 38;
-const NUMBER_EXTREMES: [&str; 4] =
-    ["1E-130", "-1E-130", "9.9999999999999999999999999999999999999E+125", "-9.9999999999999999999999999999999999999E+125"];
+const NUMBER_EXTREMES: [&str; 4] = [
+    "1E-130",
+    "-1E-130",
+    "9.9999999999999999999999999999999999999E+125",
+    "-9.9999999999999999999999999999999999999E+125",
+];
 
 /// The day of the newest orders, 2026-11-23, in days since 1970.
 const LAST_DAY: u64 = 20_780;
@@ -102,7 +106,11 @@ fn details(draw: &mut Draw) -> HashMap<String, AttributeValue> {
     let labels = subset(draw, &LABELS);
     let weights = (1..=draw.between(1, 4)).map(|at| format!("{at}.{}", draw.digits(3))).collect();
     let signature_bytes = draw.between(0, 64);
-    let note = if draw.chance(30) { "" } else { draw.pick(&["Klingel defekt — bitte 2× läuten", "line\nbreak\tand \\", "\u{200d}👩‍🚀"]) };
+    let note = if draw.chance(30) {
+        ""
+    } else {
+        draw.pick(&["Klingel defekt — bitte 2× läuten", "line\nbreak\tand \\", "\u{200d}👩‍🚀"])
+    };
     named([
         ("name", text(&name)),
         ("address", address(draw, &name)),

@@ -40,7 +40,8 @@ impl PlainItems {
     fn index_attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
         let wanted = self.table.indexes.values().flat_map(|index| std::iter::once(&index.hash).chain(&index.range));
         wanted.filter(|wanted| {
-            wanted.name != self.table.hash.name && self.table.range.as_ref().is_none_or(|range| range.name != wanted.name)
+            wanted.name != self.table.hash.name
+                && self.table.range.as_ref().is_none_or(|range| range.name != wanted.name)
         })
     }
 }

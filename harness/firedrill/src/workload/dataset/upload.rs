@@ -34,8 +34,14 @@ const SHAPES: [&str; 12] = [
 ];
 const CONTENT_TYPES: [&str; 5] =
     ["application/pdf", "image/png", "text/plain; charset=utf-8", "application/json", "application/octet-stream"];
-const TITLES: [&str; 6] =
-    ["Invoice", "Lieferschein für Grüße", "請求書", "Bon de commande n° 7", "  two  spaces ", "quote \" and \\ backslash"];
+const TITLES: [&str; 6] = [
+    "Invoice",
+    "Lieferschein für Grüße",
+    "請求書",
+    "Bon de commande n° 7",
+    "  two  spaces ",
+    "quote \" and \\ backslash",
+];
 const TEAMS: [&str; 4] = ["returns", "billing", "goods in", "kunden+service"];
 
 /// The generator `upload`. The body begins with a line `title: …`, unless it is too short for one.

@@ -1,0 +1,58 @@
+//! `cargo xtask test`: every check that a change must pass, with one build.
+
+use crate::commands::{Steps, present};
+
+/// Options of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave the real drills out
+    #[arg(long)]
+    no_drills: bool,
+}
+
+/// Passing drills and must-fail drills: each is run once here; the nightly job repeats them.
+pub(crate) const DRILLS: [&str; 2] = ["scenarios", "scenarios/must-fail"];
+
+/// Runs every step; true when nothing failed.
+pub(crate) fn run(args: &Args) -> bool {
+    let mut steps = Steps::default();
+    steps.run("format", "cargo", &["fmt", "--all", "--check"]);
+    steps.run(
+        "lints",
+        "cargo",
+        &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    );
+    licences(&mut steps);
+    let built = steps.run("build", "cargo", &["build", "--release", "--locked", "--workspace", "--all-targets"]);
+    steps.run("tests", "cargo", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
+    steps.run(
+        "docs",
+        "cargo",
+        &["doc", "--release", "--locked", "--workspace", "--no-deps", "--document-private-items"],
+    );
+    if args.no_drills {
+        steps.skip("drills", "--no-drills was given");
+    } else if built {
+        for folder in DRILLS {
+            let name = format!("drills in {folder}");
+            steps.run(&name, "cargo", &["run", "--release", "--locked", "--", "run", folder, "--accept-stated"]);
+        }
+    }
+    steps.finish()
+}
+
+/// Licences, bans and sources always; advisories where their database can be had.
+fn licences(steps: &mut Steps) {
+    if !present("cargo", &["deny", "--version"]) {
+        let installed = steps.run("install cargo-deny", "cargo", &["install", "--locked", "cargo-deny"]);
+        if !installed {
+            return;
+        }
+    }
+    steps.run("licences, bans, sources", "cargo", &["deny", "--locked", "check", "licenses", "bans", "sources"]);
+    if present("cargo", &["deny", "--locked", "fetch", "db"]) {
+        steps.run("advisories", "cargo", &["deny", "--locked", "check", "advisories"]);
+    } else {
+        steps.skip("advisories", "the advisory database cannot be reached");
+    }
+}

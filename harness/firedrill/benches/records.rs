@@ -1,0 +1,105 @@
+//! The cost of what a drill writes down: journal, ledger, manifests.
+
+use std::collections::BTreeMap;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use firedrill::{
+    clock::RunClock,
+    run::{Journal, manifest::ManifestWriter},
+    workload::ledger::Ledger,
+};
+use firedrill_model::{
+    capture::Entry,
+    history::Event,
+    ids::{ProbeId, ResourceId, ResourceKind, WriteId},
+    ledger::{LedgerLine, Op, Origin, Outcome},
+    topology::Side,
+    units::RunTime,
+};
+
+const ENTRIES: u64 = 20_000;
+
+fn ledger_line(number: u64) -> LedgerLine {
+    LedgerLine {
+        resource: ResourceId::new(ResourceKind::Table, "orders"),
+        key: format!("C-{number:05}#2026-11-23%23{number:06}"),
+        writer: "orders-1".into(),
+        seq: number,
+        write_id: WriteId::new(format!("orders-1-{number}")),
+        op: Op::Put,
+        digest: Some("5".repeat(64)),
+        parts: (0..12).map(|part| (format!("attribute:{part}"), "0123456789ab".to_owned())).collect(),
+        bytes: 700,
+        outcome: Outcome::Acknowledged,
+        issued_ms: RunTime::from_micros(number * 1000),
+        completed_ms: Some(RunTime::from_micros(number * 1000 + 700)),
+        side: Side::Primary,
+        epoch: 0,
+        attempt: 1,
+        origin: Origin::Traffic,
+        cause: None,
+        version: None,
+        expires_ms: None,
+        txn: None,
+        error: None,
+        facts: BTreeMap::from([("customer".into(), "C-1".into()), ("amount".into(), "12.50".into())]),
+    }
+}
+
+fn entry(number: u64) -> Entry {
+    // Multiplying by an odd number visits the keys in an order far from sorted.
+    let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Entry {
+        key: format!("{scattered:016x}"),
+        write_id: Some(WriteId::new(format!("w-{number}"))),
+        digest: "5".repeat(64),
+        parts: BTreeMap::new(),
+        bytes: 700,
+        versions: Vec::new(),
+        deleted: false,
+        value: None,
+    }
+}
+
+fn records(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut group = criterion.benchmark_group("records");
+
+    let journal = Journal::create(&folder.path().join("history.jsonl"), RunClock::start()).expect("a history");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("journal one event", |bencher| {
+        bencher.iter(|| {
+            journal.append(Event::Probed {
+                probe: ProbeId::from("table/orders"),
+                began_ms: RunTime::from_ms(12),
+                ok: true,
+                detail: String::new(),
+            })
+        });
+    });
+
+    let ledger = Ledger::create(&folder.path().join("ledger.jsonl")).expect("a ledger");
+    let line = ledger_line(7);
+    group.bench_function("ledger one line", |bencher| bencher.iter(|| ledger.record(&line)));
+
+    let path = folder.path().join("table.orders.jsonl");
+    group.throughput(Throughput::Elements(ENTRIES));
+    group.sample_size(10);
+    group.bench_function("sort a manifest", |bencher| {
+        bencher.iter_batched(
+            || (0..ENTRIES).map(entry).collect::<Vec<_>>(),
+            |entries| {
+                let mut writer = ManifestWriter::new();
+                for entry in &entries {
+                    writer.add(entry).expect("room in the temporary folder");
+                }
+                writer.finish(&path).expect("room in the temporary folder")
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, records);
+criterion_main!(benches);

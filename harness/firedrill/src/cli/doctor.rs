@@ -1,0 +1,208 @@
+//! `firedrill doctor`: what is here, what is missing, and how to get it. Changes nothing.
+
+use std::{
+    fmt, fs,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use clap::Args as ClapArgs;
+use firedrill_model::{history::Event, run_dir::RunDir, units::ByteSize};
+use nix::sys::statvfs::statvfs;
+
+use super::{Failure, failure::exit, screen};
+use crate::target::{
+    RUNNER, cache_folder,
+    install::{self, ENGINE},
+    process::{self, Standing},
+};
+
+/// What the emulator takes, and as much again while it is being installed.
+const NEEDED: ByteSize = ByteSize::new(600 << 20);
+/// Ports that a drill opens: an emulator and a plane address for each of two regions.
+const PORTS: usize = 4;
+
+/// Looks at what a drill needs.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// Folder of the run directories.
+    #[arg(long, default_value = "runs", value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
+/// Exits 0 when a drill can run here, 75 when something it needs is missing.
+pub async fn run(args: Args) -> Result<u8, Failure> {
+    let findings = examine(&args.out);
+    for finding in &findings {
+        screen::line(finding.to_string());
+    }
+    let missing = findings.iter().any(|finding| finding.state == State::Missing);
+    Ok(if missing { exit::UNAVAILABLE } else { 0 })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Fine,
+    /// A drill runs without it.
+    Note,
+    /// No drill can run.
+    Missing,
+}
+
+/// One line of the examination.
+#[derive(Debug)]
+struct Finding {
+    state: State,
+    what: &'static str,
+    text: String,
+}
+
+impl fmt::Display for Finding {
+    /// `ok  python        Python 3.11 (/usr/bin/python3)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.state {
+            State::Fine => "ok",
+            State::Note => "--",
+            State::Missing => "!!",
+        };
+        write!(f, "  {mark}  {:<12}  {}", self.what, self.text)
+    }
+}
+
+fn examine(out: &Path) -> Vec<Finding> {
+    let cache = cache_folder();
+    let mut findings = vec![python(), uv()];
+    match &cache {
+        Ok(cache) => findings.extend([emulator(cache), writable(cache), space(cache)]),
+        Err(error) => findings.push(Finding { state: State::Missing, what: "cache", text: error.to_string() }),
+    }
+    findings.extend([ports(), leftovers(out)]);
+    findings
+}
+
+fn python() -> Finding {
+    let what = "python";
+    match install::find_python() {
+        Ok(python) => Finding { state: State::Fine, what, text: python.to_string() },
+        Err(error) => Finding { state: State::Missing, what, text: error.to_string() },
+    }
+}
+
+fn uv() -> Finding {
+    let what = "uv";
+    match install::find_uv() {
+        Some(_) => Finding { state: State::Fine, what, text: "here; it installs the emulator faster".to_owned() },
+        None => Finding { state: State::Note, what, text: "not here; the emulator is installed with pip".to_owned() },
+    }
+}
+
+fn emulator(cache: &Path) -> Finding {
+    let what = "emulator";
+    match install::installed(cache) {
+        Some(emulator) => {
+            Finding { state: State::Fine, what, text: format!("{ENGINE} in {}", emulator.folder().display()) }
+        }
+        None => {
+            let text = format!("{ENGINE} is not installed; the first `firedrill run` does it (about 215 MB, online)");
+            Finding { state: State::Note, what, text }
+        }
+    }
+}
+
+fn writable(cache: &Path) -> Finding {
+    let what = "cache";
+    let tried = fs::create_dir_all(cache).and_then(|()| tempfile::tempfile_in(cache).map(drop));
+    match tried {
+        Ok(()) => Finding { state: State::Fine, what, text: format!("{} can be written", cache.display()) },
+        Err(error) => {
+            let text = format!("{} cannot be written ({error}); set FIREDRILL_CACHE to another", cache.display());
+            Finding { state: State::Missing, what, text }
+        }
+    }
+}
+
+fn space(cache: &Path) -> Finding {
+    let what = "disk";
+    match statvfs(cache) {
+        Ok(disk) => {
+            let free = ByteSize::new(disk.blocks_available() * disk.fragment_size());
+            if free < NEEDED && install::installed(cache).is_none() {
+                let text = format!("{free} free at {}; installing needs {NEEDED}", cache.display());
+                return Finding { state: State::Missing, what, text };
+            }
+            Finding { state: State::Fine, what, text: format!("{free} free") }
+        }
+        Err(error) => Finding { state: State::Note, what, text: format!("free space cannot be read: {error}") },
+    }
+}
+
+fn ports() -> Finding {
+    let what = "ports";
+    let bound: Result<Vec<TcpListener>, _> = (0..PORTS).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
+    match bound {
+        Ok(_) => Finding { state: State::Fine, what, text: "127.0.0.1 has free ports".to_owned() },
+        Err(error) => Finding { state: State::Missing, what, text: format!("no free port on 127.0.0.1: {error}") },
+    }
+}
+
+/// Runs whose runner has ended while something it started goes on: crashed, or kept on purpose.
+fn leftovers(out: &Path) -> Finding {
+    let what = "leftovers";
+    let entries = fs::read_dir(out).into_iter().flatten().filter_map(Result::ok);
+    let mut left: Vec<String> = entries
+        .filter(|entry| is_left(&RunDir::new(entry.path())))
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    left.sort();
+    if left.is_empty() {
+        return Finding {
+            state: State::Fine,
+            what,
+            text: format!("no run in {} left anything running", out.display()),
+        };
+    }
+    let text = format!("still up: {}; `firedrill heal --all` ends them", left.join(", "));
+    Finding { state: State::Note, what, text }
+}
+
+fn is_left(dir: &RunDir) -> bool {
+    let Ok(history) = dir.read_history() else { return false };
+    let started = history.filter_map(Result::ok).filter_map(|record| match record.event {
+        Event::TargetStarted { processes } => Some(processes),
+        _ => None,
+    });
+    let processes: Vec<_> = started.flatten().collect();
+    let (runner, owned): (Vec<_>, Vec<_>) = processes.iter().partition(|process| process.role == RUNNER);
+    !runner.iter().any(|process| process::standing(process) == Standing::Running)
+        && owned.iter().any(|process| process::standing(process) != Standing::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_is_looked_at() {
+        let out = tempfile::tempdir().expect("a folder");
+        let findings = examine(out.path());
+        let looked_at: Vec<&str> = findings.iter().map(|finding| finding.what).collect();
+        assert_eq!(looked_at, ["python", "uv", "emulator", "cache", "disk", "ports", "leftovers"]);
+        assert_eq!(findings.last().map(|finding| finding.state), Some(State::Fine), "an empty folder has no leftovers");
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("written");
+        let finding = writable(&file.join("below"));
+        assert_eq!(finding.state, State::Missing);
+        assert!(finding.to_string().contains("FIREDRILL_CACHE"), "{finding}");
+    }
+
+    #[test]
+    fn a_finding_reads_in_columns() {
+        let finding = Finding { state: State::Note, what: "uv", text: "not here".to_owned() };
+        insta::assert_snapshot!(finding, @"  --  uv            not here");
+    }
+}

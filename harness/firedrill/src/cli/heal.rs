@@ -1,0 +1,226 @@
+//! `firedrill heal`: undoes what a run left behind, from its journal alone.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args as ClapArgs;
+use firedrill_model::{
+    history::{Event, ProcessRecord},
+    ids::FaultId,
+    run_dir::{RunDir, RunDirError},
+    units::Span,
+};
+use miette::{Diagnostic, IntoDiagnostic};
+use nix::sys::signal::Signal;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, failure::exit, screen};
+use crate::{
+    poll::{self, Look},
+    target::{
+        RUNNER, SUPERVISOR,
+        process::{self, Standing},
+    },
+};
+
+/// The supervisor needs at most 5 s to heal and to end its emulators.
+const POLITE_LIMIT: Span = Span::from_secs(6);
+const KILL_LIMIT: Span = Span::from_secs(5);
+const LOOK_EVERY: Span = Span::from_ms(50);
+
+/// Undoes what a crashed or kept run left behind: ends its processes, and with them every fault.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// The run directory.
+    #[arg(value_name = "RUN_DIR", required_unless_present = "all")]
+    pub run_dir: Option<PathBuf>,
+    /// Every run below `--out`.
+    #[arg(long, conflicts_with = "run_dir")]
+    pub all: bool,
+    /// Folder of the run directories.
+    #[arg(long, default_value = "runs", value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
+/// Heals one run or all of them. Can be repeated: what is already gone is reported as such.
+pub async fn run(args: Args) -> Result<u8, Failure> {
+    let runs = match args.run_dir {
+        Some(run_dir) => vec![run_dir],
+        None => run_dirs(&args.out).into_diagnostic().map_err(Failure::usage)?,
+    };
+    if runs.is_empty() {
+        screen::line(format!("there are no runs in {}", args.out.display()));
+    }
+    let mut worst = 0;
+    for root in &runs {
+        let trace = match Trace::read(&RunDir::new(root)) {
+            Ok(trace) => trace,
+            Err(error) if args.all => {
+                tracing::warn!(%error, run = %root.display(), "left out: its history cannot be read");
+                worst = worst.max(exit::USAGE);
+                continue;
+            }
+            Err(error) => return Err(Failure::usage(Unreadable { run: root.clone(), source: error })),
+        };
+        let outcome = heal(&trace).await;
+        for line in outcome.lines(root, &trace) {
+            screen::line(line);
+        }
+        worst = worst.max(outcome.exit(args.all));
+    }
+    Ok(worst)
+}
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("`{}` cannot be healed: its history cannot be read", run.display())]
+#[diagnostic(help("name a run directory, such as the newest folder in `runs`, or use `--all`"))]
+struct Unreadable {
+    run: PathBuf,
+    source: RunDirError,
+}
+
+/// Folders below `out` that have a history, in the order of their names, which is that of time.
+fn run_dirs(out: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut runs = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if RunDir::new(&path).history().is_file() {
+            runs.push(path);
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+/// What a journal says was started and switched on.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Trace {
+    processes: Vec<ProcessRecord>,
+    faults: Vec<FaultId>,
+}
+
+impl Trace {
+    fn read(dir: &RunDir) -> Result<Self, RunDirError> {
+        let mut trace = Self::default();
+        for record in dir.read_history()? {
+            trace.follow(record?.event);
+        }
+        Ok(trace)
+    }
+
+    fn follow(&mut self, event: Event) {
+        if let Event::TargetStarted { processes } = event {
+            self.processes.extend(processes);
+        } else if let Event::FaultArming { id, .. } = event {
+            self.faults.push(id);
+        } else if let Event::FaultEnded { id, .. } = event {
+            self.faults.retain(|fault| *fault != id);
+        } else if let Event::Healed { faults } = event {
+            self.faults.retain(|fault| !faults.contains(fault));
+        }
+    }
+
+    fn of_role(&self, role: &str) -> impl Iterator<Item = &ProcessRecord> {
+        self.processes.iter().filter(move |process| process.role == role)
+    }
+
+    /// What may be ended: everything firedrill started, never the runner itself.
+    fn owned(&self) -> impl Iterator<Item = &ProcessRecord> {
+        self.processes.iter().filter(|process| process.role != RUNNER)
+    }
+}
+
+/// What healing one run came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The run still goes on: only its own end may end it.
+    StillRunning,
+    /// Nothing of it was left.
+    Clean,
+    /// What was left was ended, and is gone.
+    Ended(Vec<ProcessRecord>),
+    /// Something could not be ended.
+    Left(Vec<ProcessRecord>),
+}
+
+async fn heal(trace: &Trace) -> Outcome {
+    // A kept run's runner has ended; one that lives heals by itself, and taking its target away would spoil its verdict.
+    if trace.of_role(RUNNER).any(|runner| process::standing(runner) == Standing::Running) {
+        return Outcome::StillRunning;
+    }
+    let found = left(trace);
+    if found.is_empty() {
+        return Outcome::Clean;
+    }
+    // The supervisor first: it heals, and ends the regions itself.
+    for supervisor in trace.of_role(SUPERVISOR) {
+        send(supervisor, Signal::SIGTERM);
+    }
+    if trace.of_role(SUPERVISOR).any(|supervisor| process::standing(supervisor) != Standing::Gone) {
+        wait(trace, POLITE_LIMIT).await;
+    }
+    for process in trace.owned() {
+        send(process, Signal::SIGKILL);
+    }
+    if wait(trace, KILL_LIMIT).await { Outcome::Ended(found) } else { Outcome::Left(left(trace)) }
+}
+
+fn left(trace: &Trace) -> Vec<ProcessRecord> {
+    trace.owned().filter(|process| process::standing(process) != Standing::Gone).cloned().collect()
+}
+
+fn send(process: &ProcessRecord, signal: Signal) {
+    if let Err(error) = process::signal(process, signal) {
+        tracing::warn!(role = process.role, pid = process.pid, %error, "cannot send {signal}");
+    }
+}
+
+/// Whether everything is gone within `limit`.
+async fn wait(trace: &Trace, limit: Span) -> bool {
+    let look = || {
+        let left = left(trace).len();
+        async move { if left == 0 { Look::Ready(()) } else { Look::NotYet(format!("{left} left")) } }
+    };
+    poll::until("the target's end", LOOK_EVERY, limit, &CancellationToken::new(), look).await.is_ok()
+}
+
+impl Outcome {
+    /// 75 when something is left, or when the one run that was asked for is still going on.
+    fn exit(&self, all: bool) -> u8 {
+        match self {
+            Self::Clean | Self::Ended(_) => 0,
+            Self::StillRunning if all => 0,
+            Self::StillRunning | Self::Left(_) => exit::UNAVAILABLE,
+        }
+    }
+
+    fn lines(&self, run: &Path, trace: &Trace) -> Vec<String> {
+        let name =
+            run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let each = |processes: &[ProcessRecord]| -> Vec<String> {
+            processes.iter().map(|process| format!("  {:<14} process group {}", process.role, process.pid)).collect()
+        };
+        let mut lines = match self {
+            Self::StillRunning => vec![format!("{name}: still running; end it with Ctrl-C, which heals it")],
+            Self::Clean => vec![format!("{name}: clean, nothing is left running")],
+            Self::Ended(ended) => [vec![format!("{name}: ended, and seen to be gone")], each(ended)].concat(),
+            Self::Left(left) => [vec![format!("{name}: NOT clean, still running")], each(left)].concat(),
+        };
+        if !trace.faults.is_empty() && matches!(self, Self::Clean | Self::Ended(_)) {
+            let faults: Vec<&str> = trace.faults.iter().map(FaultId::as_str).collect();
+            lines.push(format!("  {} ended with the target it was armed on", faults.join(", ")));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+#[path = "heal_tests.rs"]
+mod tests;

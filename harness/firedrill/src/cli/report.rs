@@ -1,0 +1,24 @@
+//! `firedrill report RUN_DIR`: judges a run again and writes its reports anew.
+
+use std::path::PathBuf;
+
+use super::{Failure, screen, verify};
+
+/// Write the reports of a run again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The run directory
+    run_dir: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let dir = verify::open(&args.run_dir)?;
+    let (verification, _) = verify::judge(&dir)?;
+    firedrill_reports::write(&dir, &verification).map_err(|error| {
+        Failure::internal(miette::miette!("cannot write the reports of `{}`: {error}", dir.root().display()))
+    })?;
+    for name in ["report.html", "summary.md", "junit.xml", "run.json"] {
+        screen::line(dir.root().join(name).display().to_string());
+    }
+    Ok(verification.verdict.exit_code())
+}

@@ -1,0 +1,195 @@
+//! `firedrill run`: runs drills and judges them.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use firedrill_model::verdict::Verdict;
+use futures_util::StreamExt;
+
+use super::{
+    Failure,
+    failure::exit,
+    progress::{Manner, progress},
+    screen, signals,
+};
+use crate::{
+    plan::{self, Choices},
+    run::{self, Outcome, Request, Stop, StopReason},
+    scenario,
+    target::Launch,
+};
+
+/// Run drills and judge them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scenario files or folders; a word that is neither filters by name
+    #[arg(default_value = "scenarios")]
+    scenarios: Vec<String>,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Target::Local)]
+    target: Target,
+    /// Seed of everything that is drawn, in hexadecimal as runs print it; drawn at random when absent
+    #[arg(long, value_parser = plan::parse_seed)]
+    seed: Option<u64>,
+    /// Folder of run directories
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Leave the target up and print its endpoints; `firedrill heal RUN_DIR` ends it
+    #[arg(long)]
+    keep: bool,
+    /// Drills at the same time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    jobs: u8,
+    /// Exit 0 for a must-fail scenario whose findings are exactly the stated ones
+    #[arg(long)]
+    accept_stated: bool,
+    /// Print nothing but the result
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+    /// Print events and results as JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Target {
+    /// An emulator that firedrill installs and starts itself
+    Local,
+}
+
+impl Args {
+    fn manner(&self) -> Manner {
+        if self.json {
+            Manner::Json
+        } else if self.quiet || self.jobs > 1 {
+            Manner::Quiet
+        } else {
+            Manner::People
+        }
+    }
+}
+
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
+    let Target::Local = args.target;
+    // All scenarios are read and planned before the first one runs, so that a typing error costs no drill.
+    let requests = requests(&args)?;
+    let stop = Stop::default();
+    let drills = futures_util::stream::iter(requests)
+        .map(|request| drill(&args, request, &stop))
+        .buffered(usize::from(args.jobs))
+        .collect::<Vec<_>>();
+    let ended = tokio::select! {
+        ended = drills => ended,
+        broken = signals::watch(&stop) => match broken {
+            Err(failure) => return Err(failure),
+            Ok(never) => match never {},
+        },
+    };
+    let ended: Vec<Ended> = ended.into_iter().collect::<Result<_, _>>()?;
+    if ended.len() > 1 && !args.json {
+        summarise(&ended);
+    }
+    Ok(exit_code(&ended, stop.reason()))
+}
+
+/// One drill that came to its end.
+struct Ended {
+    name: String,
+    verdict: Verdict,
+    /// A must-fail scenario whose findings are exactly the stated ones.
+    as_stated: bool,
+    /// That is accepted as a pass.
+    accepted: bool,
+    target_lost: bool,
+}
+
+impl Ended {
+    /// The verdict that counts for the exit code.
+    fn counted(&self) -> Verdict {
+        if self.accepted { Verdict::Pass } else { self.verdict }
+    }
+}
+
+fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
+    let mut requests = Vec::new();
+    for path in scenario::discover(&args.scenarios).map_err(Failure::usage)? {
+        let loaded = scenario::load(&path).map_err(Failure::usage)?;
+        let choices = Choices { seed: args.seed.unwrap_or_else(rand::random) };
+        let plan = plan::plan(&loaded, &choices).map_err(Failure::usage)?;
+        let launch = Launch::here().map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+        requests.push(Request {
+            plan,
+            scenario_text: loaded.source.text.clone(),
+            out: args.out.clone(),
+            keep: args.keep,
+            launch,
+        });
+    }
+    Ok(requests)
+}
+
+async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Failure> {
+    let name = request.plan.scenario.name.clone();
+    if stop.reason().is_some() {
+        return Ok(Ended { name, verdict: Verdict::Inconclusive, as_stated: false, accepted: false, target_lost: false });
+    }
+    let progress = progress(args.manner());
+    // A drill of its own may be stopped by its time limit without stopping the others.
+    let own = stop.child();
+    let outcome = run::run(request, progress.as_ref(), &own).await.map_err(|error| {
+        let report = miette::miette!(
+            help = "the run directory holds what was written until then; `firedrill heal` undoes what is left",
+            "{}",
+            run::chain(&error)
+        );
+        Failure::internal(report)
+    })?;
+    drop(progress);
+    show(args, &outcome)?;
+    let as_stated = outcome.verification.as_stated == Some(true);
+    Ok(Ended {
+        name,
+        verdict: outcome.verification.verdict,
+        as_stated,
+        accepted: as_stated && args.accept_stated,
+        target_lost: outcome.target_unavailable(),
+    })
+}
+
+fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
+    if args.json {
+        let text = serde_json::to_string(&outcome.record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+        screen::line(text);
+        return Ok(());
+    }
+    screen::line("");
+    screen::line(firedrill_reports::terminal(&outcome.record, std::io::stdout().is_terminal()));
+    if let Some(broken) = &outcome.broken {
+        screen::note(&format!("the run did not reach its end: {broken}"));
+    }
+    screen::line(format!("\n  report  {}", outcome.dir.root().join("report.html").display()));
+    if args.keep {
+        screen::line(format!("  target  {} (left up; `firedrill heal {}` ends it)", outcome.dir.target().display(), outcome.dir.root().display()));
+    }
+    Ok(())
+}
+
+/// A line for each drill after more than one.
+fn summarise(ended: &[Ended]) {
+    screen::line("");
+    for drill in ended {
+        let stated = if drill.as_stated { "   as stated" } else { "" };
+        screen::line(format!("{:<16} {}{stated}", drill.verdict.word(), drill.name));
+    }
+}
+
+fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
+    match stopped {
+        Some(StopReason::Interrupt) => return exit::SIGINT,
+        Some(StopReason::Terminate | StopReason::Hangup) => return exit::SIGTERM,
+        Some(StopReason::TargetLost | StopReason::TimeOut) | None => {}
+    }
+    if ended.iter().any(|drill| drill.target_lost) {
+        return exit::UNAVAILABLE;
+    }
+    Verdict::of_runs(ended.iter().map(Ended::counted)).exit_code()
+}

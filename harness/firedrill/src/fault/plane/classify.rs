@@ -1,0 +1,237 @@
+//! Which region and service a request is for.
+//!
+//! A signed request says it itself, in its credential scope `key/date/region/service/aws4_request` (AWS Signature
+//! Version 4), in the `Authorization` header or in the query of a presigned URL. An unsigned one is attributed by its
+//! host name, else by the home region of the bucket or API it names. What is left is refused: a default would let a
+//! request slip past the fault of its region.
+
+use firedrill_model::ids::Region;
+use http::{HeaderMap, Method, Uri, header};
+use percent_encoding::percent_decode_str;
+use thiserror::Error;
+
+use super::homes::{Homes, Resource};
+
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribution {
+    /// The region.
+    pub region: Region,
+    /// The service as it is signed: `s3`, `dynamodb`, `lambda`, `execute-api` …
+    pub service: String,
+    /// What told so.
+    pub by: Evidence,
+    /// The resource whose home region this request shows when it is signed and succeeds.
+    pub resource: Option<Resource>,
+}
+
+/// What told the region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The credential scope of the `Authorization` header.
+    Signature,
+    /// The credential scope of a presigned URL.
+    PresignedUrl,
+    /// The host name.
+    Host,
+    /// The home region of the resource that the host or path names.
+    Home,
+}
+
+/// Why a request cannot be attributed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Unattributed {
+    /// It has a signature without a region that can be read.
+    #[error("its signature has no credential scope of the form key/date/region/service/aws4_request")]
+    Scope,
+    /// Signature Version 2 names no region.
+    #[error("it is signed with Signature Version 2, which names no region")]
+    SignatureV2,
+    /// Signature Version 4A for several regions at once.
+    #[error("it is signed for more than one region")]
+    ManyRegions,
+    /// Signatures in the header and in the query.
+    #[error("it is signed twice, in its header and in its query")]
+    SignedTwice,
+    /// The emulator's own pages are not AWS.
+    #[error("`{0}` belongs to the emulator and not to AWS; use the region's direct address")]
+    EmulatorPage(String),
+    /// Nothing tells the region.
+    #[error("it is not signed, and neither its host nor the home region of what it names tells its region")]
+    Unknown,
+}
+
+/// Attributes a request from its head alone.
+pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes) -> Result<Attribution, Unattributed> {
+    let path = uri.path();
+    if method == Method::CONNECT {
+        return Err(Unattributed::Unknown);
+    }
+    if let Some(page) = ["/_ministack/", "/_localstack/"].into_iter().find(|page| path.starts_with(page)) {
+        return Err(Unattributed::EmulatorPage(page.to_owned()));
+    }
+    let host = host(uri, headers);
+    match signed(uri, headers)? {
+        Some((by, scope)) => {
+            let resource = named(&scope.service, &host, path);
+            Ok(Attribution { region: scope.region, service: scope.service, by, resource })
+        }
+        None => unsigned(&host, path, homes),
+    }
+}
+
+/// Region and service of a signature.
+#[derive(Debug)]
+struct Scope {
+    region: Region,
+    service: String,
+}
+
+fn signed(uri: &Uri, headers: &HeaderMap) -> Result<Option<(Evidence, Scope)>, Unattributed> {
+    let presigned = presigned(uri, headers)?;
+    let Some(authorization) = headers.get(header::AUTHORIZATION) else {
+        return Ok(presigned.map(|scope| (Evidence::PresignedUrl, scope)));
+    };
+    let text = String::from_utf8_lossy(authorization.as_bytes());
+    let (algorithm, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    if algorithm == "AWS" {
+        return Err(Unattributed::SignatureV2);
+    }
+    if !algorithm.starts_with("AWS4-") {
+        // A bearer token or the like: an API's own business, not a signature.
+        return Ok(presigned.map(|scope| (Evidence::PresignedUrl, scope)));
+    }
+    if presigned.is_some() {
+        return Err(Unattributed::SignedTwice);
+    }
+    let credential =
+        rest.split(',').find_map(|part| part.trim().strip_prefix("Credential=")).ok_or(Unattributed::Scope)?;
+    let region_set = headers.get("x-amz-region-set").and_then(|value| value.to_str().ok());
+    scope(algorithm, credential, region_set).map(|scope| Some((Evidence::Signature, scope)))
+}
+
+fn presigned(uri: &Uri, headers: &HeaderMap) -> Result<Option<Scope>, Unattributed> {
+    let Some(algorithm) = query(uri, "X-Amz-Algorithm") else { return Ok(None) };
+    let credential = query(uri, "X-Amz-Credential").ok_or(Unattributed::Scope)?;
+    let region_set = query(uri, "X-Amz-Region-Set")
+        .or_else(|| headers.get("x-amz-region-set").and_then(|value| value.to_str().ok()).map(str::to_owned));
+    scope(&algorithm, &credential, region_set.as_deref()).map(Some)
+}
+
+/// `key/date/region/service/aws4_request`; Version 4A has no region there and a set of regions beside it.
+fn scope(algorithm: &str, credential: &str, region_set: Option<&str>) -> Result<Scope, Unattributed> {
+    let mut fields = credential.trim().rsplit('/');
+    if fields.next() != Some("aws4_request") {
+        return Err(Unattributed::Scope);
+    }
+    let service = fields.next().unwrap_or_default();
+    let region = if algorithm.starts_with("AWS4-ECDSA-") {
+        let set = region_set.ok_or(Unattributed::Scope)?.trim();
+        if set.contains([',', '*']) {
+            return Err(Unattributed::ManyRegions);
+        }
+        set
+    } else {
+        fields.next().unwrap_or_default()
+    };
+    let date = fields.next().unwrap_or_default();
+    let date_ok = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+    if date_ok && fields.next().is_some_and(|key| !key.is_empty()) && is_region(region) && is_word(service) {
+        Ok(Scope { region: Region::new(region), service: service.to_owned() })
+    } else {
+        Err(Unattributed::Scope)
+    }
+}
+
+fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattributed> {
+    if let Some((service, region)) = host_scope(host) {
+        return Ok(Attribution { region, service, by: Evidence::Host, resource: None });
+    }
+    let api = host_before(host, "execute-api").or_else(|| {
+        let segments: Vec<&str> = path.split('/').collect();
+        match segments[..] {
+            ["", "_aws", "execute-api", id, ..] | ["", "restapis", id, _, "_user_request_", ..] => Some(id.to_owned()),
+            _ => None,
+        }
+    });
+    let (service, resource) = match api {
+        Some(id) => ("execute-api", Resource::Api(id)),
+        None => ("s3", named("s3", host, path).ok_or(Unattributed::Unknown)?),
+    };
+    let region = homes.of(&resource).ok_or(Unattributed::Unknown)?;
+    Ok(Attribution { region, service: service.to_owned(), by: Evidence::Home, resource: None })
+}
+
+/// The resource that a request to `service` names.
+fn named(service: &str, host: &str, path: &str) -> Option<Resource> {
+    let mut segments = path.split('/').skip(1);
+    match service {
+        "s3" => host_before(host, "s3")
+            .or_else(|| segments.next().filter(|bucket| !bucket.is_empty()).map(decoded))
+            .map(Resource::Bucket),
+        "apigateway" => {
+            let id = match (segments.next()?, segments.next()?) {
+                ("restapis", id) => id,
+                ("v2", "apis") => segments.next()?,
+                _ => return None,
+            };
+            (!id.is_empty()).then(|| Resource::Api(id.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// `….service.region.…` of a host name; the rightmost region counts, since a bucket's name may look like one.
+fn host_scope(host: &str) -> Option<(String, Region)> {
+    let labels: Vec<&str> = host.split('.').collect();
+    let at = labels.iter().rposition(|label| is_region(label))?;
+    let service = labels[..at].iter().rev().find(|label| **label != "dualstack")?;
+    is_word(service).then(|| ((*service).to_owned(), Region::new(labels[at])))
+}
+
+/// What stands before `.service.` in a host name: a bucket, an API id.
+fn host_before(host: &str, service: &str) -> Option<String> {
+    host.split_once(&format!(".{service}.")).map(|(before, _)| before.to_owned()).filter(|before| !before.is_empty())
+}
+
+/// The host that the client asked for, lower case and without its port.
+fn host(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.host()).unwrap_or("");
+    let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or("") };
+    name.to_ascii_lowercase()
+}
+
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    uri.query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| decoded(value))
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The form of AWS region names: `us-east-1`, `ap-southeast-2`, `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [partition, middle @ .., number] = &parts[..] else { return false };
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    partition.len() == 2
+        && letters(partition)
+        && (1..=2).contains(&middle.len())
+        && middle.iter().all(letters)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::*;
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header value")))
+        .collect()
+}
+
+/// A compact answer for tables: `region service by` or the reason.
+fn verdict(uri: &str, pairs: &[(&'static str, &str)], homes: &Homes) -> String {
+    let uri: Uri = uri.parse().expect("a URI");
+    match attribute(&Method::GET, &uri, &headers(pairs), homes) {
+        Ok(found) => format!("{} {} {:?}", found.region, found.service, found.by),
+        Err(reason) => format!("{reason:?}"),
+    }
+}
+
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=000000000000/20261123/eu-west-1/dynamodb/aws4_request, \
+                      SignedHeaders=host, Signature=00";
+
+#[test]
+fn a_signature_says_its_region() {
+    let homes = Homes::default();
+    let authorization = |value: &str| verdict("/", &[("authorization", value)], &homes);
+    let cases = [
+        (SIGNED, "eu-west-1 dynamodb Signature"),
+        (
+            "AWS4-HMAC-SHA256 SignedHeaders=host,Credential=k/20261123/us-gov-west-1/s3/aws4_request,Signature=0",
+            "us-gov-west-1 s3 Signature",
+        ),
+        ("AWS4-HMAC-SHA256 Credential=k/20261123//s3/aws4_request", "Scope"),
+        ("AWS4-HMAC-SHA256 Credential=/20261123/us-east-1/s3/aws4_request", "Scope"),
+        ("AWS4-HMAC-SHA256 Credential=k/2026/us-east-1/s3/aws4_request", "Scope"),
+        ("AWS4-HMAC-SHA256 Credential=k/20261123/us-east-1/s3/aws5_request", "Scope"),
+        ("AWS4-HMAC-SHA256 Credential=k/20261123/everywhere/s3/aws4_request", "Scope"),
+        ("AWS4-HMAC-SHA256", "Scope"),
+        ("AWS k:signature", "SignatureV2"),
+        ("Bearer token", "Unknown"),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(authorization(value), expected, "{value}");
+    }
+}
+
+#[test]
+fn a_presigned_url_says_its_region() {
+    let homes = Homes::default();
+    let url = "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20261123%2Fus-east-1%2Fs3%2Faws4_request";
+    assert_eq!(verdict(url, &[], &homes), "us-east-1 s3 PresignedUrl");
+    assert_eq!(verdict(url, &[("authorization", SIGNED)], &homes), "SignedTwice");
+    assert_eq!(verdict("/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256", &[], &homes), "Scope");
+}
+
+#[test]
+fn version_4a_counts_when_it_names_one_region() {
+    let homes = Homes::default();
+    let value = "AWS4-ECDSA-P256-SHA256 Credential=k/20261123/s3/aws4_request, SignedHeaders=host, Signature=00";
+    let with = |set: &str| verdict("/", &[("authorization", value), ("x-amz-region-set", set)], &homes);
+    assert_eq!(with("us-east-1"), "us-east-1 s3 Signature");
+    assert_eq!(with("us-east-1,eu-west-1"), "ManyRegions");
+    assert_eq!(with("*"), "ManyRegions");
+    assert_eq!(verdict("/", &[("authorization", value)], &homes), "Scope");
+}
+
+#[test]
+fn unsigned_requests_go_by_host_then_by_home_and_else_nowhere() {
+    let homes = Homes::default();
+    homes.learn(&Resource::Bucket("uploads".to_owned()), &Region::from("eu-west-1"));
+    homes.learn(&Resource::Api("0a1b2c3d".to_owned()), &Region::from("us-east-1"));
+    let cases = [
+        ("abc.lambda-url.us-east-1.localhost:4566", "/", "us-east-1 lambda-url Host"),
+        ("uploads.s3.us-east-1.amazonaws.com", "/k", "us-east-1 s3 Host"),
+        ("us-west-2.s3.dualstack.us-east-1.amazonaws.com", "/k", "us-east-1 s3 Host"),
+        ("uploads.s3.localhost", "/k", "eu-west-1 s3 Home"),
+        ("127.0.0.1:4566", "/uploads/some/key", "eu-west-1 s3 Home"),
+        ("127.0.0.1:4566", "/%75ploads", "eu-west-1 s3 Home"),
+        ("127.0.0.1:4566", "/other/key", "Unknown"),
+        ("127.0.0.1:4566", "/", "Unknown"),
+        ("0a1b2c3d.execute-api.localhost", "/prod/orders", "us-east-1 execute-api Home"),
+        ("127.0.0.1", "/restapis/0a1b2c3d/prod/_user_request_/orders", "us-east-1 execute-api Home"),
+        ("127.0.0.1", "/_aws/execute-api/ffffffff/prod", "Unknown"),
+        ("127.0.0.1", "/_ministack/reset", r#"EmulatorPage("/_ministack/")"#),
+    ];
+    for (host, path, expected) in cases {
+        assert_eq!(verdict(path, &[("host", host)], &homes), expected, "{host} {path}");
+    }
+}
+
+#[test]
+fn a_signed_request_names_the_resource_whose_home_it_shows() {
+    let homes = Homes::default();
+    let found = |service: &str, path: &str| {
+        let value = format!("AWS4-HMAC-SHA256 Credential=k/20261123/us-east-1/{service}/aws4_request, Signature=0");
+        attribute(&Method::PUT, &path.parse().expect("a path"), &headers(&[("authorization", &value)]), &homes)
+            .expect("signed")
+            .resource
+    };
+    assert_eq!(found("s3", "/uploads/a/b"), Some(Resource::Bucket("uploads".to_owned())));
+    assert_eq!(found("s3", "/"), None);
+    assert_eq!(found("apigateway", "/restapis/0a1b2c3d/resources"), Some(Resource::Api("0a1b2c3d".to_owned())));
+    assert_eq!(found("apigateway", "/v2/apis/0a1b2c3d"), Some(Resource::Api("0a1b2c3d".to_owned())));
+    assert_eq!(found("dynamodb", "/uploads"), None);
+}
+
+proptest! {
+    /// Whatever a hostile client sends, the classifier answers; and what it attributes names a region.
+    #[test]
+    fn arbitrary_bytes_never_panic(
+        target in prop::collection::vec(any::<u8>(), 0..200),
+        host in prop::collection::vec(any::<u8>(), 0..100),
+        authorization in prop::collection::vec(any::<u8>(), 0..200),
+        prefix in prop::sample::select(vec!["", "AWS4-HMAC-SHA256 Credential=", "AWS4-ECDSA-P256-SHA256 Credential="]),
+    ) {
+        let Ok(uri) = Uri::try_from(target) else { return Ok(()) };
+        let mut map = HeaderMap::new();
+        for (name, bytes) in [(header::HOST, host), (header::AUTHORIZATION, [prefix.as_bytes(), &authorization].concat())] {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                map.insert(name, value);
+            }
+        }
+        if let Ok(found) = attribute(&Method::GET, &uri, &map, &Homes::default()) {
+            prop_assert!(is_region(found.region.as_str()));
+        }
+    }
+
+    /// Near misses of real requests: strings from the alphabet that the formats are made of.
+    #[test]
+    fn near_misses_never_panic(
+        target in "/[a-z0-9_/%.?&=XAmzCredentialgorithmHS-]{0,120}",
+        host in "[a-z0-9.:\\[\\]-]{0,60}",
+        credential in "[A-Za-z0-9/,=_ -]{0,80}",
+    ) {
+        let Ok(uri) = target.parse::<Uri>() else { return Ok(()) };
+        let authorization = format!("AWS4-HMAC-SHA256 Credential={credential}");
+        let map = headers(&[("host", &host), ("authorization", &authorization)]);
+        if let Ok(found) = attribute(&Method::GET, &uri, &map, &Homes::default()) {
+            prop_assert!(is_region(found.region.as_str()));
+        }
+    }
+
+    /// Every well-formed scope is read back as it was written.
+    #[test]
+    fn every_scope_is_read_back(region in "[a-z]{2}-[a-z]{2,9}-[1-9]", service in "[a-z][a-z0-9-]{0,20}") {
+        let value = format!("AWS4-HMAC-SHA256 Credential=key/20261123/{region}/{service}/aws4_request, Signature=0");
+        let found = attribute(&Method::POST, &"/".parse().expect("a path"), &headers(&[("authorization", &value)]), &Homes::default());
+        let found = found.expect("a scope");
+        prop_assert_eq!(found.region.as_str(), region);
+        prop_assert_eq!(found.service, service);
+    }
+}

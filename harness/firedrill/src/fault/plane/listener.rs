@@ -1,0 +1,137 @@
+//! One address of the plane, which opens and closes without ever being given to another program.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use firedrill_model::units::Span;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    forward::Forwarder,
+    stream::{ResetMark, ResettableStream},
+};
+use crate::poll;
+
+const BACKLOG: u32 = 1024;
+/// A client that takes longer to send its headers is dropped.
+const HEADER_LIMIT: Span = Span::from_secs(30);
+const HEADERS_BYTES_MAX: usize = 256 << 10;
+const KNOCK_LIMIT: Span = Span::from_secs(1);
+/// After an accept that failed because descriptors ran out.
+const ACCEPT_PAUSE: Span = Span::from_ms(50);
+
+/// An address that can be open or refuse connections.
+#[derive(Debug)]
+pub(super) struct Gate {
+    address: SocketAddr,
+    /// Bound and not listening: the system refuses connections and gives the port to nobody else.
+    _reservation: TcpSocket,
+    serving: Option<Serving>,
+}
+
+#[derive(Debug)]
+struct Serving {
+    closed: CancellationToken,
+    accepting: JoinSet<()>,
+}
+
+impl Gate {
+    /// Reserves a free port on the loopback interface.
+    pub(super) fn reserve() -> io::Result<Self> {
+        let reservation = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        Ok(Self { address: reservation.local_addr()?, _reservation: reservation, serving: None })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts connections from now on. Does nothing when it does already.
+    pub(super) fn open(&mut self, forwarder: Arc<Forwarder>) -> io::Result<()> {
+        if self.serving.is_some() {
+            return Ok(());
+        }
+        let listener = bind(self.address)?.listen(BACKLOG)?;
+        let closed = CancellationToken::new();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, forwarder, closed.clone()));
+        self.serving = Some(Serving { closed, accepting });
+        Ok(())
+    }
+
+    /// Refuses connections from now on and resets those that are open; returns when that is done.
+    pub(super) async fn close(&mut self) {
+        if let Some(mut serving) = self.serving.take() {
+            serving.closed.cancel();
+            while serving.accepting.join_next().await.is_some() {}
+        }
+    }
+
+    /// Whether a client that connects now is refused.
+    pub(super) async fn is_refused(&self) -> bool {
+        let knock = poll::at_most(KNOCK_LIMIT, TcpStream::connect(self.address)).await;
+        matches!(knock, Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+}
+
+/// Two sockets share the address while at most one of them listens (`SO_REUSEADDR` on Linux, socket(7)).
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+async fn accept(listener: TcpListener, forwarder: Arc<Forwarder>, closed: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, Arc::clone(&forwarder), closed.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the fault plane cannot accept a connection");
+                    poll::pause(ACCEPT_PAUSE, &closed).await;
+                }
+            },
+        }
+    }
+    // The listener goes first, so that nobody gets in while connections are being reset.
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve(stream: TcpStream, forwarder: Arc<Forwarder>, closed: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection cannot be told to send at once");
+    }
+    let (stream, reset) = ResettableStream::new(stream);
+    let on_request = reset.clone();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT.std())
+        .max_buf_size(HEADERS_BYTES_MAX)
+        .preserve_header_case(true)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| Arc::clone(&forwarder).handle(request, on_request.clone())),
+        );
+    tokio::select! {
+        () = closed.cancelled() => ResetMark::set(&reset),
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection through the fault plane ended early");
+        },
+    }
+}

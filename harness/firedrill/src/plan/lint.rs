@@ -1,0 +1,340 @@
+//! The lint of a scenario: what cannot work (errors) and what will not show what its author hopes (warnings).
+//!
+//! A drill that must fail may carry warnings: they announce its failure.
+
+use std::collections::BTreeSet;
+
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    scenario::{Backup, BackupUsing, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, VaultPlace},
+    stack::Stack,
+    topology::Side,
+    units::Span,
+};
+use miette::Severity;
+
+use super::names;
+use crate::scenario::{
+    Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list,
+    written::Format as _,
+};
+
+/// Every remark on a scenario, in the order of the file.
+pub fn lint(loaded: &Loaded) -> Vec<Problem> {
+    let Loaded { scenario, stack, source } = loaded;
+    let mut lint = Lint { scenario, stack, source, remarks: Vec::new() };
+    lint.workload();
+    for (index, backup) in scenario.backups.iter().enumerate() {
+        lint.backup(&KeyPath::of(["backup"]).index(index), backup);
+    }
+    lint.bucket_names();
+    lint.disaster();
+    lint.recovery();
+    lint.restores();
+    lint.expectations();
+    lint.effects();
+    lint.sabotage();
+    lint.limits();
+    lint.remarks
+}
+
+struct Lint<'a> {
+    scenario: &'a Scenario,
+    stack: &'a Stack,
+    source: &'a ScenarioSource,
+    remarks: Vec<Problem>,
+}
+
+impl Lint<'_> {
+    fn error(&mut self, path: &KeyPath, message: impl Into<String>, found: &str, help: impl Into<String>) {
+        let problem = self.source.error(message).at(self.source.place(path), found).help(help);
+        self.remarks.push(problem);
+    }
+
+    fn warn(&mut self, path: &KeyPath, message: impl Into<String>, found: &str, help: impl Into<String>) {
+        self.error(path, message, found, help);
+        if let Some(last) = self.remarks.pop() {
+            self.remarks.push(last.weighing(Severity::Warning));
+        }
+    }
+
+    fn workload(&mut self) {
+        for load in &self.scenario.traffic {
+            let path = KeyPath::of(["workload", "traffic", &load.name]);
+            self.not_derived(&load.resource, &path);
+        }
+        for resource in self.scenario.seed.keys() {
+            let seed = KeyPath::of(["workload", "seed"]);
+            let path = if self.source.has(&seed.key(resource.name())) {
+                seed.key(resource.name())
+            } else {
+                seed.key(resource.as_str())
+            };
+            self.not_derived(resource, &path);
+        }
+        if self.scenario.traffic.is_empty() {
+            let path = KeyPath::of(["workload"]);
+            let help = "add `traffic`; a recovery point is measured from what clients wrote";
+            self.warn(&path, "there is no traffic", "nothing writes while the drill runs", help);
+        }
+    }
+
+    /// Only functions write derived tables: a client's write there would have no cause.
+    fn not_derived(&mut self, resource: &ResourceId, path: &KeyPath) {
+        if let Some((trigger, _)) = self.stack.derived_by(resource) {
+            let message =
+                format!("`{resource}` is written by the function behind `trigger/{trigger}`, and by nothing else");
+            self.error(path, message, "a derived table", "write to the source of the trigger instead");
+        }
+    }
+
+    fn backup(&mut self, path: &KeyPath, backup: &Backup) {
+        self.interval(path, backup);
+        self.left_out(path, backup);
+        if backup.keep < 2 {
+            let help = "keep at least 2: the newest may be incomplete when the disaster comes";
+            self.warn(&path.key("keep"), "only one recovery point is kept", "here", help);
+        }
+        if let BackupUsing::Vault { into: VaultPlace::Bucket { region, .. }, .. } = &backup.using
+            && self.lost(region)
+            && *region != self.scenario.topology.recovery
+        {
+            let message = format!("the vault is in {region}, which the disaster takes away");
+            let help = format!("put it into {}", self.scenario.topology.recovery);
+            self.warn(&path.key("into").key("region"), message, "lost with the data it protects", help);
+        }
+    }
+
+    fn lost(&self, region: &firedrill_model::ids::Region) -> bool {
+        self.scenario.disaster.iter().any(|disaster| match &disaster.fault {
+            Fault::RegionOutage { region: lost, .. } => lost == region,
+        })
+    }
+
+    fn interval(&mut self, path: &KeyPath, backup: &Backup) {
+        let Some(rpo) = &self.scenario.expect.rpo else { return };
+        if backup.every <= rpo.within {
+            return;
+        }
+        let every = backup.every.write();
+        let problem = self
+            .source
+            .error("`every` is longer than the recovery point objective allows")
+            .weighing(Severity::Warning)
+            .at(
+                self.source.place(&path.key("every")),
+                format!("a backup every {every} can lose up to {every} of writes, and the time of one capture"),
+            )
+            .at(self.source.place(&KeyPath::of(["expect", "rpo", "within"])), "objective")
+            .help(format!("back up at least every {} less the time of one capture", rpo.within.write()));
+        self.remarks.push(problem);
+    }
+
+    /// What no rule protects, said once, at the first rule.
+    fn left_out(&mut self, path: &KeyPath, backup: &Backup) {
+        if self.scenario.backups.first() != Some(backup) {
+            return;
+        }
+        let protected: BTreeSet<&ResourceId> = self.scenario.backups.iter().flat_map(|rule| &rule.protect).collect();
+        let log = self.stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
+        let forgotten: Vec<ResourceId> = self
+            .stack
+            .resources()
+            .into_iter()
+            .filter(|id| !protected.contains(id) && Some(id) != log.as_ref())
+            .collect();
+        if !forgotten.is_empty() {
+            let message = format!("no backup protects {}", resource_list(&forgotten));
+            self.warn(&path.key("protect"), message, "not here", "add them, or write `protect: all`");
+        }
+    }
+
+    fn bucket_names(&mut self) {
+        let names = names::physical(self.scenario, self.stack);
+        for clash in names::bucket_clashes(self.scenario, &names) {
+            let [one, other] = &clash.regions;
+            let message = if one == other {
+                format!("two buckets would be called `{}`", clash.name)
+            } else {
+                format!("the bucket `{}` would be in {one} and in {other}", clash.name)
+            };
+            let path = match clash.rule {
+                Some(rule) => KeyPath::of(["backup"]).index(rule).key("into").key("bucket"),
+                None => KeyPath::of(["workload", "stack"]),
+            };
+            self.error(&path, message, "S3 has one namespace for all regions", "choose another name");
+        }
+    }
+
+    fn disaster(&mut self) {
+        let path = KeyPath::of(["disaster"]);
+        if self.scenario.disaster.is_empty() {
+            let help = "add a `disaster`; without one there is nothing to recover from";
+            self.warn(&path, "nothing is taken away", "", help);
+        }
+        for (index, disaster) in self.scenario.disaster.iter().enumerate() {
+            let path = path.index(index);
+            let Fault::RegionOutage { region, .. } = &disaster.fault;
+            if self.scenario.topology.side(region) != Some(Side::Primary) {
+                let message = format!("{region} is not where the workload runs");
+                let help = format!("take away {}", self.scenario.topology.primary);
+                self.error(&path.key("region"), message, "not the primary region", help);
+            }
+            match disaster.when {
+                Onset::AfterBackups { .. } if self.scenario.backups.is_empty() => {
+                    let help = "add a `backup`, or write `at: 20s`";
+                    self.error(&path.key("after"), "there is no backup to wait for", "never comes", help);
+                }
+                Onset::AfterWrites { .. } if self.scenario.traffic.is_empty() => {
+                    let help = "add `traffic`, or write `at: 20s`";
+                    self.error(&path.key("after"), "there is no write to wait for", "never comes", help);
+                }
+                Onset::At { .. } | Onset::AfterBackups { .. } | Onset::AfterWrites { .. } => {}
+            }
+        }
+    }
+
+    fn recovery(&mut self) {
+        let steps = &self.scenario.recover;
+        let path = KeyPath::of(["recover"]);
+        let cutover = steps.iter().position(|step| matches!(step, RecoveryStep::Cutover { .. }));
+        if cutover.is_none() && !self.scenario.disaster.is_empty() {
+            let help = format!("end `recover` with `- cutover: {{ to: {} }}`", self.scenario.topology.recovery);
+            self.warn(&path, "the traffic is never moved to the recovery region", "no cutover", help);
+        }
+        for (index, step) in steps.iter().enumerate() {
+            let path = path.index(index);
+            let (region, path) = match step {
+                RecoveryStep::Restore { into, .. } => (into, path.key("restore").key("into")),
+                RecoveryStep::Cutover { to } => (to, path.key("cutover").key("to")),
+                RecoveryStep::Command { .. } | RecoveryStep::Redrive { .. } => continue,
+            };
+            if self.scenario.topology.side(region) != Some(Side::Recovery) {
+                let help = format!("write `{}`", self.scenario.topology.recovery);
+                self.error(&path, format!("{region} is the region that is lost"), "not the recovery region", help);
+            }
+        }
+        let last_rebuild = steps.iter().rposition(|step| matches!(step, RecoveryStep::Restore { .. }));
+        if let (Some(cutover), Some(rebuild)) = (cutover, last_rebuild)
+            && cutover < rebuild
+        {
+            let help = "restore first; a restore under traffic overwrites what clients write";
+            self.warn(&path.index(cutover).key("cutover"), "the cutover comes before a restore", "here", help);
+        }
+    }
+
+    fn restores(&mut self) {
+        let vaults =
+            self.scenario.backups.iter().filter(|rule| matches!(rule.using, BackupUsing::Vault { .. })).count();
+        for (index, step) in self.scenario.recover.iter().enumerate() {
+            let RecoveryStep::Restore { from, .. } = step else { continue };
+            let path = KeyPath::of(["recover"]).index(index).key("restore");
+            if vaults == 0 {
+                let help = "add a `backup` that uses `vault`, or recover by a `command` of yours";
+                self.error(&path, "there is no vault to restore from", "here", help);
+            }
+            if let RestoreFrom::Number { number } = from
+                && let Some(count) = self.backups_before_the_fault()
+                && *number > count
+            {
+                let message =
+                    format!("recovery point {number} may not exist: the disaster comes after {count} backups");
+                self.warn(&path.key("from"), message, "here", "write `from: latest`, or a smaller number");
+            }
+        }
+    }
+
+    fn backups_before_the_fault(&self) -> Option<u32> {
+        self.scenario.disaster.iter().find_map(|disaster| match disaster.when {
+            Onset::AfterBackups { count } => Some(count),
+            Onset::At { .. } | Onset::AfterWrites { .. } => None,
+        })
+    }
+
+    fn expectations(&mut self) {
+        let expect = &self.scenario.expect;
+        let asserts = expect.rto.is_some()
+            || expect.rpo.is_some()
+            || expect.state
+            || expect.consistent_cut
+            || !expect.effects.is_empty();
+        let stated = self.scenario.must_fail.iter().any(|stated| stated.finding == NOTHING_CHECKED);
+        if !asserts {
+            let help = "add `expect`; a drill that asserts nothing ends with exit code 3, never with 0";
+            self.warn(&KeyPath::of(["expect"]), "nothing will be checked", "asserts nothing", help);
+        } else if stated {
+            let path = KeyPath::of(["must_fail"]);
+            self.warn(&path, "`nothing-checked` cannot come about", "here", "leave `expect` out, or this");
+        }
+    }
+
+    fn effects(&mut self) {
+        let redriven: BTreeSet<&String> = self
+            .scenario
+            .recover
+            .iter()
+            .filter_map(|step| match step {
+                RecoveryStep::Redrive { triggers } => Some(triggers),
+                RecoveryStep::Restore { .. } | RecoveryStep::Command { .. } | RecoveryStep::Cutover { .. } => None,
+            })
+            .flatten()
+            .collect();
+        let by_command = self.scenario.recover.iter().any(|step| matches!(step, RecoveryStep::Command { .. }));
+        for name in self.scenario.expect.effects.keys() {
+            let path = KeyPath::of(["expect", "effects", name]);
+            let id = ResourceId::new(ResourceKind::Trigger, name);
+            let protected = self.scenario.backups.iter().any(|rule| rule.protect.contains(&id));
+            if !protected && !by_command {
+                let help = format!("add `{id}` to `protect`, or create it in a `command`");
+                self.warn(&path, format!("no backup protects `{id}`, whose effects are expected"), "here", help);
+            } else if !redriven.contains(name) && !by_command && !self.scenario.recover.is_empty() {
+                let message = format!("effects that the backup missed are not made up: `{name}` is not redriven");
+                self.warn(&path, message, "expected here", "add `- redrive: all` before the cutover");
+            }
+        }
+    }
+
+    /// A defect that is put in on purpose must be found, so the drill has to say that it fails.
+    fn sabotage(&mut self) {
+        if !self.scenario.must_fail.is_empty() {
+            return;
+        }
+        let backups = self.scenario.backups.iter().enumerate().filter(|(_, rule)| rule.sabotage.is_some());
+        let backups = backups.map(|(index, _)| KeyPath::of(["backup"]).index(index).key("sabotage"));
+        let restores = self
+            .scenario
+            .recover
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| matches!(step, RecoveryStep::Restore { sabotage: Some(_), .. }));
+        let restores = restores.map(|(index, _)| KeyPath::of(["recover"]).index(index).key("restore").key("sabotage"));
+        for path in backups.chain(restores).collect::<Vec<_>>() {
+            let help = "state the finding under `must_fail`";
+            self.warn(&path, "this drill has a defect put in and does not say that it must fail", "here", help);
+        }
+    }
+
+    fn limits(&mut self) {
+        let scenario = self.scenario;
+        let detect = Span::from_micros(scenario.detect.every.micros().saturating_mul(scenario.detect.failures.into()));
+        let objective = scenario.expect.rto.as_ref().map_or(Span::default(), |rto| rto.within.plus(rto.stable_for));
+        let onset = scenario.disaster.iter().map(|disaster| self.onset_at_the_earliest(disaster.when)).max();
+        let needed = onset.unwrap_or_default().plus(detect).plus(objective);
+        if needed > scenario.limits.run {
+            let message = format!("the run would be cut short after {}", scenario.limits.run.write());
+            let help = format!("give `limits.run` more than {needed}: onset, detection and recovery time objective");
+            self.warn(&KeyPath::of(["limits", "run"]), message, "too short", help);
+        }
+    }
+
+    fn onset_at_the_earliest(&self, when: Onset) -> Span {
+        match when {
+            Onset::At { delay } => delay,
+            Onset::AfterBackups { count } => {
+                let shortest = self.scenario.backups.iter().map(|rule| rule.every).min().unwrap_or_default();
+                Span::from_micros(shortest.micros().saturating_mul(count.saturating_sub(1).into()))
+            }
+            Onset::AfterWrites { .. } => Span::default(),
+        }
+    }
+}

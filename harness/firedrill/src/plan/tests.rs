@@ -1,0 +1,170 @@
+//! Plans: text, laws, and what the lint says.
+
+use std::{collections::BTreeSet, path::Path};
+
+use firedrill_model::{ids::ResourceKind, topology::Side, units::Span};
+use proptest::prelude::*;
+
+use super::{Choices, describe::describe, lint::lint, names, parse_seed, plan};
+use crate::scenario::{
+    Loaded, Source, load,
+    tests::{rendered, root},
+    understand,
+};
+
+const SHIPPED: &str = "scenarios/order-pipeline-region-loss.yaml";
+
+fn shipped() -> Loaded {
+    load(&root().join(SHIPPED)).expect("it ships")
+}
+
+/// The shipped scenario with parts of its text replaced.
+fn altered(replacements: &[(&str, &str)]) -> Loaded {
+    let mut text = std::fs::read_to_string(root().join(SHIPPED)).expect("readable");
+    for (from, to) in replacements {
+        assert!(text.contains(from), "the scenario has no `{from}`");
+        text = text.replacen(from, to, 1);
+    }
+    let source = Source::parse(&root().join(SHIPPED), "altered.yaml", text).expect("YAML");
+    understand(source).unwrap_or_else(|diagnostics| panic!("{}", rendered(&diagnostics)))
+}
+
+/// Weight and message of each remark.
+fn said(loaded: &Loaded) -> Vec<String> {
+    lint(loaded).iter().map(|remark| format!("{:?}: {remark}", remark.severity)).collect()
+}
+
+#[test]
+fn a_plan_reads_as_what_will_happen() {
+    let plan = plan(&shipped(), &Choices { seed: 0x7f_3a91 }).expect("planned");
+    insta::assert_snapshot!(describe(&plan));
+}
+
+#[test]
+fn a_plan_in_json_reads_back_as_itself() {
+    let plan = plan(&shipped(), &Choices { seed: 1 }).expect("planned");
+    let text = serde_json::to_string(&plan).expect("written");
+    assert_eq!(serde_json::from_str::<firedrill_model::plan::Plan>(&text).expect("read"), plan);
+}
+
+#[test]
+fn the_delivery_log_and_derived_tables_are_neither_protected_nor_probed_as_data() {
+    let plan = plan(&shipped(), &Choices { seed: 1 }).expect("planned");
+    let protected: Vec<&str> = plan.backups[0].protect.iter().map(|id| id.as_str()).collect();
+    assert!(protected.contains(&"table/totals") && !protected.contains(&"table/deliveries"), "{protected:?}");
+    let probed: Vec<&str> = plan.probes.iter().map(|probe| probe.id.as_str()).collect();
+    assert_eq!(probed, ["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"]);
+    assert_eq!(plan.observe, Span::from_secs(6));
+}
+
+#[test]
+fn no_bucket_name_is_used_in_two_regions() {
+    let loaded = shipped();
+    let names = names::physical(&loaded.scenario, &loaded.stack);
+    let buckets = |side| -> BTreeSet<String> {
+        let of_kind = names.of(side).iter().filter(|(id, _)| id.kind() == Some(ResourceKind::Bucket));
+        of_kind.map(|(_, name)| name.clone()).collect()
+    };
+    assert!(buckets(Side::Primary).is_disjoint(&buckets(Side::Recovery)));
+    assert_eq!(names::bucket_clashes(&loaded.scenario, &names), []);
+
+    let taken = buckets(Side::Primary).pop_first().expect("a bucket");
+    let clashing = altered(&[("bucket: order-vault", &format!("bucket: {taken}"))]);
+    let refused = plan(&clashing, &Choices { seed: 1 }).expect_err("refused");
+    assert_eq!(refused.problems[0].message, format!("the bucket `{taken}` would be in us-east-1 and in eu-west-1"));
+}
+
+#[test]
+fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
+    let restore = "  - restore: { from: latest, into: eu-west-1 }\n";
+    let cases: &[(&[(&str, &str)], &[&str])] = &[
+        (&[], &[]),
+        (&[("keep: 6", "keep: 1")], &["Warning: only one recovery point is kept"]),
+        (&[("every: 5s", "every: 15s")], &["Warning: `every` is longer than the recovery point objective allows"]),
+        (
+            &[("region: eu-west-1, bucket", "region: us-east-1, bucket")],
+            &["Warning: the vault is in us-east-1, which the disaster takes away"],
+        ),
+        (
+            &[
+                ("    region: us-east-1\n", "    region: eu-west-1\n"),
+                ("into: { region: eu-west-1", "into: { region: us-east-1"),
+            ],
+            &["Error: eu-west-1 is not where the workload runs"],
+        ),
+        (&[("  - cutover: { to: eu-west-1 }\n", "")], &["Warning: the traffic is never moved to the recovery region"]),
+        (
+            &[
+                (restore, ""),
+                ("  - cutover: { to: eu-west-1 }\n", &format!("  - cutover: {{ to: eu-west-1 }}\n{restore}")),
+            ],
+            &["Warning: the cutover comes before a restore"],
+        ),
+        (
+            &[("  - redrive: all\n", "")],
+            &[
+                "Warning: effects that the backup missed are not made up: `describe-upload` is not redriven",
+                "Warning: effects that the backup missed are not made up: `total-orders` is not redriven",
+            ],
+        ),
+        (
+            &[("from: latest, into: eu-west-1", "from: 4, into: us-east-1")],
+            &[
+                "Error: us-east-1 is the region that is lost",
+                "Warning: recovery point 4 may not exist: the disaster comes after 3 backups",
+            ],
+        ),
+        (
+            &[("from: latest", "sabotage: { operator: return-early }, from: latest")],
+            &["Warning: this drill has a defect put in and does not say that it must fail"],
+        ),
+        (&[("expect:", "limits: { run: 20s }\n\nexpect:")], &["Warning: the run would be cut short after 20s"]),
+        (
+            &[("{ table: orders, ", "{ table: documents, ")],
+            &[
+                "Error: `table/documents` is written by the function behind `trigger/describe-upload`, and by nothing else",
+            ],
+        ),
+    ];
+    for (replacements, expected) in cases {
+        assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");
+    }
+}
+
+#[test]
+fn errors_stop_the_plan_and_warnings_do_not() {
+    assert!(plan(&altered(&[("keep: 6", "keep: 1")]), &Choices { seed: 1 }).is_ok());
+    assert!(
+        plan(&altered(&[("into: eu-west-1 }\n  - redrive", "into: us-east-1 }\n  - redrive")]), &Choices { seed: 1 })
+            .is_err()
+    );
+}
+
+#[test]
+fn a_seed_is_hexadecimal() {
+    assert_eq!(parse_seed("7f3a91"), Ok(0x7f_3a91));
+    assert!(parse_seed("seven").is_err());
+}
+
+proptest! {
+    /// What validates either plans or is refused with a reason, never with a panic, and planning has no memory.
+    #[test]
+    fn planning_is_a_function_of_its_inputs(
+        (writers, rate, every, keep) in (1_u32..=64, 0_u32..200, 1_u32..1000, 1_u32..20),
+        (after, failures, within, seed) in (0_u32..20, 1_u32..10, 0_u32..600, any::<u64>()),
+    ) {
+        let loaded = altered(&[
+            ("writers: 4, rate: 40/s", &format!("writers: {writers}, rate: {rate}/s")),
+            ("every: 5s", &format!("every: {every}s")),
+            ("keep: 6", &format!("keep: {keep}")),
+            ("after: 3 backups", &format!("after: {after} backups")),
+            ("failures: 3", &format!("failures: {failures}")),
+            ("within: 60s", &format!("within: {within}s")),
+        ]);
+        let choices = Choices { seed };
+        let one = plan(&loaded, &choices).expect("none of these makes it impossible");
+        prop_assert_eq!(&one, &plan(&loaded.clone(), &choices).expect("as before"));
+        prop_assert!(!describe(&one).is_empty());
+        prop_assert!(one.probes.iter().all(|probe| Path::new(probe.id.as_str()).components().count() == 2));
+    }
+}

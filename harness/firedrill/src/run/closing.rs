@@ -1,0 +1,198 @@
+//! The last part of a run: observe, quiesce, capture; then verify, heal, report and teardown, whatever went before.
+
+use firedrill_model::{
+    capture::CaptureName,
+    history::{Event, Phase},
+    units::{RunTime, Span},
+    verification::Verification,
+};
+use thiserror::Error;
+
+use super::{
+    Drill, StopReason,
+    capture::{self, CaptureError, Scope, capture},
+    dispatch::{Holdings, Outcome, RunError},
+    journal::JournalError,
+    phase::{PhaseError, chain, noted, phase},
+    progress::Progress,
+};
+use crate::{
+    poll::{self, Look, WaitError},
+    services::clients::Conduct,
+    target::TargetError,
+    backup::BackupError,
+    workload::{WorkloadError, drain, probe::Prober},
+};
+
+/// How long the end of a run waits for writes that are still in flight.
+const LAST_WRITES: Span = Span::from_secs(10);
+
+#[derive(Debug, Error)]
+enum CloseError {
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    #[error("cannot read back the recovery point")]
+    RecoveryPoint(#[from] BackupError),
+    #[error("{0}")]
+    Evidence(String),
+}
+
+/// Watches readiness until the end of observation, stops the traffic, and reads the serving side twice: as it was
+/// recovered, and after the drain.
+pub(super) async fn observe_and_capture(
+    drill: &Drill,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+) -> Result<(), PhaseError> {
+    phase(drill, progress, Phase::Observe, true, async {
+        let until = observe(drill, holdings.prober.as_ref()).await?;
+        drill.journal.append(Event::ObservationEnds { until_ms: until })?;
+        noted::<_, CloseError>((), "traffic on fresh keys")
+    })
+    .await?;
+    phase(drill, progress, Phase::Quiesce, true, async {
+        quiesce(drill, holdings).await?;
+        noted::<_, CloseError>((), format!("{} lines in the ledger", drill.ledger.counts().lines))
+    })
+    .await?;
+    phase(drill, progress, Phase::Capture, true, async {
+        let side = drill.authority.standing().side;
+        let entries = capture(drill, CaptureName::Recovered, side, Scope::Everything).await?;
+        recovery_point(drill, holdings).await?;
+        let settled = drain::drain(drill, &drill.site(side, Conduct::Clean), drill.plan.limits.drain).await?;
+        capture(drill, CaptureName::Drained, side, Scope::EverythingAndDeliveries).await?;
+        let drained = if settled { "after the drain" } else { "the drain did not settle in its limit" };
+        noted::<_, CloseError>((), format!("{entries} items and objects; {drained}"))
+    })
+    .await
+}
+
+/// Waits for the end of observation: `observe` after the last recovery step when every probe has then been passing for
+/// `stable_for`; otherwise until it has, at the latest when the objective and `stable_for` have passed since the fault.
+async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, WaitError> {
+    let plan = &drill.plan;
+    let earliest = drill.clock.now().plus(plan.observe);
+    let latest = match (&plan.expect.rto, drill.struck.get()) {
+        (Some(rto), Some(struck)) => {
+            struck.plus(rto.within).plus(rto.stable_for).plus(plan.probe_interval).max(earliest)
+        }
+        _ => earliest,
+    };
+    let stable_for = plan.expect.rto.as_ref().map_or(Span::default(), |rto| rto.stable_for);
+    poll::until("the end of observation", Span::from_ms(50), plan.limits.phase, &drill.cancel, || {
+        let now = drill.clock.now();
+        let stable = prober.and_then(Prober::passing_since).is_some_and(|since| now.since(since) >= stable_for);
+        let over = now >= latest || (now >= earliest && stable);
+        async move { if over { Look::Ready(now) } else { Look::NotYet(format!("stable: {stable}")) } }
+    })
+    .await
+}
+
+/// Writes down what the restored recovery point holds, so that a key it lacks can be told from one the restore dropped.
+async fn recovery_point(drill: &Drill, holdings: &Holdings) -> Result<(), CloseError> {
+    let (Some(point), Some(backups)) = (&holdings.restored, &holdings.backups) else { return Ok(()) };
+    let Some(strategy) = backups.strategy_of(point) else { return Ok(()) };
+    capture::entries(drill, CaptureName::RecoveryPoint, strategy.entries(point).await?)?;
+    Ok(())
+}
+
+/// Stops probes and traffic and waits for every outcome.
+async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseError> {
+    if let Some(prober) = holdings.prober.take() {
+        prober.stop().await?;
+    }
+    if let Some(traffic) = holdings.traffic.take() {
+        let summary = traffic.stop().await?;
+        drill.journal.append(Event::SchedulingLag { max_ms: summary.lag_max })?;
+    }
+    drill.journal.append_synced(Event::Quiesced { ledger_lines: drill.ledger.counts().lines })?;
+    Ok(())
+}
+
+/// What happens at the end of every run: verify, heal, report, teardown.
+pub(super) async fn close(
+    drill: &Drill,
+    progress: &dyn Progress,
+    mut holdings: Holdings,
+    keep: bool,
+    broken: Option<PhaseError>,
+    stopped: Option<StopReason>,
+) -> Result<Outcome, RunError> {
+    if broken.is_some() {
+        drop(poll::at_most(LAST_WRITES, quiesce(drill, &mut holdings)).await);
+    }
+    if let Some(backups) = &holdings.backups
+        && let Err(error) = backups.stop().await
+    {
+        tracing::warn!("backups did not end cleanly: {}", chain(&error));
+    }
+    let judged = phase(drill, progress, Phase::Verify, false, judge(drill)).await;
+    let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings)).await;
+    let written = match &judged {
+        Ok(verification) => Some(phase(drill, progress, Phase::Report, false, report(drill, verification)).await),
+        Err(_) => None,
+    };
+    if let Some(target) = holdings.target.take() {
+        if let Err(error) = target.stop(keep).await {
+            tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
+        }
+    }
+    drill.journal.append_synced(Event::TornDown { kept: keep })?;
+    let evidence = |what| move |error: PhaseError| RunError::Evidence { what, cause: error.to_string() };
+    let verification = judged.map_err(evidence("judge the run"))?;
+    let record = written.unwrap_or_else(|| unreachable!("written whenever it was judged"));
+    let record = record.map_err(evidence("write the report"))?;
+    Ok(Outcome { dir: drill.dir.clone(), record, verification, stopped, broken: broken.or(healed.err()) })
+}
+
+async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, CloseError> {
+    let dir = drill.dir.clone();
+    let judged = tokio::task::spawn_blocking(move || firedrill_verify::verify(&dir)).await;
+    match judged {
+        Ok(Ok(verification)) => noted(verification, ""),
+        Ok(Err(error)) => Err(CloseError::Evidence(chain(&error))),
+        Err(error) => Err(CloseError::Evidence(error.to_string())),
+    }
+}
+
+/// Ends every fault that is still on.
+async fn heal(drill: &Drill, holdings: &Holdings) -> Result<super::phase::Noted<()>, CloseError> {
+    let mut healed = Vec::new();
+    if let Some(target) = &holdings.target
+        && drill.struck.get().is_some()
+    {
+        for fault in &drill.plan.disaster {
+            target.heal(&fault.id).await?;
+            drill.journal.append_synced(Event::FaultEnded { id: fault.id.clone(), by: "heal".into() })?;
+            healed.push(fault.id.clone());
+        }
+    }
+    let note = match healed.len() {
+        0 => "nothing to undo".to_owned(),
+        1 => "1 fault undone".to_owned(),
+        many => format!("{many} faults undone"),
+    };
+    drill.journal.append_synced(Event::Healed { faults: healed })?;
+    noted((), note)
+}
+
+async fn report(
+    drill: &Drill,
+    verification: &Verification,
+) -> Result<super::phase::Noted<firedrill_reports::RunRecord>, CloseError> {
+    let (dir, verification) = (drill.dir.clone(), verification.clone());
+    let written = tokio::task::spawn_blocking(move || firedrill_reports::write(&dir, &verification)).await;
+    match written {
+        Ok(Ok(record)) => noted(record, ""),
+        Ok(Err(error)) => Err(CloseError::Evidence(chain(&error))),
+        Err(error) => Err(CloseError::Evidence(error.to_string())),
+    }
+}

@@ -1,0 +1,205 @@
+//! The middle of a run: traffic and backups, the fault, detection, recovery.
+
+use firedrill_model::{
+    history::{Event, Phase},
+    plan::PlannedFault,
+    scenario::{Fault, Onset, Symptom},
+    topology::Side,
+    units::{RunTime, Span},
+};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Drill, Stop, StopReason,
+    dispatch::Holdings,
+    journal::JournalError,
+    phase::{PhaseError, noted, phase},
+    progress::Progress,
+};
+use crate::{
+    backup::schedule::{Backups, ScheduleError},
+    poll::{self, Look, WaitError},
+    recovery,
+    services::clients::Conduct,
+    target::{RunningTarget, TargetError, TargetEvent},
+    workload::{canary, probe::Prober, traffic::Traffic},
+};
+
+#[derive(Debug, Error)]
+enum StrikeError {
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    Workload(#[from] crate::workload::WorkloadError),
+}
+
+#[derive(Debug, Error)]
+enum RecoverError {
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    Recovery(#[from] recovery::RecoveryError),
+}
+
+/// Recovery attempts are numbered; one run makes one.
+const FIRST_ATTEMPT: u32 = 1;
+
+/// Keeps traffic on the workload while its backups run, then takes away what the plan says, in order.
+pub(super) async fn strike(
+    drill: &Drill,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+) -> Result<(), PhaseError> {
+    let began = drill.clock.now();
+    let mut faults = drill.plan.disaster.iter();
+    let first = faults.next();
+    phase(drill, progress, Phase::Traffic, true, async {
+        holdings.traffic = Some(Traffic::start(drill)?);
+        let backups = holdings.backups.insert(Backups::start(drill, &drill.site(Side::Primary, Conduct::Control))?);
+        if let Some(fault) = first {
+            await_onset(drill, fault.when, began, backups.completed()).await?;
+        }
+        let counts = drill.ledger.counts();
+        let note = format!(
+            "{} writes acknowledged, {} rejected; {} backups verified",
+            counts.acknowledged,
+            counts.rejected,
+            *backups.completed().borrow()
+        );
+        noted::<_, StrikeError>((), note)
+    })
+    .await?;
+    let (Some(target), Some(backups)) = (&holdings.target, &holdings.backups) else { return Ok(()) };
+    phase(drill, progress, Phase::Fault, true, async {
+        for fault in first.into_iter().chain(faults) {
+            await_onset(drill, fault.when, began, backups.completed()).await?;
+            let at = arm(drill, target, fault).await?;
+            if holdings.prober.is_none() {
+                holdings.prober = Some(Prober::start(drill)?);
+            }
+            progress.disaster(&describe(&fault.fault), &drill.clock.utc_text(at));
+        }
+        noted::<_, StrikeError>((), "")
+    })
+    .await?;
+    Ok(())
+}
+
+/// Writes the fault down, waits until that is on disk, then switches it on.
+async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
+    let Fault::RegionOutage { region, .. } = &fault.fault;
+    drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), region: region.clone() })?;
+    target.arm(fault).await?;
+    let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
+    drill.struck.get_or_init(|| at);
+    Ok(at)
+}
+
+/// `us-east-1 is gone (time-outs)`.
+fn describe(fault: &Fault) -> String {
+    match fault {
+        Fault::RegionOutage { region, symptom } => {
+            let symptom = match symptom {
+                Symptom::Refused => "connections refused",
+                Symptom::Timeouts => "time-outs",
+                Symptom::Destroyed => "destroyed",
+            };
+            format!("{region} is gone ({symptom})")
+        }
+    }
+}
+
+async fn await_onset(
+    drill: &Drill,
+    onset: Onset,
+    traffic_began: RunTime,
+    mut completed: watch::Receiver<u32>,
+) -> Result<(), WaitError> {
+    let limit = drill.plan.limits.phase;
+    let every = Span::from_ms(20);
+    match onset {
+        Onset::At { delay } => {
+            let left = traffic_began.plus(delay).since(drill.clock.now());
+            if poll::pause(left, &drill.cancel).await {
+                Ok(())
+            } else {
+                Err(WaitError::Cancelled { what: "the fault's time".into() })
+            }
+        }
+        Onset::AfterBackups { count } => {
+            poll::until(format!("{count} verified backups"), every, limit, &drill.cancel, || {
+                let done = *completed.borrow_and_update();
+                async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
+            })
+            .await
+        }
+        Onset::AfterWrites { count } => {
+            poll::until(format!("{count} acknowledged writes"), every, limit, &drill.cancel, || {
+                let done = drill.ledger.counts().acknowledged;
+                async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} writes")) } }
+            })
+            .await
+        }
+    }
+}
+
+/// Notices the disaster and runs the recovery steps.
+pub(super) async fn recover(
+    drill: &Drill,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+) -> Result<(), PhaseError> {
+    phase(drill, progress, Phase::Detect, true, async {
+        let failures = canary::detect(drill).await?;
+        drill.journal.append(Event::Detected { failures })?;
+        noted::<_, StrikeError>((), format!("canary failed {failures} times"))
+    })
+    .await?;
+    let Some(backups) = holdings.backups.take() else { return Ok(()) };
+    let result = phase(drill, progress, Phase::Recover, true, async {
+        backups.stop().await?;
+        let fault_at = drill.struck.get().copied().unwrap_or_default();
+        let recovered = recovery::run_all(drill, &backups, fault_at, FIRST_ATTEMPT).await?;
+        let note = match &recovered.restored {
+            Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
+            None => String::new(),
+        };
+        noted::<_, RecoverError>(recovered.restored, note)
+    })
+    .await;
+    holdings.backups = Some(backups);
+    holdings.restored = result?;
+    Ok(())
+}
+
+/// Journals what the target tells. Returns only when the target is lost without a fault of the plan.
+pub(super) async fn follow_target(
+    drill: &Drill,
+    stop: &Stop,
+    events: &mut mpsc::Receiver<TargetEvent>,
+) -> PhaseError {
+    loop {
+        let journalled = match events.recv().await {
+            Some(TargetEvent::FaultBit { id }) => drill.journal.append(Event::FaultBit { id }),
+            Some(TargetEvent::FaultEnded { id, by }) => drill.journal.append_synced(Event::FaultEnded { id, by }),
+            Some(TargetEvent::ProcessExited { region }) => {
+                stop.request(StopReason::TargetLost);
+                return PhaseError::TargetLost { what: format!("the emulator of {region}") };
+            }
+            Some(TargetEvent::SupervisorGone) | None => {
+                stop.request(StopReason::TargetLost);
+                return PhaseError::TargetLost { what: "the supervisor".into() };
+            }
+        };
+        if let Err(error) = journalled {
+            return error.into();
+        }
+    }
+}

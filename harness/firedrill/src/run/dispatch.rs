@@ -1,0 +1,184 @@
+//! The order of a run. *Verify*, *heal*, *report* and *teardown* happen whatever went before.
+
+use std::{path::PathBuf, sync::Arc};
+
+use firedrill_model::{
+    history::{Event, Phase},
+    ids::RunId,
+    plan::Plan,
+    recovery_point::RecoveryPoint,
+    run_dir::RunDir,
+    verification::Verification,
+};
+use firedrill_reports::RunRecord;
+use thiserror::Error;
+
+use super::{
+    Drill, Journal, Stop, StopReason, closing,
+    directory::{self, DirectoryError},
+    disaster,
+    journal::JournalError,
+    opening,
+    phase::PhaseError,
+    progress::Progress,
+    status,
+};
+use crate::{
+    backup::schedule::Backups,
+    clock::RunClock,
+    poll,
+    target::{Launch, RunningTarget},
+    workload::{authority::Authority, ledger::Ledger, probe::Prober, traffic::Traffic},
+};
+
+/// What to run and how.
+#[derive(Debug)]
+pub struct Request {
+    /// The plan to obey.
+    pub plan: Plan,
+    /// Text of the scenario file, for the run directory.
+    pub scenario_text: String,
+    /// Folder of run directories.
+    pub out: PathBuf,
+    /// Leave the target up at the end.
+    pub keep: bool,
+    /// How the supervisor is started.
+    pub launch: Launch,
+}
+
+/// A run that has ended, whatever its verdict.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its directory.
+    pub dir: RunDir,
+    /// The run record that was written.
+    pub record: RunRecord,
+    /// What verification found.
+    pub verification: Verification,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<StopReason>,
+    /// The phase that did not reach its end, if one did not.
+    pub broken: Option<PhaseError>,
+}
+
+impl Outcome {
+    /// The target could not be had, or went away without a fault of the plan.
+    pub fn target_unavailable(&self) -> bool {
+        let never_started = matches!(
+            self.broken,
+            Some(
+                PhaseError::Failed { phase: Phase::Preflight, .. } | PhaseError::TimedOut { phase: Phase::Preflight, .. }
+            )
+        );
+        never_started || self.stopped == Some(StopReason::TargetLost)
+    }
+}
+
+/// A run that left no verdict.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The run directory could not be made or written.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The ledger could not be created.
+    #[error("cannot write the ledger")]
+    Ledger(#[source] std::io::Error),
+    /// The evidence could not be judged or written.
+    #[error("cannot {what}: {cause}")]
+    Evidence {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        cause: String,
+    },
+}
+
+/// What a run holds while it goes on, so that the end can put every piece away.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    pub(super) target: Option<RunningTarget>,
+    pub(super) traffic: Option<Traffic>,
+    pub(super) backups: Option<Backups>,
+    pub(super) restored: Option<RecoveryPoint>,
+    pub(super) prober: Option<Prober>,
+}
+
+/// Runs a plan to its end. Errors are for what leaves no verdict; everything else is in the [`Outcome`].
+pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Result<Outcome, RunError> {
+    let clock = RunClock::start();
+    let (id, dir, plan_sha256) = directory::create(&request.out, clock, &request.plan, &request.scenario_text)?;
+    let drill = Drill {
+        plan: Arc::new(request.plan),
+        clock,
+        journal: Journal::create(&dir.history(), clock)?,
+        ledger: Ledger::create(&dir.ledger()).map_err(RunError::Ledger)?,
+        dir,
+        authority: Authority::default(),
+        endpoints: Arc::default(),
+        tools: Arc::default(),
+        struck: Arc::default(),
+        cancel: stop.token().clone(),
+    };
+    began(&drill, &id, plan_sha256, progress)?;
+
+    let mut holdings = Holdings::default();
+    let limit = drill.plan.limits.run;
+    let broken = {
+        let work = drive(&drill, &request.launch, progress, stop, &mut holdings);
+        let watched = status::beside(&drill, progress, work);
+        tokio::pin!(watched);
+        match poll::at_most(limit, &mut watched).await {
+            Some(result) => result.err(),
+            None => {
+                stop.request(StopReason::TimeOut);
+                watched.await.err()
+            }
+        }
+    };
+    if let Some(reason) = stop.reason() {
+        drill.journal.append(Event::Interrupted { reason: reason.word().into() })?;
+    }
+    closing::close(&drill, progress, holdings, request.keep, broken, stop.reason()).await
+}
+
+fn began(drill: &Drill, id: &RunId, plan_sha256: String, progress: &dyn Progress) -> Result<(), JournalError> {
+    let plan = &drill.plan;
+    drill.journal.append(Event::RunBegan {
+        run_id: id.to_string(),
+        firedrill: env!("CARGO_PKG_VERSION").into(),
+        seed: plan.seed,
+        plan_sha256,
+    })?;
+    progress.run_began(&format!(
+        "firedrill {}   {}   target {}   seed {:x}",
+        env!("CARGO_PKG_VERSION"),
+        plan.scenario.name,
+        plan.target,
+        plan.seed
+    ));
+    Ok(())
+}
+
+/// From preflight to the drained capture.
+async fn drive(
+    drill: &Drill,
+    launch: &Launch,
+    progress: &dyn Progress,
+    stop: &Stop,
+    holdings: &mut Holdings,
+) -> Result<(), PhaseError> {
+    let mut events = opening::preflight(drill, launch, progress, holdings).await?;
+    let work = async {
+        opening::stand_up(drill, progress).await?;
+        disaster::strike(drill, progress, holdings).await?;
+        disaster::recover(drill, progress, holdings).await?;
+        closing::observe_and_capture(drill, progress, holdings).await
+    };
+    tokio::select! {
+        result = work => result,
+        lost = disaster::follow_target(drill, stop, &mut events) => Err(lost),
+    }
+}

@@ -1,0 +1,111 @@
+//! The first half of a run: target, workload, steady state.
+
+use firedrill_model::{
+    capture::CaptureName,
+    history::{Event, Phase},
+    ids::ResourceKind,
+    topology::Side,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    Drill,
+    capture::{Scope, capture},
+    dispatch::Holdings,
+    phase::{PhaseError, noted, phase},
+    progress::Progress,
+    provision,
+};
+use crate::{
+    recovery::redrive,
+    services::{ServiceError, clients::Conduct},
+    target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent},
+    workload::{probe, seed},
+};
+
+/// Shows the stages of an installation as the status of the phase.
+struct Stages<'a>(&'a dyn Progress);
+
+impl InstallProgress for Stages<'_> {
+    fn stage(&self, text: &str) {
+        self.0.status(text);
+    }
+}
+
+/// Starts the target. Its events are given back; they must be followed from then on.
+pub(super) async fn preflight(
+    drill: &Drill,
+    launch: &Launch,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+) -> Result<mpsc::Receiver<TargetEvent>, PhaseError> {
+    let plan = &drill.plan;
+    let start = async {
+        let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
+        let target = RunningTarget::start(launch, &plan.target, &regions, &drill.dir, &Stages(progress)).await?;
+        noted::<_, TargetError>(target, inventory(drill))
+    };
+    let mut target = phase(drill, progress, Phase::Preflight, true, start).await?;
+    drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
+    let events = target.events();
+    drill.endpoints.get_or_init(|| target.endpoints());
+    drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
+    holdings.target = Some(target);
+    Ok(events)
+}
+
+/// `4 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed`.
+fn inventory(drill: &Drill) -> String {
+    let resources = drill.plan.stack.resources();
+    let count = |kind: ResourceKind| {
+        let number = resources.iter().filter(|resource| resource.kind() == Some(kind)).count();
+        format!("{number} {}{}", kind.word(), if number == 1 { "" } else { "s" })
+    };
+    let kinds = [ResourceKind::Table, ResourceKind::Bucket, ResourceKind::Function, ResourceKind::Trigger];
+    format!("{}; the target can do all that is needed", kinds.map(count).join(", "))
+}
+
+/// Provisions, seeds and waits for the steady state; then records how the source is configured.
+pub(super) async fn stand_up(drill: &Drill, progress: &dyn Progress) -> Result<(), PhaseError> {
+    let stack = &drill.plan.stack;
+    let site = drill.site(Side::Primary, Conduct::Control);
+    phase(drill, progress, Phase::Provision, true, async {
+        provision::create(&site, stack).await?;
+        noted::<_, ServiceError>((), format!("in {}", drill.plan.topology.primary))
+    })
+    .await?;
+    phase(drill, progress, Phase::Seed, true, async {
+        let summary = seed::seed(drill, &site).await.map_err(SeedError::Write)?;
+        provision::connect(&site, stack).await.map_err(SeedError::Connect)?;
+        let triggers: Vec<String> = stack.triggers.keys().cloned().collect();
+        redrive::redrive(drill, &site, &triggers, &[]).await.map_err(SeedError::Effects)?;
+        noted::<_, SeedError>((), summary.to_string())
+    })
+    .await?;
+    phase(drill, progress, Phase::SteadyState, true, async {
+        let probes = probe::steady_state(drill, drill.plan.limits.phase).await.map_err(SteadyStateError::Probes)?;
+        capture(drill, CaptureName::Source, Side::Primary, Scope::Configuration)
+            .await
+            .map_err(SteadyStateError::Capture)?;
+        noted::<_, SteadyStateError>((), format!("{} probes", probes.len()))
+    })
+    .await
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SeedError {
+    #[error("cannot write the data set")]
+    Write(#[source] crate::workload::WorkloadError),
+    #[error("cannot connect the triggers")]
+    Connect(#[source] ServiceError),
+    #[error("cannot bring about the effects of the data set")]
+    Effects(#[source] redrive::RedriveError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SteadyStateError {
+    #[error(transparent)]
+    Probes(crate::workload::WorkloadError),
+    #[error(transparent)]
+    Capture(super::capture::CaptureError),
+}

@@ -1,0 +1,124 @@
+//! Runs one phase: journalled, watched, limited in time, cancellable.
+
+use std::{fmt::Display, future::Future};
+
+use firedrill_model::{
+    history::{Ending, Event, Phase},
+    units::Span,
+};
+use thiserror::Error;
+
+use super::{Drill, journal::JournalError, progress::Progress};
+use crate::poll;
+
+/// A phase that did not reach its end.
+#[derive(Debug, Error)]
+pub enum PhaseError {
+    /// Something in it failed.
+    #[error("{} failed: {cause}", phase.word())]
+    Failed {
+        /// Which.
+        phase: Phase,
+        /// The whole chain of causes, for people.
+        cause: String,
+    },
+    /// Its limit passed.
+    #[error("{} took longer than its limit of {limit}", phase.word())]
+    TimedOut {
+        /// Which.
+        phase: Phase,
+        /// The limit.
+        limit: Span,
+    },
+    /// The run was asked to stop.
+    #[error("stopped during {}", phase.word())]
+    Stopped {
+        /// Which.
+        phase: Phase,
+    },
+    /// The target went away without a fault of the plan.
+    #[error("{what} ended by itself; its log is in the run directory, below `target/`")]
+    TargetLost {
+        /// What ended.
+        what: String,
+    },
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl PhaseError {
+    fn ending(&self) -> Ending {
+        match self {
+            Self::Failed { .. } | Self::TargetLost { .. } | Self::Journal(_) => Ending::Failed,
+            Self::TimedOut { .. } => Ending::TimedOut,
+            Self::Stopped { .. } => Ending::Interrupted,
+        }
+    }
+}
+
+/// What a phase gives back: its value and one line for people.
+pub(super) struct Noted<T> {
+    pub(super) value: T,
+    pub(super) note: String,
+}
+
+/// A value with the line that says what was done.
+pub(super) fn noted<T, E>(value: T, note: impl Into<String>) -> Result<Noted<T>, E> {
+    Ok(Noted { value, note: note.into() })
+}
+
+/// Runs `work` as `phase`. With `heeds_stop`, a request to stop ends it; phases that clean up do not heed it.
+pub(super) async fn phase<T, E>(
+    drill: &Drill,
+    progress: &dyn Progress,
+    phase: Phase,
+    heeds_stop: bool,
+    work: impl Future<Output = Result<Noted<T>, E>>,
+) -> Result<T, PhaseError>
+where
+    E: std::error::Error + 'static,
+{
+    let began = drill.journal.append(Event::PhaseBegan { phase })?;
+    progress.phase_began(phase);
+    let limit = drill.plan.limits.phase;
+    let stopped = async {
+        if heeds_stop {
+            drill.cancel.cancelled().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let result = tokio::select! {
+        biased;
+        () = stopped => Err(PhaseError::Stopped { phase }),
+        result = poll::at_most(limit, work) => match result {
+            None => Err(PhaseError::TimedOut { phase, limit }),
+            Some(Err(error)) => Err(PhaseError::Failed { phase, cause: chain(&error) }),
+            Some(Ok(noted)) => Ok(noted),
+        },
+    };
+    let (ending, note) = match &result {
+        Ok(noted) => (Ending::Done, noted.note.clone()),
+        Err(error) => (error.ending(), error.to_string()),
+    };
+    let ended = drill.journal.append(Event::PhaseEnded { phase, ending, note: note.clone() })?;
+    progress.phase_ended(phase, ending, ended.since(began), &note);
+    result.map(|noted| noted.value)
+}
+
+/// An error with all its causes, each said once: `cannot read X: connection refused`.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said: &dyn Display = next;
+        let said = said.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,106 @@
+//! Finding scenario files.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Folders that are skipped unless a path names them: their scenarios are meant to fail or are not scenarios.
+pub const SKIPPED: [&str; 2] = ["must-fail", "invalid"];
+
+/// Where scenarios are looked for when only names are given.
+const HOME: &str = "scenarios";
+
+/// Scenarios that cannot be found.
+#[derive(Debug, Diagnostic, Error)]
+pub enum DiscoverError {
+    /// A path cannot be searched.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing was found.
+    #[error("there is no scenario for `{}`", wanted.join("`, `"))]
+    #[diagnostic(help("`firedrill list` shows scenarios; `firedrill init STACK` writes a first one"))]
+    Nothing {
+        /// What was looked for.
+        wanted: Vec<String>,
+    },
+}
+
+/// The scenario files that `words` name: files as they are; every `.yaml` or `.yml` file in and below folders, except
+/// in [`SKIPPED`] ones. A word that is neither keeps the files with that word in their name, looked for below
+/// `scenarios` when no path is given. Sorted, each once, at least one.
+pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
+    let is_path = |word: &String| Path::new(word).exists() || word.contains('/') || word.contains('.');
+    let (paths, filters): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| is_path(word));
+    let home = HOME.to_owned();
+    let paths = if paths.is_empty() { vec![&home] } else { paths };
+    let mut found = BTreeSet::new();
+    for path in paths.into_iter().map(PathBuf::from) {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => search(&path, &mut found)?,
+            Ok(_) => drop(found.insert(path)),
+            Err(source) => return Err(DiscoverError::Unreadable { path, source }),
+        }
+    }
+    let called =
+        |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+    found.retain(|path| filters.is_empty() || filters.iter().any(|word| called(path, word)));
+    if found.is_empty() {
+        Err(DiscoverError::Nothing { wanted: words.to_vec() })
+    } else {
+        Ok(found.into_iter().collect())
+    }
+}
+
+fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {
+    let unreadable = |source| DiscoverError::Unreadable { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        // Links to folders are not followed, so that a loop ends.
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            if !SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
+                search(&path, found)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            found.insert(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{DiscoverError, discover};
+
+    #[test]
+    fn folders_are_searched_and_the_skipped_ones_must_be_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        for file in ["b.yaml", "a/c.yml", "a/notes.md", "must-fail/d.yaml", "invalid/e.yaml"] {
+            fs::create_dir_all(root.join(file).parent().expect("a parent")).expect("created");
+            fs::write(root.join(file), "").expect("written");
+        }
+        let below = |word: &str| root.join(word).display().to_string();
+        let names = |words: &[String]| -> Vec<String> {
+            let shown = |path: &std::path::PathBuf| path.strip_prefix(root).expect("below").display().to_string();
+            discover(words).expect("found").iter().map(shown).collect()
+        };
+        assert_eq!(names(&[below("")]), ["a/c.yml", "b.yaml"]);
+        assert_eq!(names(&[below("must-fail"), below("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
+        assert_eq!(names(&[below(""), "c".to_owned()]), ["a/c.yml"]);
+        assert!(matches!(discover(&[below("absent")]), Err(DiscoverError::Unreadable { .. })));
+        assert!(matches!(discover(&[below(""), "absent".to_owned()]), Err(DiscoverError::Nothing { .. })));
+    }
+}

@@ -1,0 +1,433 @@
+//! A scenario file as it is written. The JSON Schema, the reference page and the shape check come from these types, so
+//! their comments are what users read.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use firedrill_model::{
+    findings::FindingKind,
+    ids::Region,
+    scenario::{Mix, Onset, Per, SizeRange, Symptom},
+    units::{Rate, Span},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    choices::{Command, Names, PointName, Using},
+    written::Written,
+};
+
+/// A drill: what runs, what is lost, how it comes back and what is asserted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawScenario {
+    /// Name of the drill, unique in the project: lowercase letters, digits and `-`.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"), example = "order-pipeline-region-loss")]
+    pub scenario: String,
+    /// One sentence: what happens and what is expected.
+    pub summary: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Criticality of the workload, 1 highest.
+    #[schemars(range(min = 1, max = 9))]
+    pub tier: Option<u8>,
+    /// The regions.
+    pub topology: RawTopology,
+    /// What runs there.
+    pub workload: RawWorkload,
+    /// Backup rules.
+    #[serde(default)]
+    pub backup: Vec<RawBackup>,
+    /// What is taken away, and when.
+    #[serde(default)]
+    pub disaster: Vec<RawDisaster>,
+    /// How the disaster is noticed. Without it, writes to the first resource with traffic are watched.
+    #[serde(default)]
+    pub detect: RawDetect,
+    /// Steps of the recovery, in order.
+    #[serde(default)]
+    pub recover: Vec<RawStep>,
+    /// What is asserted. What is left out is measured and reported, and proves nothing.
+    #[serde(default)]
+    pub expect: RawExpect,
+    /// Limits in time.
+    #[serde(default)]
+    pub limits: RawLimits,
+    /// For a drill that has to fail: the findings that must be the only ones, apart from what follows from them.
+    #[serde(default)]
+    pub must_fail: Vec<RawStated>,
+}
+
+/// The regions of a drill.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTopology {
+    /// Where the workload runs before the disaster.
+    pub primary: Written<Region>,
+    /// Where it is recovered to.
+    pub recovery: Written<Region>,
+}
+
+/// Resources, data and load.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawWorkload {
+    /// The stack file, relative to the scenario.
+    #[schemars(example = "../fixtures/stacks/order-pipeline.yaml")]
+    pub stack: String,
+    /// How many items or objects each table or bucket starts with.
+    #[serde(default)]
+    pub seed: BTreeMap<String, u64>,
+    /// Load while the drill runs, by name.
+    #[serde(default)]
+    pub traffic: BTreeMap<String, RawTraffic>,
+}
+
+/// Writers on one table or bucket; name one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTraffic {
+    /// The table written to.
+    pub table: Option<String>,
+    /// The bucket written to.
+    pub bucket: Option<String>,
+    /// Concurrent writers.
+    #[serde(default = "default_writers")]
+    #[schemars(range(min = 1, max = 64))]
+    pub writers: u32,
+    /// Writes a second, all writers together.
+    pub rate: Written<Rate>,
+    /// Share of each operation; put 70, update 20, delete 10 when left out.
+    pub mix: Option<Mix>,
+    /// Sizes of the objects written to a bucket; `1KiB..64KiB` when left out.
+    pub size: Option<Written<SizeRange>>,
+    /// The client's own time-out for one request.
+    #[serde(default = "default_traffic_timeout")]
+    pub timeout: Written<Span>,
+}
+
+/// One backup rule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBackup {
+    /// `all`, or a list of resources by name.
+    pub protect: Names,
+    /// `vault` for firedrill's own, or a program of yours.
+    pub using: Using,
+    /// Where a vault keeps its recovery points: a bucket in another region, or a folder.
+    pub into: Option<RawPlace>,
+    /// From the start of one backup to the start of the next.
+    pub every: Written<Span>,
+    /// How many recovery points are kept.
+    #[serde(default = "default_keep")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep: u32,
+    /// A vault copies only what changed since the point before.
+    #[serde(default)]
+    pub incremental: bool,
+    /// A defect put into the backup on purpose, to see whether the checks notice.
+    pub sabotage: Option<RawSabotage>,
+}
+
+/// Where a vault is: `region` with `bucket`, or `folder`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPlace {
+    /// Region of the bucket.
+    pub region: Option<Written<Region>>,
+    /// The bucket, made when absent.
+    pub bucket: Option<String>,
+    /// A folder on this machine; relative to the run directory.
+    pub folder: Option<String>,
+}
+
+/// A defect put in on purpose.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSabotage {
+    /// Which defect.
+    pub operator: Operator,
+    /// The table or bucket it is put into; not for `return-early`.
+    pub resource: Option<String>,
+}
+
+/// Defects that can be put in on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operator {
+    /// Leave one key out, and out of the manifest too. In a backup or a restore.
+    SkipKey,
+    /// Change one byte, keeping the size. In a restore.
+    FlipByte,
+    /// Write one number as a string. In a restore of a table.
+    NumberToString,
+    /// Do not set the table's TTL again. In a restore of a table.
+    ForgetTtl,
+    /// Report success and restore no content. In a restore.
+    ReturnEarly,
+}
+
+/// What is taken away, and when. One of `after` and `at`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawDisaster {
+    /// Once so many backups are complete and verified, or so many writes are acknowledged.
+    pub after: Option<Written<Onset>>,
+    /// So long after the traffic began.
+    pub at: Option<Written<Span>>,
+    /// What is taken away.
+    pub fault: FaultWord,
+    /// Which region.
+    pub region: Written<Region>,
+    /// How it looks to clients.
+    pub symptom: Symptom,
+}
+
+/// What can be taken away.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultWord {
+    /// A whole region with everything in it.
+    RegionOutage,
+}
+
+/// How the disaster is noticed.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDetect {
+    /// The table or bucket that canary writes go to; the first with traffic when left out.
+    pub canary: Option<String>,
+    /// Between two canary writes.
+    pub every: Written<Span>,
+    /// Failures in a row that mean a disaster.
+    #[schemars(range(min = 1, max = 1000))]
+    pub failures: u32,
+    /// Time that a human takes to decide. Declared, added to the recovery time and shown as declared.
+    pub decide: Written<Span>,
+}
+
+/// One step of a recovery: one of these keys.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawStep {
+    /// Rebuild what was protected from a recovery point.
+    Restore(RawRestore),
+    /// Run a program of yours.
+    Command(Command),
+    /// Deliver the events of what was restored to the functions again: `all`, or a list of triggers.
+    Redrive(Names),
+    /// Point the traffic at a region.
+    Cutover(RawCutover),
+}
+
+/// A restore.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRestore {
+    /// `latest` complete and verified before the fault, or the number of a recovery point, counted from 1.
+    pub from: PointName,
+    /// The region to restore into.
+    pub into: Written<Region>,
+    /// A defect put into the restore on purpose, to see whether the checks notice.
+    pub sabotage: Option<RawSabotage>,
+}
+
+/// A cutover.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawCutover {
+    /// The region that serves from now on.
+    pub to: Written<Region>,
+}
+
+/// What is asserted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawExpect {
+    /// Recovery time objective.
+    pub rto: Option<RawRto>,
+    /// Recovery point objective.
+    pub rpo: Option<RawRpo>,
+    /// Content and configuration are what the ledger and the source say.
+    pub state: Option<StateWord>,
+    /// What each trigger owes, by the trigger's name.
+    #[serde(default)]
+    pub effects: BTreeMap<String, RawEffect>,
+    /// Nothing survives whose predecessor or cause is lost, across services.
+    #[serde(default)]
+    pub consistent_cut: bool,
+}
+
+/// Recovery time objective.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRto {
+    /// The objective: from the loss to the start of lasting readiness.
+    pub within: Written<Span>,
+    /// How long readiness must last to count.
+    #[serde(default = "default_stable_for")]
+    pub stable_for: Written<Span>,
+    /// Where the objective comes from, such as a business impact analysis.
+    #[schemars(example = "BIA-2026-014")]
+    pub source: Option<String>,
+    /// Credit a recovery that only the end of the fault brought.
+    #[serde(default)]
+    pub ride_out: bool,
+}
+
+/// Recovery point objective.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRpo {
+    /// The objective: how old the earliest lost acknowledged write may be.
+    pub within: Written<Span>,
+    /// Where the objective comes from.
+    #[schemars(example = "BIA-2026-014")]
+    pub source: Option<String>,
+}
+
+/// How the state must compare.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateWord {
+    /// Equal in everything that is not lost under the recovery point.
+    Equivalent,
+}
+
+/// What a trigger owes. One of `delivered` and `counted`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawEffect {
+    /// What an effect is owed for.
+    pub per: Per,
+    /// How often each event must be delivered.
+    pub delivered: Option<Delivered>,
+    /// How often each event must count in the result, however often it was delivered.
+    pub counted: Option<Counted>,
+    /// Later than this after the write, or after readiness if that is later, is late.
+    #[serde(default = "default_effect_within")]
+    pub within: Written<Span>,
+}
+
+/// How often an event is delivered.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivered {
+    /// Once or more.
+    AtLeastOnce,
+    /// Once.
+    ExactlyOnce,
+}
+
+/// How often an event counts.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// Once.
+    ExactlyOnce,
+}
+
+/// Limits in time.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLimits {
+    /// The whole run.
+    pub run: Written<Span>,
+    /// Any one phase.
+    pub phase: Written<Span>,
+    /// How long the drain waits for effects to settle.
+    pub drain: Written<Span>,
+}
+
+/// A finding that has to be there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawStated {
+    /// What is found.
+    pub finding: StatedWord,
+    /// The resource it names.
+    pub resource: Option<String>,
+}
+
+/// A kind of finding, or `nothing-checked`: the drill asserts nothing and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatedWord {
+    /// A finding.
+    Finding(FindingKind),
+    /// The verdict of a drill without assertions.
+    NothingChecked,
+}
+
+/// The word for a drill without assertions.
+pub const NOTHING_CHECKED: &str = "nothing-checked";
+
+impl fmt::Display for StatedWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finding(kind) => kind.fmt(f),
+            Self::NothingChecked => f.pad(NOTHING_CHECKED),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StatedWord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::{IntoDeserializer, value::StrDeserializer};
+        let word = String::deserialize(deserializer)?;
+        if word == NOTHING_CHECKED {
+            return Ok(Self::NothingChecked);
+        }
+        let word: StrDeserializer<'_, D::Error> = word.as_str().into_deserializer();
+        FindingKind::deserialize(word).map(Self::Finding)
+    }
+}
+
+impl JsonSchema for StatedWord {
+    fn schema_name() -> Cow<'static, str> {
+        "StatedWord".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let finding = generator.subschema_for::<FindingKind>();
+        json_schema!({ "description": "A kind of finding, or `nothing-checked`.", "anyOf": [
+            finding,
+            { "const": NOTHING_CHECKED, "description": "The drill asserts nothing, and its verdict says so." },
+        ] })
+    }
+}
+
+impl Default for RawDetect {
+    fn default() -> Self {
+        Self { canary: None, every: Written(Span::from_ms(500)), failures: 3, decide: Written(Span::default()) }
+    }
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            run: Written(Span::from_secs(600)),
+            phase: Written(Span::from_secs(300)),
+            drain: Written(Span::from_secs(30)),
+        }
+    }
+}
+
+fn default_writers() -> u32 {
+    2
+}
+
+fn default_keep() -> u32 {
+    6
+}
+
+fn default_traffic_timeout() -> Written<Span> {
+    Written(Span::from_secs(2))
+}
+
+fn default_stable_for() -> Written<Span> {
+    Written(Span::from_secs(5))
+}
+
+fn default_effect_within() -> Written<Span> {
+    Written(Span::from_secs(10))
+}

@@ -1,0 +1,373 @@
+//! Stack files: text → [`Stack`].
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    stack::{
+        Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Role, Stack, Table, Trigger, TriggerSource,
+    },
+    units::Span,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    diagnostics::{Diagnostics, Problem},
+    key_path::KeyPath,
+    nearest::suggest,
+    schema,
+    source::Source,
+    stack_raw::{RawBucket, RawFunction, RawIndex, RawStack, RawTable, RawTrigger, RawTriggerSource},
+};
+
+/// Reads a stack file and the digests of its functions' code.
+pub fn load(path: &Path) -> Result<Stack, Diagnostics> {
+    let source = Source::read(path)?;
+    let raw: RawStack = source.decode(&schema::stack())?;
+    let mut stack = resolve(&raw, &source)?;
+    stack.version = version(&stack, &source).map_err(|(folder, error)| {
+        source.error(format!("the code in `{}` cannot be read: {error}", folder.display())).help("check the folder")
+    })?;
+    Ok(stack)
+}
+
+/// SHA-256 over the stack file and every file of every function's code, each with its name and length.
+fn version(stack: &Stack, source: &Source) -> Result<String, (PathBuf, io::Error)> {
+    let mut digest = Sha256::new();
+    let mut add = |name: &str, bytes: &[u8]| {
+        digest.update((name.len() as u64).to_be_bytes());
+        digest.update(name);
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    };
+    add("stack", source.text.as_bytes());
+    for (name, function) in &stack.functions {
+        let failed = |error| (function.code.clone(), error);
+        let mut files = Vec::new();
+        code_files(&function.code, &mut files).map_err(failed)?;
+        files.sort();
+        for file in files {
+            let below = file.strip_prefix(&function.code).unwrap_or(&file);
+            add(&format!("{name}/{}", below.display()), &fs::read(&file).map_err(failed)?);
+        }
+    }
+    Ok(hex::encode(digest.finalize()))
+}
+
+/// The files of a function's code; what Python leaves behind when it runs is not code.
+fn code_files(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            if entry.file_name() != "__pycache__" {
+                code_files(&entry.path(), files)?;
+            }
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Checks names and references; [`Stack::version`] is left empty.
+fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
+    let mut reader = Reader { source, raw, problems: Vec::new() };
+    reader.names();
+    reader.roles();
+    let tables = raw.tables.iter().map(|(name, table)| (name.clone(), reader.table(name, table))).collect();
+    let functions = raw.functions.iter().map(|(name, one)| (name.clone(), reader.function(name, one))).collect();
+    let triggers =
+        raw.triggers.iter().filter_map(|(name, one)| Some((name.clone(), reader.trigger(name, one)?))).collect();
+    reader.one_delivery_log();
+    Diagnostics::unless_empty(source.shown(), reader.problems)?;
+    Ok(Stack {
+        name: raw.stack.clone(),
+        version: String::new(),
+        roles: raw.roles.iter().map(|(name, role)| (name.clone(), Role { allow: role.allow.clone() })).collect(),
+        buckets: raw.buckets.iter().map(|(name, one)| (name.clone(), bucket(one))).collect(),
+        tables,
+        functions,
+        triggers,
+    })
+}
+
+fn bucket(raw: &RawBucket) -> Bucket {
+    let cors = raw.cors.iter().map(|rule| CorsRule {
+        origins: rule.origins.clone(),
+        methods: rule.methods.clone(),
+        headers: rule.headers.clone(),
+        max_age_s: rule.max_age.map(|age| whole_seconds(age.0)),
+    });
+    Bucket {
+        versioning: raw.versioning,
+        encryption: raw.encryption.map(|_| "AES256".to_owned()),
+        cors: cors.collect(),
+        tags: raw.tags.clone(),
+        data: raw.data.map(|_| "upload".to_owned()),
+    }
+}
+
+/// AWS takes whole seconds here; a fraction is rounded up.
+fn whole_seconds(span: Span) -> u32 {
+    u32::try_from(span.micros().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    raw: &'a RawStack,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// Records an error at `path`.
+    fn wrong(&mut self, path: &KeyPath, message: impl Into<String>, found: &str, help: impl Into<String>) {
+        let problem = self.source.error(message).at(self.source.place(path), found);
+        self.problems.push(problem.help(help));
+    }
+
+    fn known(&self, kind: ResourceKind) -> Vec<&str> {
+        match kind {
+            ResourceKind::Role => self.raw.roles.keys().map(String::as_str).collect(),
+            ResourceKind::Bucket => self.raw.buckets.keys().map(String::as_str).collect(),
+            ResourceKind::Table => self.raw.tables.keys().map(String::as_str).collect(),
+            ResourceKind::Function => self.raw.functions.keys().map(String::as_str).collect(),
+            ResourceKind::Trigger => self.raw.triggers.keys().map(String::as_str).collect(),
+        }
+    }
+
+    /// Whether the stack has it; an error at `path` when not.
+    fn exists(&mut self, kind: ResourceKind, name: &str, path: &KeyPath) -> bool {
+        if self.known(kind).contains(&name) {
+            return true;
+        }
+        let help = suggest(name, self.known(kind));
+        self.wrong(path, format!("the stack has no {} `{name}`", kind.word()), "not in this file", help);
+        false
+    }
+
+    fn names(&mut self) {
+        for kind in ResourceKind::ALL {
+            let group = KeyPath::root().key(&format!("{}s", kind.word()));
+            let names: Vec<String> = self.known(kind).into_iter().map(str::to_owned).collect();
+            for name in names {
+                if let Some(rule) = broken_name_rule(kind, &name) {
+                    let message = format!("`{name}` cannot be the name of a {}", kind.word());
+                    self.wrong(&group.key(&name), message, "not a legal name", rule);
+                }
+            }
+        }
+    }
+
+    fn roles(&mut self) {
+        let raw = self.raw;
+        for (name, role) in &raw.roles {
+            for (action, resources) in &role.allow {
+                let path = KeyPath::of(["roles", name, "allow", action]);
+                if !action.contains(':') && action != "*" {
+                    self.wrong(&path, format!("`{action}` is not an action"), "here", "write it like `s3:GetObject`");
+                }
+                for (index, resource) in resources.iter().enumerate().filter(|(_, resource)| *resource != "*") {
+                    self.reference(resource, &path.index(index));
+                }
+            }
+        }
+    }
+
+    /// A resource named as `table/orders`.
+    fn reference(&mut self, id: &str, path: &KeyPath) {
+        let named = id
+            .split_once('/')
+            .and_then(|(word, name)| Some((ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?, name)));
+        if let Some((kind, name)) = named {
+            self.exists(kind, name, path);
+        } else {
+            let message = format!("`{id}` is not a resource");
+            self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
+        }
+    }
+
+    fn table(&mut self, name: &str, raw: &RawTable) -> Table {
+        let path = KeyPath::of(["tables", name]);
+        let indexes =
+            raw.indexes.iter().map(|(index, one)| (index.clone(), self.index(&path.key("indexes").key(index), one)));
+        let indexes: BTreeMap<String, Index> = indexes.collect();
+        let (hash, range) = self.key_schema(&path, &raw.hash, raw.range.as_ref());
+        if raw.data.is_some() && (hash.kind != KeyType::S || range.as_ref().is_none_or(|key| key.kind != KeyType::S)) {
+            let help = "`data: order` needs the keys `customer` and `order`, both of type `S`";
+            self.wrong(&path.key("data"), "this generator does not fit the table's key", "here", help);
+        }
+        Table {
+            hash,
+            range,
+            indexes,
+            stream: raw.stream,
+            ttl: raw.ttl.clone(),
+            encryption: raw.encryption,
+            tags: raw.tags.clone(),
+            data: raw.data.map(|_| "order".to_owned()),
+            delivery_log: raw.delivery_log,
+        }
+    }
+
+    fn index(&mut self, path: &KeyPath, raw: &RawIndex) -> Index {
+        let (hash, range) = self.key_schema(path, &raw.hash, raw.range.as_ref());
+        Index { hash, range }
+    }
+
+    fn key_schema(
+        &mut self,
+        path: &KeyPath,
+        hash: &BTreeMap<String, KeyType>,
+        range: Option<&BTreeMap<String, KeyType>>,
+    ) -> (KeyAttribute, Option<KeyAttribute>) {
+        let hash = self.key_attribute(&path.key("hash"), hash);
+        let range = range.map(|range| self.key_attribute(&path.key("range"), range));
+        if range.as_ref().is_some_and(|range| range.name == hash.name) {
+            let message = format!("`{}` is both the partition key and the sort key", hash.name);
+            self.wrong(&path.key("range"), message, "here", "name another attribute, or leave `range` out");
+        }
+        (hash, range)
+    }
+
+    fn key_attribute(&mut self, path: &KeyPath, raw: &BTreeMap<String, KeyType>) -> KeyAttribute {
+        let mut attributes = raw.iter();
+        if let (Some((name, kind)), None) = (attributes.next(), attributes.next()) {
+            return KeyAttribute { name: name.clone(), kind: *kind };
+        }
+        let message = format!("`{path}` must be one attribute");
+        self.wrong(path, message, "none, or several", "write its name and type, like `{ customer: S }`");
+        KeyAttribute { name: String::new(), kind: KeyType::S }
+    }
+
+    fn function(&mut self, name: &str, raw: &RawFunction) -> Function {
+        let path = KeyPath::of(["functions", name]);
+        self.exists(ResourceKind::Role, &raw.role, &path.key("role"));
+        let code = self.source.folder().join(&raw.code);
+        if !code.is_dir() {
+            let message = format!("the code folder `{}` is not there", raw.code);
+            self.wrong(&path.key("code"), message, "no such folder", "the path is relative to the stack file");
+        }
+        for (variable, value) in &raw.environment {
+            let path = path.key("environment").key(variable);
+            for id in references(value) {
+                self.reference(id, &path);
+            }
+        }
+        let memory_mib = u32::try_from(raw.memory.0.bytes() >> 20).unwrap_or(u32::MAX);
+        if !(128..=10_240).contains(&memory_mib) {
+            self.wrong(&path.key("memory"), "Lambda does not offer this memory", "here", "128MiB to 10240MiB");
+        }
+        let timeout_s = whole_seconds(raw.timeout.0);
+        if !(1..=900).contains(&timeout_s) {
+            self.wrong(&path.key("timeout"), "Lambda does not offer this time-out", "here", "1s to 900s");
+        }
+        Function {
+            runtime: raw.runtime.clone(),
+            handler: raw.handler.clone(),
+            code: code.canonicalize().unwrap_or(code),
+            memory_mib,
+            timeout_s,
+            environment: raw.environment.clone(),
+            role: raw.role.clone(),
+            reserved_concurrency: raw.reserved_concurrency,
+            alias: raw.alias.clone(),
+            tags: raw.tags.clone(),
+        }
+    }
+
+    fn trigger(&mut self, name: &str, raw: &RawTrigger) -> Option<Trigger> {
+        let path = KeyPath::of(["triggers", name]);
+        self.exists(ResourceKind::Function, &raw.function, &path.key("function"));
+        let effect = raw.effect.as_ref().map(|effect| {
+            self.exists(ResourceKind::Table, &effect.table, &path.key("effect").key("table"));
+            Effect { table: effect.table.clone(), model: effect.model }
+        });
+        let source = self.trigger_source(&raw.source, &path.key("source"))?;
+        Some(Trigger { source, function: raw.function.clone(), effect })
+    }
+
+    fn trigger_source(&mut self, raw: &RawTriggerSource, path: &KeyPath) -> Option<TriggerSource> {
+        let mapping_settings = raw.batch_size.is_some() || raw.retries.is_some() || raw.bisect.is_some();
+        match (&raw.bucket, &raw.table) {
+            (Some(bucket), None) if !mapping_settings && raw.batch_window.is_none() => {
+                self.exists(ResourceKind::Bucket, bucket, &path.key("bucket"));
+                Some(TriggerSource::BucketEvents {
+                    bucket: bucket.clone(),
+                    events: raw.events.clone().unwrap_or_else(|| vec!["s3:ObjectCreated:*".to_owned()]),
+                    prefix: raw.prefix.clone(),
+                })
+            }
+            (None, Some(table)) if raw.events.is_none() && raw.prefix.is_none() => {
+                let there = self.exists(ResourceKind::Table, table, &path.key("table"));
+                if there && !self.raw.tables.get(table).is_some_and(|table| table.stream) {
+                    let message = format!("the table `{table}` has no stream that could invoke a function");
+                    self.wrong(&path.key("table"), message, "here", format!("add `stream: true` to `tables.{table}`"));
+                }
+                Some(TriggerSource::TableStream {
+                    table: table.clone(),
+                    batch_size: raw.batch_size.unwrap_or(100),
+                    batch_window_s: raw.batch_window.map_or(0, |window| whole_seconds(window.0)),
+                    retries: raw.retries,
+                    bisect: raw.bisect.unwrap_or(false),
+                })
+            }
+            _ => {
+                let help = "a bucket with `events` and `prefix`, or a table with `batch_size`, `batch_window`, `retries` and `bisect`";
+                self.wrong(
+                    path,
+                    format!("`{path}` must be one bucket or one table, with its own settings"),
+                    "here",
+                    help,
+                );
+                None
+            }
+        }
+    }
+
+    fn one_delivery_log(&mut self) {
+        let raw = self.raw;
+        let logs: Vec<&String> =
+            raw.tables.iter().filter(|(_, table)| table.delivery_log).map(|(name, _)| name).collect();
+        if let [_, second, ..] = logs.as_slice() {
+            let path = KeyPath::of(["tables", second, "delivery_log"]);
+            self.wrong(&path, "a stack has one delivery log", "the second", "let all functions log to one table");
+        }
+    }
+}
+
+/// The ids in `${kind/name}` references of a text.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(id, _)| id))
+}
+
+/// The rule that a logical name breaks, so that AWS would refuse the names made from it.
+fn broken_name_rule(kind: ResourceKind, name: &str) -> Option<&'static str> {
+    let of = |also: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || also.as_bytes().contains(&byte));
+    let (legal, rule) = match kind {
+        // The region and a suffix are added, and the whole may have 63 characters.
+        ResourceKind::Bucket => (
+            super::meaning::bucket_name_is_legal(&format!("{name}-0")) && name.len() <= 37 && !name.contains('.'),
+            "1 to 37 lowercase letters, digits and `-`, beginning with a letter or digit",
+        ),
+        ResourceKind::Table => {
+            ((3..=255).contains(&name.len()) && of("_-."), "3 to 255 letters, digits, `_`, `-` and `.`")
+        }
+        ResourceKind::Function | ResourceKind::Trigger => {
+            ((1..=64).contains(&name.len()) && of("_-"), "1 to 64 letters, digits, `_` and `-`")
+        }
+        // The region is added, and the whole may have 64 characters.
+        ResourceKind::Role => {
+            ((1..=48).contains(&name.len()) && of("_-+=,.@"), "1 to 48 letters, digits and `_-+=,.@`")
+        }
+    };
+    (!legal).then_some(rule)
+}
+
+/// A stack's resources as ids, for messages.
+pub fn resource_list(ids: &[ResourceId]) -> String {
+    ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+}

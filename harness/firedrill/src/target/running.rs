@@ -1,0 +1,211 @@
+//! A target that is up, as the runner holds it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use firedrill_model::{
+    history::ProcessRecord,
+    ids::{FaultId, Region},
+    plan::{PlannedFault, TargetPlan},
+    run_dir::RunDir,
+    units::Span,
+};
+use tokio::{
+    process::{Child, Command as Program},
+    sync::mpsc,
+};
+
+use super::{
+    InstallProgress, Launch, TargetError, TargetEvent,
+    install::{self, Emulator},
+    link::Link,
+    process,
+    record::{Addresses, TARGET_SCHEMA, TargetRecord},
+    supervisor::protocol::{Command, EndpointRecord, Healing, Outcome, Setup},
+};
+use crate::{
+    poll,
+    services::clients::{EMULATOR_ACCOUNT, Endpoint},
+};
+
+/// How long an ordered end may take before the supervisor is killed; it needs at most 5 s.
+const END_LIMIT: Span = Span::from_secs(10);
+
+/// Role of the runner in [`RunningTarget::processes`]: recorded so that `heal` sees whether the run still goes on.
+pub const RUNNER: &str = "runner";
+/// Role of the supervisor in [`RunningTarget::processes`].
+pub const SUPERVISOR: &str = "supervisor";
+
+/// A target that is up. Dropping it closes the supervisor's pipe: faults are healed and the regions end.
+#[derive(Debug)]
+pub struct RunningTarget {
+    link: Link,
+    supervisor: Child,
+    events: Option<mpsc::Receiver<TargetEvent>>,
+    record: TargetRecord,
+    record_path: PathBuf,
+}
+
+impl RunningTarget {
+    /// Installs the emulator if needed, starts a supervisor, and through it the plane and every region; returns when
+    /// all regions are healthy. Writes `target.json` and, in the folder `target`, the logs.
+    pub async fn start(
+        launch: &Launch,
+        plan: &TargetPlan,
+        regions: &[Region],
+        dir: &RunDir,
+        progress: &dyn InstallProgress,
+    ) -> Result<Self, TargetError> {
+        let emulator = install_aside(launch.cache.clone(), progress).await?;
+        let folder = absolute(&dir.root().join("target"))?;
+        fs::create_dir_all(&folder).map_err(cannot_use(&folder))?;
+        let log = folder.join("supervisor.log");
+        let (mut supervisor, pipe, answers) = spawn(&launch.program, &log)?;
+        let (link, events) = Link::new(pipe, answers, log.clone());
+        let setup = Setup { python: emulator.python(), layout: plan.layout, regions: regions.to_vec(), folder };
+        let Outcome::Started { endpoints, processes } = link.ask(Command::Start(setup)).await? else {
+            return Err(TargetError::Protocol("no endpoints".to_owned()));
+        };
+        let own = supervisor.id().and_then(|pid| process::record(SUPERVISOR, i32::try_from(pid).ok()?));
+        let Some(own) = own else {
+            drop(supervisor.start_kill());
+            return Err(TargetError::SupervisorGone { log });
+        };
+        let runner = i32::try_from(std::process::id()).ok().and_then(|pid| process::record(RUNNER, pid));
+        let record = TargetRecord {
+            schema: TARGET_SCHEMA.to_owned(),
+            target: plan.clone(),
+            endpoints: endpoints.into_iter().map(addresses).collect(),
+            access_key_id: EMULATOR_ACCOUNT.to_owned(),
+            processes: runner.into_iter().chain([own]).chain(processes).collect(),
+            started_by: vec![launch.program.display().to_string(), "supervise".to_owned()],
+            python: emulator.python(),
+            kept: false,
+        };
+        let record_path = dir.target();
+        record.write(&record_path).map_err(cannot_use(&record_path))?;
+        Ok(Self { link, supervisor, events: Some(events), record, record_path })
+    }
+
+    /// Where each region answers.
+    pub fn endpoints(&self) -> BTreeMap<Region, Endpoint> {
+        let endpoint = |(region, addresses): (&Region, &Addresses)| {
+            let endpoint = Endpoint {
+                region: region.clone(),
+                plane_url: addresses.plane_url.clone(),
+                direct_url: addresses.direct_url.clone(),
+            };
+            (region.clone(), endpoint)
+        };
+        self.record.endpoints.iter().map(endpoint).collect()
+    }
+
+    /// The runner ([`RUNNER`]), the supervisor ([`SUPERVISOR`]) and the process group of each region, for the journal.
+    pub fn processes(&self) -> Vec<ProcessRecord> {
+        self.record.processes.clone()
+    }
+
+    /// Switches a fault on. When this returns, nothing of what it takes away answers any more. Write the journal first.
+    pub async fn arm(&self, fault: &PlannedFault) -> Result<(), TargetError> {
+        match self.link.ask(Command::Arm { fault: fault.clone() }).await? {
+            Outcome::Armed => Ok(()),
+            other => Err(TargetError::Protocol(format!("{other:?}"))),
+        }
+    }
+
+    /// Switches a fault off. When the region is back, it was seen to answer before its requests passed again.
+    pub async fn heal(&self, id: &FaultId) -> Result<Healing, TargetError> {
+        match self.link.ask(Command::Heal { fault: id.clone() }).await? {
+            Outcome::Healed { healing } => Ok(healing),
+            other => Err(TargetError::Protocol(format!("{other:?}"))),
+        }
+    }
+
+    /// What the target reports by itself. The first call takes the receiver; later ones get one that is closed.
+    pub fn events(&mut self) -> mpsc::Receiver<TargetEvent> {
+        self.events.take().unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// A Python that has boto3, for users' scripts.
+    pub fn python(&self) -> PathBuf {
+        self.record.python.clone()
+    }
+
+    /// Heals every fault, then ends everything that was started; with `keep` the regions and the plane stay up, under
+    /// the supervisor, until `firedrill heal`.
+    pub async fn stop(mut self, keep: bool) -> Result<(), TargetError> {
+        let stopped = self.link.ask(Command::Stop { keep }).await;
+        if keep {
+            stopped?;
+            self.record.kept = true;
+            return self.record.write(&self.record_path).map_err(cannot_use(&self.record_path));
+        }
+        // Closing the pipe says the same once more, should the command have failed.
+        drop(self.link);
+        if poll::at_most(END_LIMIT, self.supervisor.wait()).await.is_none() {
+            // Its guards end the emulators.
+            self.supervisor.kill().await.map_err(|error| TargetError::Protocol(error.to_string()))?;
+        }
+        stopped.map(drop)
+    }
+}
+
+/// Installing blocks for minutes the first time: it runs beside the runtime, and its progress is passed on from here.
+async fn install_aside(cache: PathBuf, progress: &dyn InstallProgress) -> Result<Emulator, TargetError> {
+    struct Relay(mpsc::UnboundedSender<String>);
+    impl InstallProgress for Relay {
+        fn stage(&self, text: &str) {
+            if self.0.send(text.to_owned()).is_err() {
+                tracing::debug!(text, "nobody watches the installation");
+            }
+        }
+    }
+    let (relay, mut stages) = mpsc::unbounded_channel();
+    let installing = tokio::task::spawn_blocking(move || install::install(&cache, &Relay(relay)));
+    while let Some(text) = stages.recv().await {
+        progress.stage(&text);
+    }
+    match installing.await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => Err(TargetError::Protocol(format!("the installation crashed: {error}"))),
+    }
+}
+
+/// The supervisor in a process group of its own, so that Ctrl-C at the terminal does not end it before it heals.
+fn spawn(
+    program: &Path,
+    log: &Path,
+) -> Result<(Child, tokio::process::ChildStdin, tokio::process::ChildStdout), TargetError> {
+    let log = File::create(log).map_err(cannot_use(log))?;
+    let failed = |source| TargetError::Spawn { program: program.to_owned(), source };
+    let mut child = Program::new(program)
+        .arg("supervise")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(pipe), Some(answers)) => Ok((child, pipe, answers)),
+        _ => Err(failed(io::ErrorKind::BrokenPipe.into())),
+    }
+}
+
+fn addresses(endpoint: EndpointRecord) -> (Region, Addresses) {
+    (endpoint.region, Addresses { plane_url: endpoint.plane_url, direct_url: endpoint.direct_url })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, TargetError> {
+    std::path::absolute(path).map_err(cannot_use(path))
+}
+
+fn cannot_use(path: &Path) -> impl FnOnce(io::Error) -> TargetError + use<> {
+    let path = path.to_owned();
+    move |source| TargetError::File { path, source }
+}

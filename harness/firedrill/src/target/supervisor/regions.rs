@@ -1,0 +1,148 @@
+//! The regions of a target: the plane in front and the emulators behind.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use firedrill_model::{
+    history::ProcessRecord,
+    ids::{FaultId, Region},
+    plan::Layout,
+};
+use futures_util::future::{join_all, try_join_all};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    emulator::{Emulator, Recipe},
+    protocol::{EndpointRecord, Outcome, Setup},
+};
+use crate::fault::plane::{Plane, Reserved};
+
+/// Role and file name of the one process of the shared layout.
+const SHARED: &str = "all-regions";
+
+/// What is up. Empty before the start and after the end.
+#[derive(Debug, Default)]
+pub(super) struct Regions {
+    up: Option<Up>,
+    /// Never cancelled: nothing but time ends the pause between two looks.
+    pub(super) watched: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Up {
+    layout: Layout,
+    plane: Plane,
+    /// By region, or one under the first region in the shared layout.
+    emulators: BTreeMap<Region, Emulator>,
+    regions: Vec<Region>,
+}
+
+impl Regions {
+    /// Starts the emulators side by side, then opens the plane.
+    pub(super) async fn start(
+        &mut self,
+        setup: Setup,
+        bites: mpsc::UnboundedSender<FaultId>,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, String> {
+        if self.up.is_some() {
+            return Err("the regions are up already".to_owned());
+        }
+        let reserved = Reserved::bind(&setup.regions).map_err(text)?;
+        let recipes = recipes(&setup, &reserved)?;
+        let starting = recipes.iter().map(async |(region, recipe)| {
+            Emulator::start(recipe, cancel).await.map(|emulator| (region.clone(), emulator))
+        });
+        let emulators: BTreeMap<Region, Emulator> = try_join_all(starting).await.map_err(text)?.into_iter().collect();
+        let address = |region: &Region| {
+            let emulator = emulators.get(region).or_else(|| emulators.values().next())?;
+            Some((region.clone(), emulator.address()))
+        };
+        let direct: BTreeMap<Region, SocketAddr> = setup.regions.iter().filter_map(address).collect();
+        let plane = reserved.open(direct.clone(), bites).map_err(text)?;
+        let endpoint = |(region, direct): (&Region, &SocketAddr)| {
+            let plane_url = format!("http://{}", plane.address(region)?);
+            Some(EndpointRecord { region: region.clone(), plane_url, direct_url: format!("http://{direct}") })
+        };
+        let endpoints = direct.iter().filter_map(endpoint).collect();
+        let processes: Vec<ProcessRecord> = emulators.values().map(|emulator| emulator.process().clone()).collect();
+        self.up = Some(Up { layout: setup.layout, plane, emulators, regions: setup.regions });
+        Ok(Outcome::Started { endpoints, processes })
+    }
+
+    /// The plane and, in the layout that has one, the region's own emulator.
+    pub(super) fn of(&mut self, region: &Region) -> Result<(&mut Plane, Option<&mut Emulator>), String> {
+        let up = self.up.as_mut().ok_or("no region is up")?;
+        if !up.regions.contains(region) {
+            return Err(format!("this target has no region {region}"));
+        }
+        let own = match up.layout {
+            Layout::ProcessPerRegion => up.emulators.get_mut(region),
+            Layout::SharedProcess => None,
+        };
+        Ok((&mut up.plane, own))
+    }
+
+    /// Whether a region has a process of its own.
+    pub(super) fn separate(&self) -> bool {
+        self.up.as_ref().is_some_and(|up| up.layout == Layout::ProcessPerRegion)
+    }
+
+    /// A region's emulator was killed on purpose: it is not reported as exited.
+    pub(super) fn forget(&mut self, region: &Region) -> Option<Emulator> {
+        self.up.as_mut()?.emulators.remove(region)
+    }
+
+    /// Regions whose emulator ended by itself since the last look.
+    pub(super) fn take_exited(&mut self) -> Vec<Region> {
+        let Some(up) = &mut self.up else { return Vec::new() };
+        let exited: Vec<Region> = up
+            .emulators
+            .iter_mut()
+            .filter_map(|(region, emulator)| emulator.exited().then(|| region.clone()))
+            .collect();
+        for region in &exited {
+            up.emulators.remove(region);
+        }
+        match up.layout {
+            Layout::SharedProcess if !exited.is_empty() => up.regions.clone(),
+            Layout::SharedProcess | Layout::ProcessPerRegion => exited,
+        }
+    }
+
+    /// Ends every emulator within 4 s, then closes the plane.
+    pub(super) async fn end(&mut self) {
+        if let Some(mut up) = self.up.take() {
+            join_all(up.emulators.values_mut().map(Emulator::end)).await;
+        }
+    }
+}
+
+fn recipes(setup: &Setup, reserved: &Reserved) -> Result<Vec<(Region, Recipe)>, String> {
+    let recipe = |region: &Region, name: &str| {
+        let address = reserved.address(region).ok_or_else(|| format!("{region} has no address"))?;
+        let recipe = Recipe {
+            python: setup.python.clone(),
+            name: name.to_owned(),
+            home: region.clone(),
+            function_endpoint: format!("http://{address}"),
+            folder: setup.folder.clone(),
+        };
+        Ok((region.clone(), recipe))
+    };
+    match setup.layout {
+        Layout::ProcessPerRegion => setup.regions.iter().map(|region| recipe(region, region.as_str())).collect(),
+        Layout::SharedProcess => setup.regions.first().map(|region| recipe(region, SHARED)).into_iter().collect(),
+    }
+}
+
+/// An error with its causes, for the other side of the pipe.
+fn text(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,73 @@
+//! What counts as an effect and as an acknowledged write.
+
+use std::collections::HashMap;
+
+use firedrill_model::{ledger::Op, topology::Side};
+
+use super::*;
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn map<const N: usize>(attributes: [(&str, AttributeValue); N]) -> HashMap<String, AttributeValue> {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn line(outcome: Outcome) -> LedgerLine {
+    LedgerLine {
+        resource: ResourceId::new(ResourceKind::Table, "orders"),
+        key: "firedrill-probe#o%231".into(),
+        writer: "probe".into(),
+        seq: 0,
+        write_id: "probe-00000".into(),
+        op: Op::Put,
+        digest: None,
+        parts: [].into(),
+        bytes: 0,
+        outcome,
+        issued_ms: RunTime::from_ms(1),
+        completed_ms: Some(RunTime::from_ms(2)),
+        side: Side::Primary,
+        epoch: 0,
+        attempt: 1,
+        origin: Origin::Probe,
+        cause: None,
+        version: None,
+        expires_ms: None,
+        txn: None,
+        error: Some("connection refused".into()),
+        facts: [("customer".into(), "firedrill-probe".into()), ("order".into(), "o#1".into())].into(),
+    }
+}
+
+#[test]
+fn an_effect_is_seen_only_under_the_write_id_of_its_cause() {
+    use EffectModel::{ObjectDescription, RunningTotal};
+    let cause = line(Outcome::Acknowledged);
+    let applied = |order: &str, id: &str| {
+        map([("applied", AttributeValue::M(map([(order, AttributeValue::M(map([("write_id", text(id))])))])))])
+    };
+    let cases = [
+        ("a document of this write", ObjectDescription, map([("write_id", text("probe-00000"))]), true),
+        ("a document of another write", ObjectDescription, map([("write_id", text("probe-00001"))]), false),
+        ("a document without a write id", ObjectDescription, map([("id", text("x"))]), false),
+        ("a write id of another type", ObjectDescription, map([("write_id", AttributeValue::Null(true))]), false),
+        ("a total with this order", RunningTotal, applied("o#1", "probe-00000"), true),
+        ("a total with an older write of it", RunningTotal, applied("o#1", "probe-00009"), false),
+        ("a total with another order", RunningTotal, applied("o#2", "probe-00000"), false),
+        ("a total without orders", RunningTotal, map([("customer", text("firedrill-probe"))]), false),
+    ];
+    for (case, model, item, expected) in cases {
+        assert_eq!(shows(model, &item, &cause), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_probe_whose_write_failed_says_how() {
+    assert_eq!(acknowledged(&line(Outcome::Acknowledged)), Ok(()));
+    let rejected = acknowledged(&line(Outcome::Rejected)).unwrap_err();
+    insta::assert_snapshot!(rejected, @"");
+    let ambiguous = acknowledged(&line(Outcome::Ambiguous)).unwrap_err();
+    insta::assert_snapshot!(ambiguous, @"");
+}

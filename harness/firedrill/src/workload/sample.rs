@@ -1,0 +1,107 @@
+//! A plan for the tests of this room: the order pipeline in small.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedProbe, TargetKind, TargetPlan},
+    scenario::{Detect, Expect, Limits, Mix, SizeRange, Traffic},
+    stack::{Bucket, KeyAttribute, KeyType, Stack, Table},
+    topology::Topology,
+    units::{ByteSize, Rate, Span},
+    verdict::EnvironmentClass,
+};
+
+pub(super) fn orders() -> ResourceId {
+    ResourceId::new(ResourceKind::Table, "orders")
+}
+
+pub(super) fn uploads() -> ResourceId {
+    ResourceId::new(ResourceKind::Bucket, "uploads")
+}
+
+pub(super) fn key_attribute(name: &str, kind: KeyType) -> KeyAttribute {
+    KeyAttribute { name: name.to_owned(), kind }
+}
+
+pub(super) fn table(hash: KeyAttribute, range: Option<KeyAttribute>, data: Option<&str>) -> Table {
+    Table {
+        hash,
+        range,
+        indexes: BTreeMap::new(),
+        stream: false,
+        ttl: None,
+        encryption: false,
+        tags: BTreeMap::new(),
+        data: data.map(str::to_owned),
+        delivery_log: false,
+    }
+}
+
+pub(super) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
+    Traffic {
+        name: resource.name().to_owned(),
+        resource,
+        writers,
+        rate: Rate::per_second(rate),
+        mix: Mix { put: 50, update: 30, delete: 20 },
+        size: Some(SizeRange { min: ByteSize::new(1 << 10), max: ByteSize::new(64 << 10) }),
+        timeout: Span::from_secs(2),
+    }
+}
+
+/// Orders and uploads without functions, seeded and with traffic on both.
+pub(super) fn plan(seed: u64) -> Plan {
+    let bucket = Bucket {
+        versioning: true,
+        encryption: None,
+        cors: Vec::new(),
+        tags: BTreeMap::new(),
+        data: Some("upload".into()),
+    };
+    let orders_table =
+        table(key_attribute("customer", KeyType::S), Some(key_attribute("order", KeyType::S)), Some("order"));
+    let probe =
+        |resource: ResourceId| PlannedProbe { id: resource.as_str().into(), resource, timeout: Span::from_secs(2) };
+    Plan {
+        schema: PLAN_SCHEMA.into(),
+        scenario: About {
+            name: "sample".into(),
+            summary: "the workload alone".into(),
+            owner: None,
+            tier: None,
+            sha256: String::new(),
+            folder: PathBuf::new(),
+        },
+        seed,
+        target: TargetPlan {
+            kind: TargetKind::Local,
+            layout: Layout::SharedProcess,
+            environment_class: EnvironmentClass::Emulator,
+            engine: "any".into(),
+        },
+        topology: Topology { primary: "us-east-1".into(), recovery: "eu-west-1".into() },
+        stack: Stack {
+            name: "sample".into(),
+            version: String::new(),
+            roles: BTreeMap::new(),
+            buckets: BTreeMap::from([("uploads".into(), bucket)]),
+            tables: BTreeMap::from([("orders".into(), orders_table)]),
+            functions: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+        },
+        names: Names { primary: BTreeMap::new(), recovery: BTreeMap::new() },
+        seeding: BTreeMap::from([(orders(), 200), (uploads(), 40)]),
+        traffic: vec![load(orders(), 3, 60), load(uploads(), 2, 20)],
+        backups: Vec::new(),
+        disaster: Vec::new(),
+        detect: Detect { canary: orders(), every: Span::from_ms(100), failures: 3, decide: Span::default() },
+        recover: Vec::new(),
+        probes: vec![probe(orders()), probe(uploads())],
+        probe_interval: Span::from_ms(200),
+        observe: Span::default(),
+        expect: Expect::default(),
+        limits: Limits { run: Span::from_secs(600), phase: Span::from_secs(120), drain: Span::from_secs(20) },
+        must_fail: Vec::new(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Real drills on the real emulator: what a stopped, killed or finished run leaves behind.
+
+mod support;
+
+use std::time::Duration;
+
+use firedrill_model::{history::Event, verdict::Verdict};
+use support::{gone_within, history, only_run, printed, processes, run, start};
+
+/// A small drill with all the parts of the large ones.
+const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
+
+#[test]
+fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().to_str().unwrap();
+    let output = run(&["run", SMALL, "--seed", "5eed", "--out", folder, "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
+    let dir = only_run(out.path());
+    gone_within(Duration::from_secs(1), &processes(&dir));
+
+    for name in ["scenario.yaml", "plan.json", "ledger.jsonl", "target.json", "run.json", "report.html", "summary.md"] {
+        assert!(dir.root().join(name).is_file(), "{name} is missing");
+    }
+    let verification = firedrill_verify::verify(&dir).unwrap();
+    assert_eq!(verification.verdict, Verdict::Pass, "{:#?}", verification.findings);
+    assert!(verification.rpo.lost_writes > 0, "a region that is lost under traffic loses writes after the backup");
+
+    // The oracle shares no code with verification and reads the same files.
+    let oracle = firedrill_fixtures::oracle::lost_writes(dir.root()).unwrap();
+    assert_eq!(oracle.certain.len() as u64, verification.rpo.lost_writes);
+
+    let again = run(&["verify", dir.root().to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(0), "{}", printed(&again));
+}
+
+#[test]
+fn an_interrupted_drill_heals_reports_and_leaves_nothing() {
+    for (signal, code, moment) in [
+        ("INT", 130, ["phase-began", "\"traffic\""]),
+        ("TERM", 143, ["phase-began", "\"detect\""]),
+        ("HUP", 143, ["phase-ended", "\"provision\""]),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let mut going = start(SMALL, out.path());
+        going.until(&moment);
+        going.signal(signal);
+        assert_eq!(going.wait(), Some(code), "SIG{signal}");
+        let dir = only_run(out.path());
+        gone_within(Duration::from_secs(1), &processes(&dir));
+        assert!(dir.record().is_file(), "the evidence so far is written");
+        let verification = firedrill_verify::verify(&dir).unwrap();
+        assert_eq!(verification.verdict, Verdict::Inconclusive, "an interrupted run proves nothing");
+        assert!(history(&dir).iter().any(|record| matches!(record.event, Event::Interrupted { .. })));
+    }
+}
+
+#[test]
+fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
+    for moment in [["phase-ended", "\"preflight\""], ["phase-began", "\"traffic\""], ["phase-began", "\"recover\""]] {
+        let out = tempfile::tempdir().unwrap();
+        let mut going = start(SMALL, out.path());
+        going.until(&moment);
+        going.signal("KILL");
+        assert_eq!(going.wait(), None, "ended by the signal");
+        let dir = only_run(out.path());
+        gone_within(Duration::from_secs(6), &processes(&dir));
+        for _ in 0..2 {
+            let healed = run(&["heal", dir.root().to_str().unwrap()]);
+            assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
+        }
+    }
+}
+
+#[test]
+fn exit_codes_tell_whose_fault_it_is() {
+    let cases: [(&[&str], i32); 5] = [
+        (&["run", "no/such/file.yaml"], 64),
+        (&["run", "--seed", "xyz"], 64),
+        (&["nonsense"], 64),
+        (&["verify", "scenarios"], 64),
+        (&["--version"], 0),
+    ];
+    for (args, code) in cases {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", printed(&output));
+    }
+}

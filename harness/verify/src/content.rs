@@ -1,0 +1,386 @@
+//! Content at the recovered cut against the ledger: one pass over the sorted captures beside the sorted ledger.
+
+mod blame;
+mod cursor;
+mod versions;
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    capture::{CaptureName, Entry},
+    findings::FindingKind,
+    ids::{ResourceId, ResourceKind},
+    ledger::Op,
+    plan::Plan,
+    run_dir::{RunDir, RunDirError},
+    units::RunTime,
+    verification::Differences,
+};
+
+pub(crate) use self::cursor::Cursor;
+use crate::{
+    admissible::{Observed, Reading, Standing, read},
+    asserted::{RPO, STATE},
+    findings::{Book, Draft, Handle, SAMPLE_MAX},
+    ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write, short},
+    tally::{Tally, counted},
+    timeline::Timeline,
+};
+
+/// Losses of one resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Losses {
+    /// Lost acknowledged writes by key.
+    pub(crate) keys: Tally,
+    pub(crate) lost_writes: u64,
+    pub(crate) lost_bytes: u64,
+    /// Completion of the earliest write that is certainly lost.
+    pub(crate) certain: Option<RunTime>,
+    /// Completion of the earliest that is possibly lost.
+    pub(crate) possible: Option<RunTime>,
+    /// As `certain`, without writes that a finding of their own blames on the backup or the restore.
+    pub(crate) certain_unblamed: Option<RunTime>,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) losses: BTreeMap<ResourceId, Losses>,
+    pub(crate) differences: BTreeMap<ResourceId, Differences>,
+    pub(crate) entries_compared: u64,
+    /// Resources whose content was not captured: nothing can be said of their losses.
+    pub(crate) unread: Vec<ResourceId>,
+}
+
+/// What is known when content is compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case<'a> {
+    pub(crate) dir: &'a RunDir,
+    pub(crate) plan: &'a Plan,
+    pub(crate) timeline: &'a Timeline,
+}
+
+/// Compares the content of every resource that the workload writes, and notes in the ledger what became of each write.
+pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> Result<Content, RunDirError> {
+    let mut content = Content::default();
+    for resource in case.plan.stack.data_resources() {
+        if case.plan.stack.derived_by(&resource).is_some() {
+            continue;
+        }
+        let writes = ledger.resources.entry(resource.clone()).or_default();
+        match Comparison::open(case, &resource)? {
+            Some(mut comparison) => {
+                comparison.run(writes)?;
+                comparison.report(case, book, &mut content)?;
+            }
+            None => not_captured(resource, book, &mut content),
+        }
+    }
+    Ok(content)
+}
+
+fn not_captured(resource: ResourceId, book: &mut Book, content: &mut Content) {
+    let draft = Draft::undecided(
+        FindingKind::NotMeasured,
+        format!("the content of {resource} was not captured after recovery"),
+    )
+    .resource(resource.clone());
+    book.undecide(&[STATE, RPO], &draft);
+    content.unread.push(resource);
+}
+
+/// A value that differs from what was written under its write id.
+#[derive(Debug)]
+struct Suspect {
+    key: String,
+    id: u64,
+    parts: BTreeMap<String, String>,
+}
+
+struct Comparison<'a> {
+    resource: ResourceId,
+    timeline: &'a Timeline,
+    versioned: bool,
+    recovered: Cursor,
+    point: Option<Cursor>,
+    utc_ms: Option<u64>,
+    tallies: BTreeMap<FindingKind, Tally>,
+    suspects: Vec<Suspect>,
+    losses: Losses,
+    entries: u64,
+}
+
+impl<'a> Comparison<'a> {
+    fn open(case: Case<'a>, resource: &ResourceId) -> Result<Option<Self>, RunDirError> {
+        let Some(record) = case.timeline.captures.get(&CaptureName::Recovered) else { return Ok(None) };
+        let Some(recovered) = case.dir.read_content(CaptureName::Recovered, resource)? else { return Ok(None) };
+        let point = case.dir.read_content(CaptureName::RecoveryPoint, resource)?;
+        let versioned = resource.kind() == Some(ResourceKind::Bucket)
+            && case.plan.stack.buckets.get(resource.name()).is_some_and(|bucket| bucket.versioning);
+        Ok(Some(Self {
+            resource: resource.clone(),
+            timeline: case.timeline,
+            versioned,
+            recovered: Cursor::new(recovered),
+            point: point.map(Cursor::new),
+            utc_ms: case.timeline.utc_ms(record.ended),
+            tallies: BTreeMap::new(),
+            suspects: Vec::new(),
+            losses: Losses::default(),
+            entries: 0,
+        }))
+    }
+
+    fn run(&mut self, writes: &mut ResourceWrites) -> Result<(), RunDirError> {
+        for index in 0..writes.keys.len() {
+            let text = writes.text(&writes.keys[index]).to_owned();
+            while let Some(extra) = self.recovered.next_before(&text)? {
+                self.extra(&extra);
+            }
+            let entry = self.recovered.take(&text)?;
+            let held = match &mut self.point {
+                Some(point) => point.seek(&text)?,
+                None => None,
+            };
+            self.key(writes, index, &text, entry.as_ref(), held.as_ref());
+        }
+        while let Some(extra) = self.recovered.next_any()? {
+            self.extra(&extra);
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self, kind: FindingKind) -> &mut Tally {
+        self.tallies.entry(kind).or_default()
+    }
+
+    fn extra(&mut self, entry: &Entry) {
+        self.entries += 1;
+        if !entry.deleted {
+            self.tally(FindingKind::Extra).add(&entry.key, || "nothing wrote this key".to_owned());
+        }
+    }
+
+    fn key(
+        &mut self,
+        writes: &mut ResourceWrites,
+        index: usize,
+        text: &str,
+        entry: Option<&Entry>,
+        held: Option<&Entry>,
+    ) {
+        self.entries += u64::from(entry.is_some());
+        let range = writes.keys[index].range();
+        let probe = writes.is_probe(&writes.keys[index]);
+        let of_key = &mut writes.writes[range.clone()];
+        let reading = read(of_key, observed(entry), self.utc_ms);
+        for position in 0..of_key.len() {
+            if of_key[position].acknowledged() {
+                of_key[position].fate = reading.fate(of_key, position);
+            }
+        }
+        let of_key = &*of_key;
+        let blame = self.wrong_value(text, entry, of_key, reading, probe);
+        let blame = if probe { blame } else { blame.or_else(|| self.lost_after_cutover(text, of_key)) };
+        let blame = if probe { blame } else { self.lost(text, of_key, reading, held, blame) };
+        let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, probe));
+        let first = u32::try_from(range.start).unwrap_or(u32::MAX);
+        let key = &mut writes.keys[index];
+        key.seen = seen(entry, reading, first);
+        key.blame = blame;
+    }
+
+    /// Values that no history of this key can explain.
+    fn wrong_value(
+        &mut self,
+        text: &str,
+        entry: Option<&Entry>,
+        writes: &[Write],
+        reading: Reading,
+        probe: bool,
+    ) -> Option<FindingKind> {
+        let kind = match reading.standing {
+            Standing::Foreign => FindingKind::Foreign,
+            Standing::Phantom if !probe => FindingKind::Phantom,
+            _ if reading.changed => FindingKind::Changed,
+            Standing::Current | Standing::Stale | Standing::Missing | Standing::Resurrected | Standing::Phantom => {
+                return None;
+            }
+        };
+        let last = reading.write.map(|index| self.written(&writes[index])).unwrap_or_default();
+        self.tally(kind).add(text, || last);
+        if let (FindingKind::Changed, Some(index), Some(entry)) = (kind, reading.write, entry)
+            && self.suspects.len() < SAMPLE_MAX
+        {
+            let suspect = Suspect { key: text.to_owned(), id: writes[index].id, parts: entry.parts.clone() };
+            self.suspects.push(suspect);
+        }
+        Some(kind)
+    }
+
+    /// A write of a later epoch was never on the copy that was given up: that it is gone is a difference of state.
+    fn lost_after_cutover(&mut self, text: &str, writes: &[Write]) -> Option<FindingKind> {
+        let lost =
+            writes.iter().filter(|write| write.epoch > 0 && write.fate == Fate::Lost).max_by_key(|w| w.issued)?;
+        let fact = format!("{}, after the cutover", self.written(lost));
+        self.tally(FindingKind::Missing).add(text, || fact);
+        Some(FindingKind::Missing)
+    }
+
+    /// Acknowledged writes of the copy that was given up which are gone, and who is to blame.
+    fn lost(
+        &mut self,
+        text: &str,
+        writes: &[Write],
+        reading: Reading,
+        held: Option<&Entry>,
+        blame: Option<FindingKind>,
+    ) -> Option<FindingKind> {
+        let begun = self.timeline.used_point().map(|point| point.begun_ms);
+        let blame = blame.or_else(|| blame::of_key(writes, reading, held, begun));
+        let mut youngest: Option<&Write> = None;
+        for write in writes.iter().filter(|write| write.given_up() && write.acknowledged()) {
+            if matches!(write.fate, Fate::Lost | Fate::PossiblyLost) {
+                note_earliest(&mut self.losses.possible, write.completed);
+            }
+            if write.fate != Fate::Lost {
+                continue;
+            }
+            self.losses.lost_writes += 1;
+            self.losses.lost_bytes += write.bytes;
+            note_earliest(&mut self.losses.certain, write.completed);
+            if blame.is_none() {
+                note_earliest(&mut self.losses.certain_unblamed, write.completed);
+            }
+            youngest = Some(write);
+        }
+        let Some(youngest) = youngest else { return blame };
+        let fact = self.written(youngest);
+        self.losses.keys.add(text, || fact.clone());
+        // Values that are wrong in themselves, and writes after the cutover, are counted where they were found.
+        let counted = matches!(reading.standing, Standing::Foreign | Standing::Phantom) || reading.changed;
+        if let (Some(kind), false) = (blame, counted) {
+            self.tally(kind).add(text, || fact);
+        }
+        blame
+    }
+
+    fn version_faults(
+        &mut self,
+        text: &str,
+        entry: Option<&Entry>,
+        writes: &[Write],
+        reading: Reading,
+        probe: bool,
+    ) -> Option<FindingKind> {
+        let entry = entry.filter(|entry| self.versioned && !probe && !entry.versions.is_empty())?;
+        let faults = versions::examine(writes, &entry.versions, reading.write.map(|index| &writes[index]));
+        for (kind, fact) in &faults {
+            self.tally(*kind).add(text, || fact.clone());
+        }
+        faults.keys().next().copied()
+    }
+
+    fn written(&self, write: &Write) -> String {
+        let verb = match write.op {
+            Op::Put | Op::Update => "written",
+            Op::Delete => "deleted",
+        };
+        format!("{verb} {}", self.timeline.clock(if write.acknowledged() { write.completed } else { write.issued }))
+    }
+
+    fn report(mut self, case: Case<'_>, book: &mut Book, content: &mut Content) -> Result<(), RunDirError> {
+        if let Some(fault) = self.recovered.disorder() {
+            let draft = Draft::undecided(
+                FindingKind::NotMeasured,
+                format!("the capture of {} is not sorted by key", self.resource),
+            )
+            .resource(self.resource.clone())
+            .detail([format!("first key out of order: {fault}")]);
+            book.undecide(&[STATE, RPO], &draft);
+            content.unread.push(self.resource);
+            return Ok(());
+        }
+        let duplicates = self.recovered.duplicates();
+        if duplicates.count > 0 {
+            self.tally(FindingKind::Duplicated).absorb(duplicates);
+        }
+        blame::name_changes(case.dir, &self.resource, &self.suspects, self.tallies.get_mut(&FindingKind::Changed))?;
+        let root = book.root(FindingKind::ConfigurationMissing, &self.resource);
+        for (kind, tally) in &self.tallies {
+            book.add(difference(*kind, &self.resource, tally, self.timeline, book).follows(root));
+        }
+        content.entries_compared += self.entries;
+        content.differences.insert(self.resource.clone(), differences(&self.tallies));
+        content.losses.insert(self.resource, self.losses);
+        Ok(())
+    }
+}
+
+fn observed(entry: Option<&Entry>) -> Observed {
+    match entry {
+        None => Observed::Absent,
+        Some(entry) if entry.deleted => Observed::Absent,
+        Some(entry) => {
+            Observed::Value { id: entry.write_id.as_ref().map(|id| short(id.as_str())), digest: short(&entry.digest) }
+        }
+    }
+}
+
+fn seen(entry: Option<&Entry>, reading: Reading, first: u32) -> Seen {
+    match (observed(entry), reading.write) {
+        (Observed::Absent, _) => Seen::Absent,
+        (Observed::Value { .. }, Some(index)) if reading.standing != Standing::Phantom => {
+            Seen::Write(first + u32::try_from(index).unwrap_or(0))
+        }
+        (Observed::Value { .. }, _) => Seen::Stranger,
+    }
+}
+
+fn note_earliest(known: &mut Option<RunTime>, next: RunTime) {
+    *known = Some(known.map_or(next, |known| known.min(next)));
+}
+
+fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {
+    let count =
+        |kinds: &[FindingKind]| kinds.iter().filter_map(|kind| tallies.get(kind)).map(|tally| tally.count).sum();
+    let mut sample: Vec<String> = tallies
+        .iter()
+        .filter(|(kind, _)| **kind != FindingKind::BackupIncomplete)
+        .flat_map(|(_, tally)| tally.keys())
+        .collect();
+    sample.truncate(SAMPLE_MAX);
+    Differences {
+        missing: count(&[FindingKind::Missing]),
+        extra: count(&[FindingKind::Extra]),
+        changed: count(&[FindingKind::Changed, FindingKind::Foreign, FindingKind::Phantom, FindingKind::Resurrected]),
+        duplicated: count(&[FindingKind::Duplicated]),
+        reordered: count(&[FindingKind::Reordered]),
+        sample,
+    }
+}
+
+/// The finding for one kind of difference of one resource, as the engineer who is paged reads it.
+fn difference(kind: FindingKind, resource: &ResourceId, tally: &Tally, timeline: &Timeline, book: &Book) -> Draft {
+    let keys = counted(tally.count, "key");
+    let point = timeline.used_point().map_or_else(
+        || "the recovery point".to_owned(),
+        |point| format!("recovery point {} (captured from {})", point.id, timeline.clock(point.begun_ms)),
+    );
+    let (message, help) = blame::words(kind, resource, &keys, &point);
+    let checks = if kind == FindingKind::BackupIncomplete { [RPO, STATE] } else { [STATE, RPO] };
+    Draft::failure(kind, message)
+        .check(book.asserted().first(&checks).unwrap_or(checks[0]))
+        .resource(resource.clone())
+        .key(tally.first_key())
+        .count(tally.count)
+        .detail(tally.lines())
+        .help(help)
+}
+
+/// The root finding that names a key of this resource.
+pub(crate) fn root_of(book: &Book, resource: &ResourceId, key: &Key) -> Option<Handle> {
+    key.blame
+        .and_then(|kind| book.root(kind, resource))
+        .or_else(|| book.root(FindingKind::ConfigurationMissing, resource))
+}

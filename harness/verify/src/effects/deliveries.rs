@@ -1,0 +1,181 @@
+//! The log of deliveries: how often, how late and in which order events came. Idempotent results hide all three.
+
+use std::collections::HashSet;
+
+use firedrill_model::{
+    capture::CaptureName,
+    findings::FindingKind,
+    ids::{ResourceId, ResourceKind},
+    run_dir::RunDirError,
+    scenario::Guarantee,
+    units::{RunTime, Span},
+    verification::EffectCounts,
+};
+
+use super::Edge;
+use crate::{
+    asserted::effects_of,
+    findings::{Book, Draft, Handle},
+    ledger::{Fate, Ledger, ResourceWrites, Seen, short},
+    tally::{Tally, counted},
+};
+
+/// How far the clock of a function may be from that of the run. Both are on one machine; what is later than promised by
+/// less than this is not called late.
+const CLOCK_SKEW: Span = Span::from_ms(50);
+
+/// What the log says of one trigger's events.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// By write of the source: first delivery of any kind, in microseconds of the run plus one; 0 for none.
+    any: Vec<u64>,
+    /// The same of deliveries by the service.
+    service: Vec<u64>,
+    duplicates: Tally,
+    redriven: u64,
+}
+
+impl Log {
+    /// Reads the deliveries of one trigger; `None` when none were captured.
+    pub(super) fn read(edge: Edge<'_>, ledger: &Ledger) -> Result<Option<Self>, RunDirError> {
+        let Some(deliveries) = edge.case.dir.read_deliveries(CaptureName::Drained)? else { return Ok(None) };
+        let empty = ResourceWrites::default();
+        let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
+        let mut by_id: Vec<(u64, u32)> =
+            (0_u32..).zip(&causes.writes).map(|(index, write)| (write.id, index)).collect();
+        by_id.sort_unstable();
+        let mut log =
+            Self { any: vec![0; causes.writes.len()], service: vec![0; causes.writes.len()], ..Self::default() };
+        let (mut event, mut delivery_ids, mut by_service) = (String::new(), HashSet::new(), 0_u64);
+        for delivery in deliveries {
+            let delivery = delivery?;
+            if delivery.trigger != edge.name {
+                continue;
+            }
+            if delivery.event_id != event {
+                event.clone_from(&delivery.event_id);
+                delivery_ids.clear();
+                by_service = 0;
+            }
+            // The log itself may hold one delivery twice: functions write it at least once.
+            if !delivery_ids.insert(delivery.delivery_id) {
+                continue;
+            }
+            if delivery.redriven {
+                log.redriven += 1;
+            } else {
+                by_service += 1;
+                let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
+                if by_service > 1 && !probe {
+                    log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
+                }
+            }
+            let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
+            let id = short(&delivery.event_id);
+            let first = by_id.partition_point(|(known, _)| *known < id);
+            for (_, index) in by_id[first..].iter().take_while(|(known, _)| *known == id) {
+                note(&mut log.any[*index as usize], at);
+                if !delivery.redriven {
+                    note(&mut log.service[*index as usize], at);
+                }
+            }
+        }
+        Ok(Some(log))
+    }
+
+    /// First delivery of the write with this index in its resource.
+    pub(super) fn first(&self, index: usize) -> Option<RunTime> {
+        self.any.get(index).and_then(|at| at.checked_sub(1)).map(RunTime::from_micros)
+    }
+}
+
+fn note(first: &mut u64, at: u64) {
+    if *first == 0 || at < *first {
+        *first = at;
+    }
+}
+
+/// Counts duplicates, late and reordered deliveries, and judges them by what the scenario promises.
+pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts: &mut EffectCounts, book: &mut Book) {
+    let expected = edge.case.plan.expect.effects.get(edge.name);
+    let Some(log) = log else {
+        if expected.is_some() && edge.case.plan.stack.delivery_log().is_some() {
+            undecided(edge, format!("the deliveries of {} were not captured", edge.name), None, book);
+        } else if expected.is_some_and(|expected| expected.guarantee == Guarantee::DeliveredExactlyOnce) {
+            undecided(edge, format!("{} logs no deliveries: how often events came is unknown", edge.name), None, book);
+        }
+        return;
+    };
+    counts.duplicate = log.duplicates.count;
+    counts.redriven = log.redriven;
+    let empty = ResourceWrites::default();
+    let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
+    counts.reordered = reordered(causes, log);
+    let Some(expected) = expected else { return };
+    if expected.guarantee == Guarantee::DeliveredExactlyOnce && log.duplicates.count > 0 {
+        let what = counted(log.duplicates.count, "delivery too many").replace("manys", "many");
+        let draft = failure(edge, FindingKind::EffectDuplicate, &format!("{what} by {}", edge.name), &log.duplicates);
+        book.add(
+            draft.help("make the function idempotent and promise `counted: exactly-once`, or find the second path"),
+        );
+    }
+    let Some(ready) = edge.ready else {
+        let root = book.first_of(FindingKind::RtoMissed);
+        undecided(edge, "whether effects were late: the service was never ready".to_owned(), root, book);
+        return;
+    };
+    let late = late(edge, causes, log, ready, expected.within);
+    counts.late = late.count;
+    if late.count > 0 {
+        let message = format!("{} of {} came later than {}", counted(late.count, "effect"), edge.name, expected.within);
+        let draft = failure(edge, FindingKind::EffectLate, &message, &late);
+        book.add(draft.help("look at the backlog: batch size, window and concurrency of the trigger"));
+    }
+}
+
+fn failure(edge: Edge<'_>, kind: FindingKind, message: &str, tally: &Tally) -> Draft {
+    Draft::failure(kind, message)
+        .check(effects_of(edge.name))
+        .resource(ResourceId::new(ResourceKind::Trigger, edge.name))
+        .key(tally.first_key())
+        .count(tally.count)
+        .detail(tally.lines())
+}
+
+fn undecided(edge: Edge<'_>, why: String, root: Option<Handle>, book: &mut Book) {
+    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
+    let draft = Draft::undecided(FindingKind::NotMeasured, why).check(effects_of(edge.name)).resource(trigger);
+    book.add(draft.follows(root));
+}
+
+/// Owed writes whose first delivery came more than `within` after the later of their acknowledgement and readiness.
+fn late(edge: Edge<'_>, causes: &ResourceWrites, log: &Log, ready: RunTime, within: Span) -> Tally {
+    let mut tally = Tally::default();
+    for key in causes.keys.iter().filter(|key| !causes.is_probe(key)) {
+        let Seen::Write(index) = key.seen else { continue };
+        let write = &causes.writes[index as usize];
+        let Some(first) = log.first(index as usize).filter(|_| write.acknowledged() && write.fate != Fate::Lost) else {
+            continue;
+        };
+        let due = write.completed.max(ready).plus(within).plus(CLOCK_SKEW);
+        if first > due {
+            let clock = |at| edge.case.timeline.clock(at);
+            tally.add(causes.text(key), || format!("due {}, came {}", clock(due), clock(first)));
+        }
+    }
+    tally
+}
+
+/// Keys of which the service delivered a later write before an earlier one.
+fn reordered(causes: &ResourceWrites, log: &Log) -> u64 {
+    let out_of_order = |key: &&crate::ledger::Key| {
+        let delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
+        let mut delivered: Vec<usize> = key.range().filter(delivered).collect();
+        delivered.sort_by_key(|index| causes.writes[*index].issued);
+        delivered.windows(2).any(|pair| {
+            let [earlier, later] = [pair[0], pair[1]];
+            causes.writes[earlier].precedes(&causes.writes[later]) && log.service[earlier] > log.service[later]
+        })
+    };
+    causes.keys.iter().filter(|key| !causes.is_probe(key)).filter(out_of_order).count() as u64
+}

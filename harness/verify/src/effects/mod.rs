@@ -1,0 +1,147 @@
+//! Effects: what triggers must have produced for the writes that survived.
+//!
+//! Two kinds of evidence, both read after the drain: the items that functions wrote, compared with what a model derives
+//! from the surviving causes; and the log of deliveries. A new model is one file and one line in [`model`].
+
+mod deliveries;
+mod object_description;
+mod owed;
+mod running_total;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+use firedrill_model::{
+    ids::ResourceId,
+    plan::Plan,
+    run_dir::RunDirError,
+    stack::{EffectModel, Trigger, TriggerSource},
+    units::RunTime,
+    verification::EffectCounts,
+};
+use serde_json::Value;
+
+use self::{deliveries::Log, object_description::ObjectDescription, running_total::RunningTotal};
+use crate::{content::Case, decimal::Decimal, findings::Book, ledger::Ledger};
+
+/// How derived items follow from the writes that caused them.
+pub(crate) trait DerivedModel: fmt::Debug {
+    /// Key of the derived item that a cause's key feeds.
+    fn item_key<'k>(&self, cause: &'k str) -> Cow<'k, str>;
+
+    /// Fingerprint of what a cause's value must show in its derived item, from the facts of its ledger line.
+    fn fingerprint(&self, facts: &BTreeMap<String, String>) -> u64;
+
+    /// The marks that causes left in one derived item, or what is wrong with the item in itself.
+    fn marks(&self, item: &Value) -> Result<Vec<Mark>, String>;
+
+    /// Whether a delete must leave a mark. If not, what a deleted key had left may stay.
+    fn shows_deletes(&self) -> bool;
+}
+
+/// What one cause left in a derived item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Key of the cause.
+    pub(crate) cause: String,
+    /// Short digest of the write id.
+    pub(crate) id: u64,
+    /// As [`DerivedModel::fingerprint`].
+    pub(crate) fingerprint: u64,
+    /// The cause was deleted.
+    pub(crate) gone: bool,
+}
+
+/// The model of this kind.
+fn model(kind: EffectModel) -> &'static dyn DerivedModel {
+    match kind {
+        EffectModel::ObjectDescription => &ObjectDescription,
+        EffectModel::RunningTotal => &RunningTotal,
+    }
+}
+
+/// For each resource, the triggers that derive items from its writes.
+#[derive(Debug, Default)]
+pub(crate) struct SourceModels(BTreeMap<ResourceId, Vec<(String, &'static dyn DerivedModel)>>);
+
+impl SourceModels {
+    /// From the triggers of a plan's stack.
+    pub(crate) fn of_plan(plan: &Plan) -> Self {
+        let mut models = Self::default();
+        for (name, trigger) in &plan.stack.triggers {
+            if let Some(effect) = &trigger.effect {
+                models.0.entry(trigger.source_resource()).or_default().push((name.clone(), model(effect.model)));
+            }
+        }
+        models
+    }
+
+    /// Triggers and models of one resource.
+    pub(crate) fn of(&self, resource: &ResourceId) -> impl Iterator<Item = (&str, &'static dyn DerivedModel)> {
+        self.0.get(resource).into_iter().flatten().map(|(name, model)| (name.as_str(), *model))
+    }
+}
+
+/// One trigger and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) trigger: &'a Trigger,
+    pub(crate) case: Case<'a>,
+    pub(crate) ready: Option<RunTime>,
+}
+
+impl Edge<'_> {
+    /// Whether a write of this key is an event of this trigger.
+    pub(crate) fn hears(&self, key: &str) -> bool {
+        match &self.trigger.source {
+            TriggerSource::BucketEvents { prefix, .. } => prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)),
+            TriggerSource::TableStream { .. } => true,
+        }
+    }
+}
+
+/// Measures the effects of every trigger of the stack.
+pub(crate) fn examine(
+    case: Case<'_>,
+    ledger: &Ledger,
+    ready: Option<RunTime>,
+    book: &mut Book,
+) -> Result<BTreeMap<String, EffectCounts>, RunDirError> {
+    let mut effects = BTreeMap::new();
+    for (name, trigger) in &case.plan.stack.triggers {
+        let edge = Edge { name, trigger, case, ready };
+        let log = Log::read(edge, ledger)?;
+        let mut counts = EffectCounts::default();
+        owed::examine(edge, ledger, log.as_ref(), &mut counts, book)?;
+        deliveries::examine(edge, ledger, log.as_ref(), &mut counts, book);
+        effects.insert(name.clone(), counts);
+    }
+    Ok(effects)
+}
+
+/// A fingerprint of values in order. Numbers are taken by value, since services write them in their own way.
+fn fingerprint<'v>(values: impl IntoIterator<Item = Option<&'v str>>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in values {
+        match value.map(|text| Decimal::parse(text).ok_or(text)) {
+            Some(Ok(number)) => (1_u8, number).hash(&mut hasher),
+            Some(Err(text)) => (2_u8, text).hash(&mut hasher),
+            None => 0_u8.hash(&mut hasher),
+        }
+    }
+    hasher.finish()
+}
+
+/// The text of a string or number attribute.
+fn text(item: &Value, name: &str) -> Option<String> {
+    match item.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,374 @@
+//! Derived items against the causes that survived: owed, permitted, orphaned or wrong.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    capture::{CaptureName, Entry},
+    findings::FindingKind,
+    ids::{ResourceId, ResourceKind},
+    ledger::Op,
+    run_dir::RunDirError,
+    scenario::Per,
+    verification::EffectCounts,
+};
+
+use super::{DerivedModel, Edge, Mark, deliveries::Log, model};
+use crate::{
+    asserted::{CONSISTENT_CUT, STATE, effects_of},
+    content::{Cursor, root_of},
+    findings::{Book, Draft, Handle, SAMPLE_MAX},
+    ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write},
+    tally::{Tally, counted},
+};
+
+/// How the effect on one key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing is owed; what is there may be.
+    Permitted,
+    /// Owed and there.
+    Present,
+    /// Owed and not there, or not there yet.
+    Missing,
+    /// Its cause is lost.
+    Orphaned,
+    /// No cause gives this.
+    Wrong,
+}
+
+/// Counts by what was seen and what it follows from.
+#[derive(Debug, Default)]
+struct Tallies(Vec<(FindingKind, Option<Handle>, Tally)>);
+
+impl Tallies {
+    fn add(&mut self, kind: FindingKind, root: Option<Handle>, key: &str, fact: impl FnOnce() -> String) {
+        let known = self.0.iter().position(|(known, follows, _)| *known == kind && *follows == root);
+        let position = known.unwrap_or_else(|| {
+            self.0.push((kind, root, Tally::default()));
+            self.0.len() - 1
+        });
+        self.0[position].2.add(key, fact);
+    }
+}
+
+/// Compares the items a trigger derives with their causes.
+pub(super) fn examine(
+    edge: Edge<'_>,
+    ledger: &Ledger,
+    log: Option<&Log>,
+    counts: &mut EffectCounts,
+    book: &mut Book,
+) -> Result<(), RunDirError> {
+    let empty = ResourceWrites::default();
+    let source = edge.trigger.source_resource();
+    let causes = ledger.resources.get(&source).unwrap_or(&empty);
+    let mut tallies = Tallies::default();
+    let broken = broken_path(edge, &source, book);
+    if let Some(effect) = &edge.trigger.effect {
+        let table = ResourceId::new(ResourceKind::Table, &effect.table);
+        let Some(items) = edge.case.dir.read_content(CaptureName::Drained, &table)? else {
+            let why = format!("{table} was not captured after the drain: the effects of {} are unknown", edge.name);
+            undecide(edge, &why, book);
+            return Ok(());
+        };
+        let known = ledger.resources.get(&table).unwrap_or(&empty);
+        let comparison = Comparison { edge, model: model(effect.model), source: &source, causes, known, broken, book };
+        comparison.run(Cursor::new(items), &mut tallies, counts)?;
+    }
+    let per_event = edge.case.plan.expect.effects.get(edge.name).is_some_and(|expected| expected.per == Per::Event);
+    if per_event || edge.trigger.effect.is_none() {
+        events(edge, causes, log, broken, &mut tallies, counts, book);
+    }
+    report(edge, &tallies, counts, book);
+    Ok(())
+}
+
+fn undecide(edge: Edge<'_>, why: &str, book: &mut Book) {
+    let effects = effects_of(edge.name);
+    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
+    book.undecide(&[&effects, STATE], &Draft::undecided(FindingKind::NotMeasured, why).resource(trigger));
+}
+
+/// A finding that explains why no effect of this trigger came: something on the way from cause to item is not there.
+fn broken_path(edge: Edge<'_>, source: &ResourceId, book: &Book) -> Option<Handle> {
+    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
+    let function = ResourceId::new(ResourceKind::Function, &edge.trigger.function);
+    let role = edge
+        .case
+        .plan
+        .stack
+        .functions
+        .get(&edge.trigger.function)
+        .map(|f| ResourceId::new(ResourceKind::Role, &f.role));
+    let table = edge.trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table));
+    let of_kind = |kinds: &[FindingKind], place: &ResourceId| kinds.iter().find_map(|kind| book.root(*kind, place));
+    let both = [FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged];
+    of_kind(&[FindingKind::LostTrigger, FindingKind::ConfigurationChanged], &trigger)
+        .or_else(|| of_kind(&both, &function))
+        .or_else(|| role.as_ref().and_then(|role| of_kind(&both, role)))
+        .or_else(|| table.as_ref().and_then(|table| of_kind(&both[..1], table)))
+        .or_else(|| of_kind(&both[..1], source))
+}
+
+struct Comparison<'a> {
+    edge: Edge<'a>,
+    model: &'static dyn DerivedModel,
+    source: &'a ResourceId,
+    causes: &'a ResourceWrites,
+    /// Keys that firedrill itself wrote to the derived table.
+    known: &'a ResourceWrites,
+    broken: Option<Handle>,
+    book: &'a Book,
+}
+
+impl Comparison<'_> {
+    fn run(&self, mut items: Cursor, tallies: &mut Tallies, counts: &mut EffectCounts) -> Result<(), RunDirError> {
+        let mut order: Vec<u32> = (0..u32::try_from(self.causes.keys.len()).unwrap_or(u32::MAX)).collect();
+        let item_key = |index: &u32| self.model.item_key(self.causes.text(&self.causes.keys[*index as usize]));
+        order.sort_by(|left, right| item_key(left).cmp(&item_key(right)));
+        for group in order.chunk_by(|left, right| item_key(left) == item_key(right)) {
+            let key = item_key(&group[0]);
+            while let Some(item) = items.next_before(&key)? {
+                self.unexplained(&item, tallies);
+            }
+            let item = items.take(&key)?;
+            self.group(&key, group, item.as_ref(), tallies, counts);
+        }
+        while let Some(item) = items.next_any()? {
+            self.unexplained(&item, tallies);
+        }
+        if let Some(key) = items.disorder() {
+            tallies.add(FindingKind::NotMeasured, None, key, || "the capture is not sorted by key".to_owned());
+        }
+        Ok(())
+    }
+
+    fn unexplained(&self, item: &Entry, tallies: &mut Tallies) {
+        if self.known.find(&item.key).is_none() {
+            tallies.add(FindingKind::EffectWrong, None, &item.key, || "nothing caused this item".to_owned());
+        }
+    }
+
+    fn group(&self, key: &str, group: &[u32], item: Option<&Entry>, tallies: &mut Tallies, counts: &mut EffectCounts) {
+        let causes = || group.iter().map(|&index| &self.causes.keys[index as usize]);
+        let value = item.map(|item| item.value.as_ref().ok_or_else(|| "its value was not captured".to_owned()));
+        let marks = match value.map(|value| value.and_then(|value| self.model.marks(value))) {
+            None => BTreeMap::new(),
+            Some(Ok(marks)) => marks.into_iter().map(|mark| (mark.cause.clone(), mark)).collect(),
+            Some(Err(wrong)) => {
+                let root = causes().find_map(|cause| root_of(self.book, self.source, cause));
+                if !causes().all(|cause| self.causes.is_probe(cause)) {
+                    tallies.add(FindingKind::EffectWrong, root, key, || wrong);
+                }
+                return;
+            }
+        };
+        let mut explained = 0;
+        for cause in causes() {
+            let text = self.causes.text(cause);
+            let mark = marks.get(text);
+            explained += usize::from(mark.is_some());
+            if !self.causes.is_probe(cause) && self.edge.hears(text) {
+                self.one(text, cause, mark, tallies, counts);
+            }
+        }
+        if explained < marks.len() {
+            let stray = marks.keys().find(|cause| self.causes.find(cause).is_none());
+            let fact = || format!("it shows {}, which nothing wrote", stray.map_or("a key", String::as_str));
+            tallies.add(FindingKind::EffectWrong, None, key, fact);
+        }
+    }
+
+    fn one(&self, text: &str, cause: &Key, mark: Option<&Mark>, tallies: &mut Tallies, counts: &mut EffectCounts) {
+        let root = root_of(self.book, self.source, cause);
+        let standing = self.standing(cause, mark);
+        counts.expected += u64::from(matches!(standing, Standing::Present | Standing::Missing));
+        match standing {
+            Standing::Permitted | Standing::Present => {}
+            Standing::Missing => {
+                tallies.add(FindingKind::EffectMissing, root.or(self.broken), text, || self.since(cause));
+            }
+            Standing::Orphaned => {
+                tallies.add(FindingKind::EffectOrphaned, root, text, || "the write that caused it is lost".to_owned());
+            }
+            Standing::Wrong => {
+                tallies.add(FindingKind::EffectWrong, root, text, || "it does not show what was written".to_owned());
+            }
+        }
+    }
+
+    fn since(&self, cause: &Key) -> String {
+        let last = self.causes.writes_of(cause).iter().rfind(|write| write.acknowledged());
+        last.map_or_else(String::new, |write| format!("written {}", self.edge.case.timeline.clock(write.completed)))
+    }
+
+    fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
+        let writes = self.causes.writes_of(cause);
+        let of_mark = mark.map(|mark| (mark, Self::cause_of(writes, mark)));
+        match (cause.seen, of_mark) {
+            (Seen::Write(seen), found) => self.of_value(&self.causes.writes[seen as usize], writes, found),
+            (Seen::NotCaptured, _) | (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
+            (Seen::Absent | Seen::Stranger, Some((_, None))) => Standing::Wrong,
+            (Seen::Stranger, Some((_, Some(write)))) => lost_or(write, Standing::Permitted),
+            (Seen::Absent, Some((mark, Some(write)))) => self.of_absent(writes, mark, write),
+        }
+    }
+
+    /// The write whose id is in a mark; `None` when it is no write of the key, or one that cannot have happened.
+    fn cause_of<'w>(writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
+        writes.iter().find(|write| write.id == mark.id && write.digest != 0 && write.possible())
+    }
+
+    fn shows(&self, writes: &[Write], mark: &Mark) -> bool {
+        let facts = self.causes.facts.get(self.edge.name);
+        let of = |write: &Write| facts.and_then(|facts| facts.get(write.ordinal as usize)).copied();
+        writes.iter().any(|write| write.id == mark.id && of(write) == Some(mark.fingerprint))
+    }
+
+    /// The key holds the value of `seen`.
+    fn of_value(&self, seen: &Write, writes: &[Write], found: Option<(&Mark, Option<&Write>)>) -> Standing {
+        let acknowledged = writes.iter().any(|write| write.id == seen.id && write.acknowledged());
+        let owed = if acknowledged { Standing::Missing } else { Standing::Permitted };
+        match found {
+            None => owed,
+            Some((_, None)) => Standing::Wrong,
+            Some((mark, Some(write))) if write.id == seen.id => {
+                if mark.gone {
+                    removed(writes, write)
+                } else if !self.shows(writes, mark) {
+                    Standing::Wrong
+                } else if acknowledged {
+                    Standing::Present
+                } else {
+                    Standing::Permitted
+                }
+            }
+            Some((_, Some(write))) => {
+                // A concurrent or an ambiguous write may have come last for the function.
+                let earlier = write.precedes(seen);
+                lost_or(write, if earlier { owed } else { Standing::Permitted })
+            }
+        }
+    }
+
+    /// The key holds nothing.
+    fn of_absent(&self, writes: &[Write], mark: &Mark, write: &Write) -> Standing {
+        if write.fate == Fate::Lost {
+            return Standing::Orphaned;
+        }
+        if !self.model.shows_deletes() {
+            return if self.shows(writes, mark) { Standing::Permitted } else { Standing::Wrong };
+        }
+        if mark.gone {
+            return Standing::Present;
+        }
+        let deleted =
+            writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
+        if deleted { Standing::Missing } else { Standing::Permitted }
+    }
+}
+
+/// An item says that the value of `write` is gone, and the value is there.
+fn removed(writes: &[Write], write: &Write) -> Standing {
+    let later = || writes.iter().filter(|later| later.op == Op::Delete && later.possible() && !later.precedes(write));
+    if later().any(|delete| delete.fate == Fate::Lost) {
+        Standing::Orphaned
+    } else if write.expires_ms != 0 || later().next().is_some() {
+        Standing::Permitted
+    } else {
+        Standing::Wrong
+    }
+}
+
+fn lost_or(write: &Write, otherwise: Standing) -> Standing {
+    if write.fate == Fate::Lost { Standing::Orphaned } else { otherwise }
+}
+
+/// Owed deliveries of single events: those of writes after the cutover, since the log of the lost side is lost with it.
+fn events(
+    edge: Edge<'_>,
+    causes: &ResourceWrites,
+    log: Option<&Log>,
+    broken: Option<Handle>,
+    tallies: &mut Tallies,
+    counts: &mut EffectCounts,
+    book: &mut Book,
+) {
+    let Some(log) = log else {
+        undecide(edge, &format!("deliveries of {} were not logged: single events cannot be told", edge.name), book);
+        return;
+    };
+    let source = edge.trigger.source_resource();
+    for key in causes.keys.iter().filter(|key| !causes.is_probe(key) && edge.hears(causes.text(key))) {
+        for index in key.range() {
+            let write = &causes.writes[index];
+            let owed = write.epoch > 0 && write.acknowledged() && write.digest != 0 && write.fate != Fate::Lost;
+            if !owed {
+                continue;
+            }
+            counts.expected += 1;
+            if log.first(index).is_none() {
+                let root = root_of(book, &source, key).or(broken);
+                let fact = || format!("written {}", edge.case.timeline.clock(write.completed));
+                tallies.add(FindingKind::EffectMissing, root, causes.text(key), fact);
+            }
+        }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing derived items")]
+fn report(edge: Edge<'_>, tallies: &Tallies, counts: &mut EffectCounts, book: &mut Book) {
+    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
+    let effects = effects_of(edge.name);
+    let name = edge.name;
+    for (kind, root, tally) in &tallies.0 {
+        let places = counted(tally.count, "key");
+        let (message, help) = match kind {
+            FindingKind::EffectMissing => {
+                counts.missing += tally.count;
+                counts.sample.extend(tally.keys());
+                (
+                    format!("{places} restored or written after the cutover had no effect through {name}"),
+                    "is the trigger there and enabled, and does its function succeed? Redrive what was restored",
+                )
+            }
+            FindingKind::EffectOrphaned => {
+                counts.orphaned += tally.count;
+                (
+                    format!("{places} are lost and what {name} made of them is not"),
+                    "capture what functions write before what they read, so that no effect outlives its cause",
+                )
+            }
+            FindingKind::NotMeasured => {
+                undecide(edge, "the capture of its items is not sorted by key", book);
+                continue;
+            }
+            _ => (
+                format!("{places} where the result of {name} is not what its causes give"),
+                "compare the item with its causes: an event counted twice, in another order, or a wrong value",
+            ),
+        };
+        let draft = Draft::failure(*kind, message)
+            .resource(trigger.clone())
+            .key(tally.first_key())
+            .count(tally.count)
+            .detail(tally.lines())
+            .follows(*root)
+            .help(help);
+        let check = book.asserted().first(&[&effects, STATE]).unwrap_or(&effects).to_owned();
+        let handle = book.add(draft.check(check));
+        if *kind == FindingKind::EffectOrphaned {
+            torn(tally, handle, book);
+        }
+    }
+    counts.sample.truncate(SAMPLE_MAX);
+}
+
+/// An effect without its cause is no consistent cut either.
+fn torn(tally: &Tally, root: Handle, book: &mut Book) {
+    if book.asserted().has(CONSISTENT_CUT) {
+        let message = format!("{} survived without their cause", counted(tally.count, "effect"));
+        let draft = Draft::failure(FindingKind::Torn, message).check(CONSISTENT_CUT);
+        book.add(draft.key(tally.first_key()).count(tally.count).follows(Some(root)));
+    }
+}

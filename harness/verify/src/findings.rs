@@ -1,0 +1,204 @@
+//! The book of findings: drafts in, numbered findings out, roots before what follows from them.
+
+use firedrill_model::{
+    findings::{Finding, FindingKind, Weight},
+    ids::{CheckId, ResourceId},
+};
+
+use crate::asserted::Asserted;
+
+/// Keys or fields that a finding names; the others are counted.
+pub(crate) const SAMPLE_MAX: usize = 20;
+
+/// A finding of the book, for others to follow from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handle(usize);
+
+/// A finding before it has an id.
+#[derive(Clone, Debug)]
+#[must_use]
+pub(crate) struct Draft {
+    check: Option<String>,
+    kind: FindingKind,
+    weight: Weight,
+    resource: Option<ResourceId>,
+    key: Option<String>,
+    root: Option<Handle>,
+    count: u64,
+    message: String,
+    detail: Vec<String>,
+    help: Option<String>,
+}
+
+impl Draft {
+    fn new(weight: Weight, kind: FindingKind, message: impl Into<String>) -> Self {
+        Self {
+            check: None,
+            kind,
+            weight,
+            resource: None,
+            key: None,
+            root: None,
+            count: 1,
+            message: message.into(),
+            detail: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// The check fails.
+    pub(crate) fn failure(kind: FindingKind, message: impl Into<String>) -> Self {
+        Self::new(Weight::Failure, kind, message)
+    }
+
+    /// The check cannot be decided.
+    pub(crate) fn undecided(kind: FindingKind, message: impl Into<String>) -> Self {
+        Self::new(Weight::Undecided, kind, message)
+    }
+
+    /// Worth knowing.
+    pub(crate) fn note(kind: FindingKind, message: impl Into<String>) -> Self {
+        Self::new(Weight::Note, kind, message)
+    }
+
+    /// The check it belongs to.
+    pub(crate) fn check(mut self, check: impl Into<String>) -> Self {
+        self.check = Some(check.into());
+        self
+    }
+
+    /// Where.
+    pub(crate) fn resource(mut self, resource: ResourceId) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// Key or field.
+    pub(crate) fn key(mut self, key: Option<String>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// What it follows from.
+    pub(crate) fn follows(mut self, root: Option<Handle>) -> Self {
+        self.root = root;
+        self
+    }
+
+    /// How many places it stands for.
+    pub(crate) fn count(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Facts in order.
+    pub(crate) fn detail(mut self, detail: impl IntoIterator<Item = String>) -> Self {
+        self.detail.extend(detail);
+        self
+    }
+
+    /// What to try next.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Findings as they are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    asserted: Asserted,
+    drafts: Vec<Draft>,
+}
+
+impl Book {
+    /// An empty book for a plan's checks.
+    pub(crate) fn new(asserted: Asserted) -> Self {
+        Self { asserted, drafts: Vec::new() }
+    }
+
+    /// The plan's checks.
+    pub(crate) fn asserted(&self) -> &Asserted {
+        &self.asserted
+    }
+
+    /// Adds a finding. One whose check is not asserted becomes a note without a check: it was measured, and decides
+    /// nothing. What follows from a finding that follows itself is linked to the root.
+    pub(crate) fn add(&mut self, mut draft: Draft) -> Handle {
+        if !draft.check.as_deref().is_some_and(|check| self.asserted.has(check)) {
+            draft.check = None;
+            draft.weight = Weight::Note;
+        }
+        draft.root = draft.root.map(|handle| self.drafts[handle.0].root.unwrap_or(handle));
+        self.drafts.push(draft);
+        Handle(self.drafts.len() - 1)
+    }
+
+    /// Adds a finding that leaves each of `checks` undecided: one root, and one that follows for each further check.
+    pub(crate) fn undecide(&mut self, checks: &[&str], draft: &Draft) -> Handle {
+        let mut asserted = checks.iter().filter(|check| self.asserted.has(check));
+        let Some(first) = asserted.next() else { return self.add(draft.clone()) };
+        let rest: Vec<&str> = asserted.copied().collect();
+        let root = self.add(draft.clone().check(*first));
+        for check in rest {
+            self.add(Draft { detail: Vec::new(), help: None, ..draft.clone() }.check(check).follows(Some(root)));
+        }
+        root
+    }
+
+    /// [`Book::undecide`] for every asserted check.
+    pub(crate) fn undecide_all(&mut self, draft: &Draft) -> Handle {
+        let checks: Vec<String> = self.asserted.checks().map(str::to_owned).collect();
+        self.undecide(&checks.iter().map(String::as_str).collect::<Vec<_>>(), draft)
+    }
+
+    /// The failure of this kind at this resource that is a root, if there is one.
+    pub(crate) fn root(&self, kind: FindingKind, resource: &ResourceId) -> Option<Handle> {
+        self.roots_at(resource).find(|handle| self.drafts[handle.0].kind == kind)
+    }
+
+    /// Every failure at this resource that is a root.
+    pub(crate) fn roots_at(&self, resource: &ResourceId) -> impl Iterator<Item = Handle> {
+        self.drafts.iter().enumerate().filter_map(move |(index, draft)| {
+            let is_root = draft.root.is_none() && draft.weight == Weight::Failure;
+            (is_root && draft.resource.as_ref() == Some(resource)).then_some(Handle(index))
+        })
+    }
+
+    /// The first root of this kind, of whatever weight.
+    pub(crate) fn first_of(&self, kind: FindingKind) -> Option<Handle> {
+        self.drafts.iter().position(|draft| draft.root.is_none() && draft.kind == kind).map(Handle)
+    }
+
+    /// Numbers the findings: each root, heaviest first, directly before what follows from it.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        let mut order: Vec<usize> = (0..self.drafts.len()).filter(|&index| self.drafts[index].root.is_none()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(self.drafts[index].weight));
+        let mut sorted = Vec::with_capacity(self.drafts.len());
+        for root in order {
+            sorted.push(root);
+            sorted.extend((0..self.drafts.len()).filter(|&index| self.drafts[index].root == Some(Handle(root))));
+        }
+        let mut ids = vec![String::new(); self.drafts.len()];
+        for (position, &index) in sorted.iter().enumerate() {
+            ids[index] = format!("f-{:04}", position + 1);
+        }
+        sorted.iter().map(|&index| finding(&self.drafts[index], &ids, index)).collect()
+    }
+}
+
+fn finding(draft: &Draft, ids: &[String], index: usize) -> Finding {
+    Finding {
+        id: ids[index].clone(),
+        check: draft.check.as_deref().map(CheckId::new),
+        kind: draft.kind,
+        weight: draft.weight,
+        resource: draft.resource.clone(),
+        key: draft.key.clone(),
+        root: draft.root.map(|handle| ids[handle.0].clone()),
+        count: draft.count,
+        message: draft.message.clone(),
+        detail: draft.detail.clone(),
+        help: draft.help.clone(),
+    }
+}

@@ -1,0 +1,210 @@
+//! The instants that matter, picked from the history.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    capture::CaptureName,
+    history::{Ending, Event, Phase, Record},
+    ids::{FaultId, ProbeId, RecoveryPointId, ResourceId},
+    recovery_point::RecoveryPoint,
+    topology::Side,
+    units::{RunTime, Span},
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// One round of a probe.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    pub(crate) probe: ProbeId,
+    pub(crate) began: RunTime,
+    pub(crate) ended: RunTime,
+    pub(crate) ok: bool,
+    pub(crate) detail: String,
+}
+
+/// One step of the recovery that ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) kind: String,
+    pub(crate) ended: RunTime,
+}
+
+/// A completed capture.
+#[derive(Clone, Debug)]
+pub(crate) struct CaptureRecord {
+    pub(crate) ended: RunTime,
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+/// The three times of a fault, and what ended it.
+#[derive(Clone, Debug, Default)]
+struct FaultTimes {
+    armed: Option<RunTime>,
+    bit: Option<RunTime>,
+    ended: Option<(RunTime, String)>,
+}
+
+/// What the history says, by subject.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timeline {
+    /// Wall clock at the run's zero; `None` when no record could be read as a time.
+    start: Option<Timestamp>,
+    faults: BTreeMap<FaultId, FaultTimes>,
+    pub(crate) plan_sha256: Option<String>,
+    pub(crate) detected: Option<RunTime>,
+    pub(crate) recovery_began: Option<RunTime>,
+    pub(crate) recovery_point: Option<RecoveryPointId>,
+    pub(crate) step_kinds: BTreeMap<usize, String>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) cut_over: Option<RunTime>,
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) observation_ends: Option<RunTime>,
+    pub(crate) backups: Vec<(RunTime, RecoveryPoint)>,
+    pub(crate) target_present: Option<Vec<ResourceId>>,
+    pub(crate) source_reachable: Option<bool>,
+    pub(crate) fences: Vec<(Side, RunTime)>,
+    pub(crate) captures: BTreeMap<CaptureName, CaptureRecord>,
+    pub(crate) ledger_lines: Option<u64>,
+    pub(crate) scheduling_lag: Option<Span>,
+    /// What cut the run short, in words.
+    pub(crate) incomplete: Vec<String>,
+}
+
+impl Timeline {
+    /// Reads a history in order.
+    pub(crate) fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let mut timeline = Self::default();
+        for record in records {
+            timeline.take(record);
+        }
+        timeline
+    }
+
+    fn take(&mut self, record: &Record) {
+        let at = record.at_ms;
+        if self.start.is_none() {
+            self.start = record.utc.parse::<Timestamp>().ok().and_then(|utc| utc.checked_sub(duration(at)).ok());
+        }
+        match &record.event {
+            Event::RunBegan { plan_sha256, .. } => self.plan_sha256 = Some(plan_sha256.clone()),
+            Event::PhaseEnded { phase, ending, note } => self.take_phase(*phase, *ending, note),
+            Event::BackupCompleted { recovery_point } => self.backups.push((at, recovery_point.clone())),
+            Event::FaultArmed { id } => self.fault(id).armed = Some(at),
+            Event::FaultBit { id } => {
+                let fault = self.fault(id);
+                fault.bit = fault.bit.or(Some(at));
+            }
+            Event::FaultEnded { id, by } => self.fault(id).ended = Some((at, by.clone())),
+            Event::Detected { .. } => self.detected = self.detected.or(Some(at)),
+            Event::RecoveryBegan { recovery_point, .. } => {
+                self.recovery_began = self.recovery_began.or(Some(at));
+                self.recovery_point = recovery_point.clone().or(self.recovery_point.take());
+            }
+            Event::StepBegan { step, step_kind } => {
+                self.step_kinds.insert(*step, step_kind.clone());
+            }
+            Event::StepEnded { step, .. } => {
+                let kind = self.step_kinds.get(step).cloned().unwrap_or_default();
+                self.steps.push(Step { kind, ended: at });
+            }
+            // Only the first look counts: a recovery that is run again finds what its first attempt left.
+            Event::TargetInspected { present } => {
+                self.target_present.get_or_insert_with(|| present.clone());
+            }
+            Event::SourceReachability { reachable } => {
+                self.source_reachable = Some(self.source_reachable.unwrap_or(false) || *reachable);
+            }
+            Event::Fenced { side } => self.fences.push((*side, at)),
+            Event::CutOver { .. } => self.cut_over = self.cut_over.or(Some(at)),
+            Event::Probed { probe, began_ms, ok, detail } => self.rounds.push(Round {
+                probe: probe.clone(),
+                began: *began_ms,
+                ended: at,
+                ok: *ok,
+                detail: detail.clone(),
+            }),
+            Event::ObservationEnds { until_ms } => self.observation_ends = Some(*until_ms),
+            Event::Quiesced { ledger_lines } => self.ledger_lines = Some(*ledger_lines),
+            Event::Captured { capture, files, .. } => {
+                self.captures.insert(*capture, CaptureRecord { ended: at, files: files.clone() });
+            }
+            Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
+            Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
+            Event::PhaseBegan { .. }
+            | Event::TargetStarted { .. }
+            | Event::BackupBegan { .. }
+            | Event::BackupFailed { .. }
+            | Event::BackupPruned { .. }
+            | Event::FaultArming { .. }
+            | Event::Healed { .. }
+            | Event::TornDown { .. } => {}
+        }
+    }
+
+    fn take_phase(&mut self, phase: Phase, ending: Ending, note: &str) {
+        let how = match ending {
+            Ending::Done => return,
+            Ending::Failed => "failed",
+            Ending::TimedOut => "ran out of time",
+            Ending::Interrupted => "was interrupted",
+        };
+        // What comes after the captures cannot take evidence away.
+        if phase < Phase::Verify {
+            self.incomplete.push(format!("{} {how}: {note}", phase.word()));
+        }
+    }
+
+    fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {
+        self.faults.entry(id.clone()).or_default()
+    }
+
+    /// t0: the first instant at which a fault is on and has stopped a request.
+    pub(crate) fn t0(&self) -> Option<RunTime> {
+        self.faults.values().filter_map(|fault| Some(fault.armed?.max(fault.bit?))).min()
+    }
+
+    /// The first fault that ended by itself, at or before `ready`.
+    pub(crate) fn ended_before(&self, ready: RunTime) -> Option<(&FaultId, RunTime, &str)> {
+        self.faults.iter().find_map(|(id, fault)| {
+            let (at, by) = fault.ended.as_ref()?;
+            (*at <= ready).then_some((id, *at, by.as_str()))
+        })
+    }
+
+    /// The recovery point that the recovery used: the named one, or for a procedure of the user's own, which names none,
+    /// the latest that was complete when the recovery began.
+    pub(crate) fn used_point(&self) -> Option<&RecoveryPoint> {
+        if let Some(id) = &self.recovery_point {
+            return self.backups.iter().map(|(_, point)| point).find(|point| point.id == *id);
+        }
+        let began = self.recovery_began?;
+        self.backups.iter().rfind(|(at, _)| *at <= began).map(|(_, point)| point)
+    }
+
+    /// UTC milliseconds of an instant of the run, to compare with clocks of other processes.
+    pub(crate) fn utc_ms(&self, at: RunTime) -> Option<u64> {
+        u64::try_from(self.start?.checked_add(duration(at)).ok()?.as_millisecond()).ok()
+    }
+
+    /// The instant of the run at these UTC milliseconds.
+    pub(crate) fn at_utc_ms(&self, utc_ms: u64) -> Option<RunTime> {
+        let start = self.start?.as_microsecond();
+        let micros = i64::try_from(utc_ms).ok()?.checked_mul(1000)?.checked_sub(start)?;
+        Some(RunTime::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+
+    /// An instant as people read it: `14:02:29.4Z`, or the run's own milliseconds when there is no wall clock.
+    pub(crate) fn clock(&self, at: RunTime) -> String {
+        match self.start.and_then(|start| start.checked_add(duration(at)).ok()) {
+            Some(utc) => {
+                let tenths = utc.subsec_millisecond().abs() / 100;
+                format!("{}.{tenths}Z", utc.strftime("%H:%M:%S"))
+            }
+            None => format!("{} ms into the run", at.ms()),
+        }
+    }
+}
+
+fn duration(at: RunTime) -> SignedDuration {
+    SignedDuration::from_micros(i64::try_from(at.micros()).unwrap_or(i64::MAX))
+}

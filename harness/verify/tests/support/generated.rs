@@ -1,0 +1,105 @@
+//! Histories drawn at random: writers on keys of their own and of all, ambiguous and refused writes, deletes, expiry.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    ledger::{LedgerLine, Op, Outcome},
+    units::RunTime,
+};
+use proptest::prelude::*;
+
+use super::{T0, World, ambiguous, delete, entry, orders, put, put_after, rejected};
+
+/// One write before it has a place in time.
+#[derive(Clone, Debug)]
+pub struct Stroke {
+    pub key: u8,
+    pub kind: u8,
+    pub outcome: u8,
+    /// Milliseconds after the write before.
+    pub pause: u64,
+    /// How long it takes.
+    pub takes: u64,
+}
+
+/// A few writes on few keys, so that keys are overwritten, deleted and written again.
+pub fn strokes() -> impl Strategy<Value = Vec<Stroke>> {
+    let stroke = (0..4_u8, 0..10_u8, 0..12_u8, 1..900_u64, 1..700_u64)
+        .prop_map(|(key, kind, outcome, pause, takes)| Stroke { key, kind, outcome, pause, takes });
+    prop::collection::vec(stroke, 1..40)
+}
+
+/// The ledger lines of these strokes on the orders table, from 2 s on; none completes after the fault. With `concurrent`
+/// a write may be issued before the one before it on its key has completed.
+pub fn ledger(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
+    let mut at = 2_000;
+    let mut busy_until: BTreeMap<u8, u64> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for (number, stroke) in strokes.iter().enumerate() {
+        at += stroke.pause / 3;
+        let issued = if concurrent { at } else { at.max(busy_until.get(&stroke.key).copied().unwrap_or(0) + 1) };
+        let completed = issued + stroke.takes;
+        if completed >= T0 {
+            break;
+        }
+        busy_until.insert(stroke.key, completed);
+        let (key, id) = (format!("C-1#k{}", stroke.key), format!("w-{number}"));
+        let line =
+            if stroke.kind < 2 { delete(&orders(), &key, &id, issued) } else { put(&orders(), &key, &id, issued) };
+        let line = LedgerLine {
+            completed_ms: Some(RunTime::from_ms(completed)),
+            writer: format!("writer-{}", stroke.key),
+            seq: number as u64,
+            ..line
+        };
+        lines.push(match stroke.outcome {
+            0 => ambiguous(line),
+            1 => rejected(line),
+            _ => line,
+        });
+    }
+    lines
+}
+
+/// A world whose orders have this ledger, recovered to the state as of `cut_ms`: each key holds the possible write that
+/// took effect last before it, taking a write to have effect when it completes, an ambiguous one when it is issued.
+/// Assertions about effects are off, since these orders have none.
+pub fn world(lines: &[LedgerLine], cut_ms: u64) -> World {
+    let mut world = World::whole();
+    world.plan.expect.effects.clear();
+    world.plan.stack.triggers.clear();
+    for derived in [super::documents(), super::totals()] {
+        world.plan.stack.tables.remove(derived.name());
+        world.content.retain(|(_, resource), _| *resource != derived);
+    }
+    world.plan.probes.retain(|probe| probe.resource != super::trigger("total-orders"));
+    world.ledger.retain(|line| line.resource != orders());
+    world.ledger.extend(lines.iter().cloned());
+    let held = state_at(lines, cut_ms).into_values().flatten().map(|line| entry(&line)).collect::<Vec<_>>();
+    *world.recovered(&orders()) = held.clone();
+    *world.drained(&orders()) = held;
+    world
+}
+
+/// When a write took effect, in a world that has a single order.
+pub fn effective(line: &LedgerLine) -> RunTime {
+    if line.outcome == Outcome::Ambiguous { line.issued_ms } else { line.completed_ms.unwrap_or(line.issued_ms) }
+}
+
+/// By key, the write whose value the key holds at an instant; `None` for absent.
+pub fn state_at(lines: &[LedgerLine], at_ms: u64) -> BTreeMap<String, Option<LedgerLine>> {
+    let mut state = BTreeMap::new();
+    let mut sorted: Vec<&LedgerLine> = lines.iter().filter(|line| line.outcome != Outcome::Rejected).collect();
+    sorted.sort_by_key(|line| effective(line));
+    for line in sorted.into_iter().filter(|line| effective(line) <= RunTime::from_ms(at_ms)) {
+        state.insert(line.key.clone(), (line.op != Op::Delete).then(|| line.clone()));
+    }
+    state
+}
+
+/// Writes on fresh keys after the cutover.
+pub fn after_cutover(count: usize) -> Vec<LedgerLine> {
+    (0..count)
+        .map(|n| put_after(&orders(), &format!("C-9#fresh{n}"), &format!("fresh-{n}"), 29_000 + n as u64))
+        .collect()
+}

@@ -1,0 +1,121 @@
+//! Laws over generated histories.
+
+use std::collections::BTreeSet;
+
+use firedrill_model::{
+    findings::{FindingKind, Weight},
+    ledger::{LedgerLine, Outcome},
+};
+use proptest::prelude::*;
+
+use crate::support::{
+    BACKUP, T0, entry,
+    generated::{after_cutover, ledger, state_at, strokes, world},
+    orders, uploads,
+};
+
+/// A write is gone for good when its key holds something that was overwritten before it began.
+fn lost_by_definition(lines: &[LedgerLine], cut_ms: u64) -> BTreeSet<String> {
+    let state = state_at(lines, cut_ms);
+    let mut lost = BTreeSet::new();
+    for line in lines.iter().filter(|line| line.outcome == Outcome::Acknowledged) {
+        if let Some(Some(held)) = state.get(&line.key)
+            && held
+                .completed_ms
+                .filter(|_| held.outcome == Outcome::Acknowledged)
+                .is_some_and(|done| done < line.issued_ms)
+        {
+            lost.insert(line.write_id.to_string());
+        }
+    }
+    lost
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nothing is lost, and nothing differs, when the state is that of the end.
+    #[test]
+    fn the_final_state_loses_nothing(strokes in strokes(), concurrent: bool) {
+        let found = world(&ledger(&strokes, concurrent), T0).judge();
+        let of_orders = found.rpo.by_resource.get(&orders()).map_or(0, |losses| losses.lost_writes);
+        prop_assert_eq!(of_orders, 0);
+        prop_assert_eq!(found.equivalence.total.count(), 0);
+    }
+
+    /// Every key that holds an old value counts its later acknowledged writes, no more and no fewer.
+    #[test]
+    fn losses_are_those_of_the_definition(strokes in strokes(), cut_ms in 2_000..T0) {
+        let lines = ledger(&strokes, false);
+        let held = state_at(&lines, cut_ms);
+        let present: Vec<LedgerLine> =
+            lines.into_iter().filter(|line| held.get(&line.key).is_some_and(Option::is_some)).collect();
+        let expected = lost_by_definition(&present, cut_ms).len() as u64;
+        let found = world(&present, cut_ms).judge();
+        let counted = found.rpo.by_resource.get(&orders()).map_or(0, |losses| losses.lost_writes);
+        prop_assert_eq!(counted, expected);
+    }
+
+    /// The lower bound is not above the upper one, and what is lost was acknowledged.
+    #[test]
+    fn the_interval_is_ordered(strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0) {
+        let found = world(&ledger(&strokes, concurrent), cut_ms).judge();
+        if let (Some(lower), Some(upper)) = (found.rpo.actual_ms, found.rpo.actual_upper_ms) {
+            prop_assert!(lower <= upper);
+        }
+        prop_assert!(found.rpo.lost_writes <= found.rpo.acknowledged_writes);
+    }
+
+    /// Writes on fresh keys after the cutover never change the lost set.
+    #[test]
+    fn writes_after_the_cutover_do_not_change_the_lost_set(strokes in strokes(), cut_ms in 2_000..T0, fresh in 0..20_usize) {
+        let mut world = world(&ledger(&strokes, true), cut_ms);
+        let before = world.judge();
+        let lines = after_cutover(fresh);
+        for line in &lines {
+            world.add(&orders(), &entry(line));
+        }
+        world.ledger.extend(lines);
+        prop_assert_eq!(before.rpo, world.judge().rpo);
+    }
+
+    /// A cut of sequential writers is a point in time and not torn.
+    #[test]
+    fn a_cut_is_a_cut(strokes in strokes()) {
+        let lines: Vec<LedgerLine> =
+            ledger(&strokes, false).into_iter().filter(|line| line.outcome == Outcome::Acknowledged).collect();
+        let mut world = world(&lines, BACKUP.0);
+        world.ledger.retain(|line| line.resource == orders());
+        world.recovered(&uploads()).clear();
+        world.drained(&uploads()).clear();
+        let found = world.judge();
+        let torn = found.findings.iter().any(|finding| finding.kind == FindingKind::Torn);
+        prop_assert!(!torn, "{:#?}", found.findings);
+    }
+
+    /// A value that nothing wrote is always found, wherever it is.
+    #[test]
+    fn corruption_is_always_found(strokes in strokes(), which: prop::sample::Index) {
+        let lines = ledger(&strokes, true);
+        let mut world = world(&lines, T0);
+        let held = world.recovered(&orders()).clone();
+        prop_assume!(!held.is_empty());
+        let key = held[which.index(held.len())].key.clone();
+        world.change(&orders(), &key, |entry| entry.digest = "corrupt".to_owned());
+        let found = world.judge();
+        let changed = found.findings.iter().find(|finding| finding.kind == FindingKind::Changed);
+        prop_assert_eq!(changed.and_then(|finding| finding.key.clone()), Some(key));
+        prop_assert_eq!(changed.map(|finding| finding.weight), Some(Weight::Failure));
+    }
+
+    /// A run is judged in the same way every time, and whatever the order of the ledger's lines of different keys.
+    #[test]
+    fn the_verdict_is_a_function_of_the_run(strokes in strokes(), cut_ms in 2_000..T0) {
+        let mut lines = ledger(&strokes, true);
+        let first = world(&lines, cut_ms).judge();
+        lines.sort_by(|left, right| right.key.cmp(&left.key).then(left.issued_ms.cmp(&right.issued_ms)));
+        let second = world(&lines, cut_ms).judge();
+        prop_assert_eq!(first.rpo, second.rpo);
+        prop_assert_eq!(first.checks, second.checks);
+    }
+}

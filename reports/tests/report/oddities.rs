@@ -1,0 +1,86 @@
+//! Whatever a run directory holds, a report is made of it: a run that went wrong needs one most.
+
+use std::fs;
+
+use firedrill_model::{history::Event, units::RunTime};
+use firedrill_reports::{ReportError, RunRecord, build, diff, html, junit, markdown, terminal};
+use proptest::prelude::*;
+
+use super::sample;
+
+fn render_all(record: &RunRecord) {
+    assert!(html(record).unwrap().contains("</html>"));
+    assert!(junit(record).unwrap().contains("</testsuites>"));
+    assert!(!markdown(record).is_empty());
+    assert!(terminal(record, true).contains("prove"));
+    assert!(diff(record, record).contains("verdict"));
+}
+
+#[test]
+fn an_absent_history_and_ledger_count_as_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample::interrupted();
+    let dir = run.save(folder.path());
+    fs::remove_file(dir.history()).unwrap();
+    fs::remove_file(dir.ledger()).unwrap();
+    let record = build(&dir, &run.verification).unwrap();
+    assert_eq!((record.started_utc.as_ref(), record.phases.len(), record.timeline.bins.len()), (None, 0, 0));
+    assert_eq!(record.run_id.as_str(), folder.path().file_name().unwrap().to_string_lossy());
+    render_all(&record);
+}
+
+#[test]
+fn an_absent_plan_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample::pass();
+    let dir = run.save(folder.path());
+    fs::remove_file(dir.plan()).unwrap();
+    assert!(matches!(build(&dir, &run.verification), Err(ReportError::RunDir(_))));
+}
+
+#[test]
+fn a_damaged_history_is_an_error_and_a_torn_last_line_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample::pass();
+    let dir = run.save(folder.path());
+    let whole = fs::read_to_string(dir.history()).unwrap();
+    fs::write(dir.history(), format!("{whole}{{\"seq\":9")).unwrap();
+    assert_eq!(build(&dir, &run.verification).unwrap(), run.record());
+    fs::write(dir.history(), format!("broken\n{whole}")).unwrap();
+    assert!(matches!(build(&dir, &run.verification), Err(ReportError::RunDir(_))));
+}
+
+#[test]
+fn what_the_history_tells_is_in_the_record() {
+    let record = sample::pass().record();
+    assert_eq!(record.backups.iter().map(|backup| backup.restored).collect::<Vec<_>>(), [false, false, true]);
+    let fault = &record.faults[0];
+    let times = [fault.armed_ms, fault.bit_ms, fault.ended_ms].map(|at| at.map(RunTime::ms));
+    assert_eq!(times, [Some(23_195), Some(23_207), Some(46_420)]);
+    assert_eq!(record.detected_ms.map(RunTime::ms), Some(24_799));
+    let steps: Vec<&str> = record.recovery[0].steps.iter().map(|step| step.kind.as_str()).collect();
+    assert_eq!(steps, ["restore", "cutover"]);
+    let counted: u64 = record.timeline.bins.iter().map(|bin| bin.acknowledged + bin.rejected + bin.ambiguous).sum();
+    assert_eq!(counted, sample::pass().ledger.len() as u64);
+    for (probe, stretches) in &record.timeline.probes {
+        let shape: Vec<bool> = stretches.iter().map(|stretch| stretch.passed).collect();
+        assert_eq!(shape, [true, false, true], "{probe}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Events in any number and order, at any time, give a report.
+    #[test]
+    fn no_history_makes_a_rendering_panic(
+        keep in proptest::collection::vec((any::<prop::sample::Index>(), 0_u64..100_000_000), 0..40),
+        lines in 0_usize..50,
+    ) {
+        let mut run = sample::pass();
+        let events: Vec<Event> = run.events.iter().map(|(_, event)| event.clone()).collect();
+        run.events = keep.iter().map(|(index, at)| (*at, index.get(&events).clone())).collect();
+        run.ledger.truncate(lines);
+        render_all(&run.record());
+    }
+}

@@ -1,0 +1,573 @@
+//! Hand-built runs: a plan, a history, a ledger and what verification would say of them.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use firedrill_model::{
+    capture::CaptureName,
+    findings::{Finding, FindingKind, Weight},
+    history::{Ending, Event, Phase, Record, line_digest},
+    ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId},
+    ledger::{LedgerLine, Op, Origin, Outcome},
+    plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
+    recovery_point::RecoveryPoint,
+    run_dir::RunDir,
+    scenario::{Detect, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom},
+    stack::Stack,
+    topology::{Side, Topology},
+    units::{RunTime, Span},
+    verdict::{EnvironmentClass, Verdict},
+    verification::{
+        Differences, EffectCounts, Equivalence, LedgerCounts, LossCounts, RecoveryPointActual, RecoveryTime,
+        TimedPhase, Verification,
+    },
+};
+use firedrill_reports::RunRecord;
+use serde::Serialize;
+
+/// A run directory that is not on disk yet.
+pub(crate) struct Sample {
+    pub(crate) plan: Plan,
+    pub(crate) events: Vec<(u64, Event)>,
+    pub(crate) ledger: Vec<LedgerLine>,
+    pub(crate) verification: Verification,
+}
+
+impl Sample {
+    /// Writes plan, history and ledger into `folder`.
+    pub(crate) fn save(&self, folder: &Path) -> RunDir {
+        let dir = RunDir::new(folder);
+        fs::write(dir.plan(), serde_json::to_string(&self.plan).unwrap()).unwrap();
+        let mut prev = line_digest("");
+        let records: Vec<Record> = (0..)
+            .zip(&self.events)
+            .map(|(seq, (at, event))| {
+                let record = Record {
+                    seq,
+                    at_ms: RunTime::from_ms(*at),
+                    utc: utc(*at),
+                    prev: prev.clone(),
+                    event: event.clone(),
+                };
+                prev = line_digest(&serde_json::to_string(&record).unwrap());
+                record
+            })
+            .collect();
+        lines(&dir.history(), &records);
+        lines(&dir.ledger(), &self.ledger);
+        dir
+    }
+
+    /// The record that reports make of it.
+    pub(crate) fn record(&self) -> RunRecord {
+        let folder = tempfile::tempdir().unwrap();
+        firedrill_reports::build(&self.save(folder.path()), &self.verification).unwrap()
+    }
+}
+
+fn lines<T: Serialize>(path: &Path, items: &[T]) {
+    let text: String = items.iter().map(|item| serde_json::to_string(item).unwrap() + "\n").collect();
+    fs::write(path, text).unwrap();
+}
+
+fn utc(at: u64) -> String {
+    let start: jiff::Timestamp = "2026-11-23T14:01:51Z".parse().unwrap();
+    format!("{:.3}", start + std::time::Duration::from_millis(at))
+}
+
+fn ms(at: u64) -> RunTime {
+    RunTime::from_ms(at)
+}
+
+fn resource(text: &str) -> ResourceId {
+    serde_json::from_value(text.into()).unwrap()
+}
+
+/// The region is lost at 23.2 s and everything is ready at 38.1 s.
+pub(crate) fn pass() -> Sample {
+    let mut sample = Sample { plan: plan(), events: Vec::new(), ledger: traffic(), verification: passed() };
+    let events = &mut sample.events;
+    events.push((0, began()));
+    phase(
+        events,
+        Phase::Preflight,
+        2,
+        420,
+        "3 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed",
+    );
+    phase(events, Phase::Provision, 425, 2_300, "");
+    phase(events, Phase::Seed, 2_301, 5_400, "2,000 orders, 300 uploads, 41.2 MiB");
+    phase(events, Phase::SteadyState, 5_401, 6_002, "4 probes");
+    events.push((6_003, Event::PhaseBegan { phase: Phase::Traffic }));
+    for (number, begun) in [(1, 8_000), (2, 13_000), (3, 18_000)] {
+        backup(events, number, begun, begun + 2_000 + number * 150);
+    }
+    probes(events, 6_500, 23_000, true);
+    let fault = FaultId::new("fault-1");
+    events.push((
+        23_190,
+        Event::PhaseEnded {
+            phase: Phase::Traffic,
+            ending: Ending::Done,
+            note: "834 writes acknowledged, 0 rejected; 3 backups, each verified".to_owned(),
+        },
+    ));
+    events.push((23_191, Event::FaultArming { id: fault.clone(), region: Region::new("us-east-1") }));
+    phase(events, Phase::Fault, 23_192, 23_220, "us-east-1 is gone (time-outs)");
+    events.push((23_195, Event::FaultArmed { id: fault.clone() }));
+    events.push((23_207, Event::FaultBit { id: fault.clone() }));
+    phase(events, Phase::Detect, 23_221, 24_800, "canary failed 3 times");
+    events.push((24_799, Event::Detected { failures: 3 }));
+    events.push((24_801, Event::PhaseBegan { phase: Phase::Recover }));
+    events.push((24_802, Event::RecoveryBegan { attempt: 1, recovery_point: Some(RecoveryPointId::new("rp-0003")) }));
+    step(events, 0, "restore", 24_803, 34_700, "4,211 items, 688 objects");
+    step(events, 1, "cutover", 34_701, 35_100, "to eu-west-1");
+    events.push((35_099, Event::CutOver { to: Side::Recovery, epoch: 1 }));
+    events.push((
+        35_101,
+        Event::PhaseEnded {
+            phase: Phase::Recover,
+            ending: Ending::Done,
+            note: "from recovery point rp-0003".to_owned(),
+        },
+    ));
+    probes(events, 23_500, 38_000, false);
+    probes(events, 38_107, 44_200, true);
+    phase(events, Phase::Observe, 35_102, 44_300, "stable for 5 s; traffic on fresh keys");
+    events.push((44_301, Event::ObservationEnds { until_ms: ms(44_300) }));
+    phase(events, Phase::Quiesce, 44_302, 44_900, "");
+    phase(events, Phase::Capture, 44_901, 46_000, "after the drain");
+    events.push((
+        46_001,
+        Event::Captured {
+            capture: CaptureName::Recovered,
+            side: Side::Recovery,
+            began_ms: ms(44_950),
+            files: [("table.orders.jsonl".to_owned(), "ab".repeat(32))].into(),
+        },
+    ));
+    phase(events, Phase::Verify, 46_010, 46_400, "");
+    events.push((46_420, Event::FaultEnded { id: fault.clone(), by: "heal".to_owned() }));
+    phase(events, Phase::Heal, 46_401, 46_500, "");
+    events.push((46_501, Event::SchedulingLag { max_ms: Span::from_ms(12) }));
+    events.sort_by_key(|(at, _)| *at);
+    sample
+}
+
+/// A restore that forgot a trigger: the objective is missed too, one root has consequences.
+pub(crate) fn fail() -> Sample {
+    let mut sample = pass();
+    "order-pipeline-forgotten-trigger".clone_into(&mut sample.plan.scenario.name);
+    let seen = &mut sample.verification;
+    seen.verdict = Verdict::Fail;
+    seen.checks.insert(CheckId::new("effects.total-orders"), Verdict::Fail);
+    seen.checks.insert(CheckId::new("rpo"), Verdict::Fail);
+    seen.rpo.objective_ms = Some(Span::from_secs(2));
+    seen.rpo.verdict = Some(Verdict::Fail);
+    let effects = seen.effects.get_mut("total-orders").unwrap();
+    (effects.missing, effects.verdict) = (117, Some(Verdict::Fail));
+    effects.sample = vec!["C-00417#2026-11-23%23000812".to_owned(), "C-00020#2026-11-23%23000813".to_owned()];
+    seen.findings = vec![
+        Finding {
+            resource: Some(resource("trigger/total-orders")),
+            detail: vec!["it was in us-east-1 when the source was captured, 14:01:57.4Z".to_owned()],
+            help: Some("recovery step 1 restored 7 of the 8 protected things; add the trigger to `protect`".to_owned()),
+            ..finding(
+                "f-0001",
+                "state",
+                FindingKind::LostTrigger,
+                Weight::Failure,
+                "the event source mapping from orders' stream to total-orders is not in eu-west-1",
+            )
+        },
+        Finding {
+            root: Some("f-0001".to_owned()),
+            count: 117,
+            detail: vec!["first: customer C-00417, order 2026-11-23#000812, written 14:02:29.4Z".to_owned()],
+            ..finding(
+                "f-0002",
+                "effects.total-orders",
+                FindingKind::EffectMissing,
+                Weight::Failure,
+                "117 orders restored or written after cutover changed no total",
+            )
+        },
+        Finding {
+            help: Some("back up at least every 2 s less the capture time, or add replication".to_owned()),
+            ..finding(
+                "f-0003",
+                "rpo",
+                FindingKind::RpoMissed,
+                Weight::Failure,
+                "writes of the last 3.1 s are lost, the objective is 2 s",
+            )
+        },
+        Finding {
+            check: None,
+            ..finding("f-0004", "", FindingKind::EffectLate, Weight::Note, "3 documents came later than 10 s")
+        },
+    ];
+    seen.checks.insert(CheckId::new("state"), Verdict::Fail);
+    seen.equivalence.total.missing = 1;
+    let gone = Differences { missing: 1, ..Differences::default() };
+    seen.equivalence.by_resource.insert(resource("trigger/total-orders"), gone);
+    sample
+}
+
+/// A fault that stopped nothing.
+pub(crate) fn inconclusive() -> Sample {
+    let mut sample = pass();
+    sample.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
+    let seen = &mut sample.verification;
+    seen.verdict = Verdict::Inconclusive;
+    for verdict in seen.checks.values_mut() {
+        *verdict = Verdict::Inconclusive;
+    }
+    seen.rto = RecoveryTime {
+        objective_ms: Some(Span::from_secs(60)),
+        verdict: Some(Verdict::Inconclusive),
+        ..RecoveryTime::default()
+    };
+    seen.rpo = RecoveryPointActual {
+        objective_ms: Some(Span::from_secs(6)),
+        verdict: Some(Verdict::Inconclusive),
+        ..RecoveryPointActual::default()
+    };
+    seen.findings = vec![Finding {
+        help: Some("look at whether the clients really go through the fault plane".to_owned()),
+        ..finding(
+            "f-0001",
+            "rto",
+            FindingKind::FaultDidNotBite,
+            Weight::Undecided,
+            "fault-1 was on for 23.2 s and stopped no request",
+        )
+    }];
+    sample
+}
+
+/// A scenario without expectations.
+pub(crate) fn nothing_checked() -> Sample {
+    let mut sample = pass();
+    sample.plan.expect = Expect::default();
+    let seen = &mut sample.verification;
+    seen.verdict = Verdict::NothingChecked;
+    seen.not_asserted = seen.checks.keys().cloned().collect();
+    seen.checks.clear();
+    (seen.rto.verdict, seen.rto.objective_ms) = (None, None);
+    (seen.rpo.verdict, seen.rpo.objective_ms) = (None, None);
+    seen.effects.values_mut().for_each(|effect| effect.verdict = None);
+    sample
+}
+
+/// Ctrl-C while seeding: hardly any events, no ledger, nothing measured.
+pub(crate) fn interrupted() -> Sample {
+    let mut sample = pass();
+    sample.ledger.clear();
+    sample.events.truncate(6);
+    sample.events.push((3_000, Event::Interrupted { reason: "SIGINT".to_owned() }));
+    let verdicts = sample.verification.checks.keys().map(|id| (id.clone(), Verdict::Inconclusive)).collect();
+    sample.verification = Verification {
+        verdict: Verdict::Inconclusive,
+        checks: verdicts,
+        not_asserted: Vec::new(),
+        findings: vec![finding(
+            "f-0001",
+            "rto",
+            FindingKind::RunIncomplete,
+            Weight::Undecided,
+            "the run ended in the phase seed",
+        )],
+        rto: RecoveryTime { objective_ms: Some(Span::from_secs(60)), ..RecoveryTime::default() },
+        rpo: RecoveryPointActual::default(),
+        ledger: LedgerCounts::default(),
+        equivalence: Equivalence::default(),
+        effects: BTreeMap::new(),
+        as_stated: None,
+    };
+    sample
+}
+
+/// Data that try to break out of each format.
+pub(crate) fn hostile() -> Sample {
+    let mut sample = fail();
+    let evil = "</script><img src=x onerror=alert(1)>\"'|`\u{1b}[31m\u{202e}]]>&\u{0}\n# {{ 7*7 }}";
+    evil.clone_into(&mut sample.plan.scenario.name);
+    evil.clone_into(&mut sample.plan.scenario.summary);
+    for finding in &mut sample.verification.findings {
+        evil.clone_into(&mut finding.message);
+        finding.key = Some(evil.to_owned());
+        finding.detail = vec![evil.to_owned()];
+        finding.help = Some(evil.to_owned());
+    }
+    sample
+}
+
+/// A finding of a check, with nothing else said.
+pub(crate) fn finding(id: &str, check: &str, kind: FindingKind, weight: Weight, message: &str) -> Finding {
+    Finding {
+        id: id.to_owned(),
+        check: Some(CheckId::new(check)),
+        kind,
+        weight,
+        resource: None,
+        key: None,
+        root: None,
+        count: 1,
+        message: message.to_owned(),
+        detail: Vec::new(),
+        help: None,
+    }
+}
+
+fn began() -> Event {
+    Event::RunBegan {
+        run_id: "20261123-140151-7f3a91".to_owned(),
+        firedrill: "0.1.0".to_owned(),
+        seed: 0x7f_3a91,
+        plan_sha256: "3c".repeat(32),
+    }
+}
+
+fn phase(events: &mut Vec<(u64, Event)>, phase: Phase, from: u64, to: u64, note: &str) {
+    events.push((from, Event::PhaseBegan { phase }));
+    events.push((to, Event::PhaseEnded { phase, ending: Ending::Done, note: note.to_owned() }));
+}
+
+fn step(events: &mut Vec<(u64, Event)>, step: usize, kind: &str, from: u64, to: u64, note: &str) {
+    events.push((from, Event::StepBegan { step, step_kind: kind.to_owned() }));
+    events.push((to, Event::StepEnded { step, ending: Ending::Done, note: note.to_owned() }));
+}
+
+fn backup(events: &mut Vec<(u64, Event)>, number: u64, from: u64, to: u64) {
+    let id = RecoveryPointId::new(format!("rp-{number:04}"));
+    events.push((from, Event::BackupBegan { id: id.clone(), rule: 0 }));
+    events.push((
+        to,
+        Event::BackupCompleted {
+            recovery_point: RecoveryPoint {
+                id,
+                rule: 0,
+                begun_ms: ms(from),
+                ended_ms: ms(to),
+                location: format!("s3://order-vault/rp-{number:04}/ in eu-west-1"),
+                digest: "5d".repeat(32),
+                resources: vec![resource("bucket/uploads"), resource("table/orders")],
+                entries: 4_000 + number * 70,
+                bytes: (41 << 20) + number * 12_345,
+                parent: None,
+                stack_version: "9e".repeat(32),
+                verified: true,
+            },
+        },
+    ));
+}
+
+fn probes(events: &mut Vec<(u64, Event)>, from: u64, to: u64, ok: bool) {
+    for (offset, probe) in
+        (0..).zip(["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"])
+    {
+        let mut at = from + offset * 9;
+        while at < to {
+            events.push((
+                at + 60,
+                Event::Probed {
+                    probe: ProbeId::new(probe),
+                    began_ms: ms(at),
+                    ok,
+                    detail: if ok { String::new() } else { "time-out after 400 ms".to_owned() },
+                },
+            ));
+            at += 500;
+        }
+    }
+}
+
+/// Acknowledged before the fault, ambiguous and rejected after it, acknowledged again after the cutover.
+fn traffic() -> Vec<LedgerLine> {
+    (0..1_400_u64)
+        .map(|number| {
+            let issued = 6_100 + number * 27;
+            let outcome = match issued {
+                0..23_200 => Outcome::Acknowledged,
+                23_200..24_300 => Outcome::Ambiguous,
+                24_300..35_100 => Outcome::Rejected,
+                _ => Outcome::Acknowledged,
+            };
+            let (epoch, side) = if issued < 35_100 { (0, Side::Primary) } else { (1, Side::Recovery) };
+            LedgerLine {
+                resource: resource("table/orders"),
+                key: format!("C-{number:05}#2026-11-23%23000001"),
+                writer: format!("orders-{}", number % 4),
+                seq: number / 4,
+                write_id: format!("w-{number}").as_str().into(),
+                op: Op::Put,
+                digest: Some("00".repeat(32)),
+                parts: BTreeMap::new(),
+                bytes: 900,
+                outcome,
+                issued_ms: ms(issued),
+                completed_ms: (outcome != Outcome::Ambiguous).then(|| ms(issued + 4 + number * 7 % 11)),
+                side,
+                epoch,
+                attempt: 1,
+                origin: Origin::Traffic,
+                cause: None,
+                version: None,
+                expires_ms: None,
+                txn: None,
+                error: None,
+                facts: BTreeMap::new(),
+            }
+        })
+        // A writer that waits for its failures sends less.
+        .filter(|line| line.outcome != Outcome::Rejected || line.seq % 3 == 0)
+        .collect()
+}
+
+fn plan() -> Plan {
+    Plan {
+        schema: PLAN_SCHEMA.to_owned(),
+        scenario: About {
+            name: "order-pipeline-region-loss".to_owned(),
+            summary: "us-east-1 disappears while orders are being taken; the pipeline comes back in eu-west-1 from its vault."
+                .to_owned(),
+            owner: Some("payments-platform".to_owned()),
+            tier: Some(1),
+            sha256: "1a".repeat(32),
+            folder: "/scenarios".into(),
+        },
+        seed: 0x7f_3a91,
+        target: TargetPlan {
+            kind: TargetKind::Local,
+            layout: Layout::ProcessPerRegion,
+            environment_class: EnvironmentClass::Emulator,
+            engine: "ministack 1.5.33".to_owned(),
+        },
+        topology: Topology { primary: Region::new("us-east-1"), recovery: Region::new("eu-west-1") },
+        stack: Stack {
+            name: "order-pipeline".to_owned(),
+            version: "9e".repeat(32),
+            roles: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+        },
+        names: Names { primary: BTreeMap::new(), recovery: BTreeMap::new() },
+        seeding: BTreeMap::new(),
+        traffic: Vec::new(),
+        backups: Vec::new(),
+        disaster: vec![PlannedFault {
+            id: FaultId::new("fault-1"),
+            when: Onset::AfterBackups { count: 3 },
+            fault: Fault::RegionOutage { region: Region::new("us-east-1"), symptom: Symptom::Timeouts },
+            duration_max: Span::from_secs(120),
+        }],
+        detect: Detect {
+            canary: resource("table/orders"),
+            every: Span::from_ms(500),
+            failures: 3,
+            decide: Span::default(),
+        },
+        recover: Vec::new(),
+        probes: Vec::new(),
+        probe_interval: Span::from_ms(500),
+        observe: Span::from_secs(9),
+        expect: Expect {
+            rto: Some(Rto {
+                within: Span::from_secs(60),
+                stable_for: Span::from_secs(5),
+                source: Some("BIA-2026-014".to_owned()),
+                ride_out: false,
+            }),
+            rpo: Some(Rpo { within: Span::from_secs(6), source: Some("BIA-2026-014".to_owned()) }),
+            state: true,
+            effects: BTreeMap::new(),
+            consistent_cut: true,
+        },
+        limits: Limits { run: Span::from_secs(600), phase: Span::from_secs(120), drain: Span::from_secs(30) },
+        must_fail: Vec::new(),
+    }
+}
+
+fn passed() -> Verification {
+    let checks = ["rto", "rpo", "state", "effects.describe-upload", "effects.total-orders", "consistent-cut"];
+    let part = |name: &str, ms: u64, declared: bool| TimedPhase {
+        name: name.to_owned(),
+        span_ms: Span::from_ms(ms),
+        declared,
+    };
+    let effect =
+        |expected| EffectCounts { expected, redriven: 40, verdict: Some(Verdict::Pass), ..EffectCounts::default() };
+    Verification {
+        verdict: Verdict::Pass,
+        checks: checks.into_iter().map(|id| (CheckId::new(id), Verdict::Pass)).collect(),
+        not_asserted: Vec::new(),
+        findings: Vec::new(),
+        rto: RecoveryTime {
+            objective_ms: Some(Span::from_secs(60)),
+            actual_ms: Some(Span::from_ms(14_900)),
+            uncertainty_ms: Span::from_ms(500),
+            t0_ms: Some(ms(23_207)),
+            ready_ms: Some(ms(38_107)),
+            verdict: Some(Verdict::Pass),
+            phases: vec![
+                part("detect", 1_600, false),
+                part("decide", 0, true),
+                part("restore", 9_900, false),
+                part("cut over", 400, false),
+                part("settle", 3_000, false),
+            ],
+        },
+        rpo: RecoveryPointActual {
+            objective_ms: Some(Span::from_secs(6)),
+            actual_ms: Some(Span::from_ms(3_100)),
+            actual_upper_ms: Some(Span::from_ms(3_300)),
+            t_stop_ms: Some(ms(23_207)),
+            lost_writes: 117,
+            lost_bytes: 911_000,
+            acknowledged_writes: 834,
+            point_in_time: Some(true),
+            verdict: Some(Verdict::Pass),
+            by_resource: [
+                (
+                    resource("bucket/uploads"),
+                    LossCounts {
+                        lost_writes: 22,
+                        lost_bytes: 822_000,
+                        actual_ms: Some(Span::from_ms(2_800)),
+                        actual_upper_ms: Some(Span::from_ms(2_800)),
+                        sample: vec!["scans/a b+c%.txt".to_owned()],
+                    },
+                ),
+                (
+                    resource("table/orders"),
+                    LossCounts {
+                        lost_writes: 95,
+                        lost_bytes: 89_000,
+                        actual_ms: Some(Span::from_ms(3_100)),
+                        actual_upper_ms: Some(Span::from_ms(3_300)),
+                        sample: (0..8).map(|n| format!("C-0041{n}#2026-11-23%23000812")).collect(),
+                    },
+                ),
+            ]
+            .into(),
+        },
+        ledger: LedgerCounts { lines: 3_500, seeded: 2_300, acknowledged: 3_134, rejected: 325, ambiguous: 41 },
+        equivalence: Equivalence {
+            by_resource: ["bucket/uploads", "table/orders", "table/documents", "function/total-orders"]
+                .map(|id| (resource(id), Differences::default()))
+                .into(),
+            entries_compared: 4_899,
+            fields_compared: 312,
+            volatile: [
+                ("function/*.LastModified".to_owned(), "the time of the deployment".to_owned()),
+                ("table/*.LatestStreamArn".to_owned(), "holds the time the stream was created".to_owned()),
+            ]
+            .into(),
+            ..Equivalence::default()
+        },
+        effects: [("describe-upload".to_owned(), effect(278)), ("total-orders".to_owned(), effect(439))].into(),
+        as_stated: None,
+    }
+}
