@@ -141,18 +141,9 @@ mod tests {
 
     #[test]
     fn order_of_named_things_does_not_matter_and_their_values_do() {
-        let one = configuration(
-            &json!({ "Indexes": [{ "IndexName": "a", "Kind": 1 }, { "IndexName": "b", "Kind": 2 }] }),
-            &json!([]),
-        );
-        let turned = configuration(
-            &json!({ "Indexes": [{ "IndexName": "b", "Kind": 2 }, { "IndexName": "a", "Kind": 1 }] }),
-            &json!([]),
-        );
-        let other = configuration(
-            &json!({ "Indexes": [{ "IndexName": "b", "Kind": 1 }, { "IndexName": "a", "Kind": 2 }] }),
-            &json!([]),
-        );
+        let one = configuration(&json!({ "Indexes": [{ "IndexName": "a", "Kind": 1 }, { "IndexName": "b", "Kind": 2 }] }), &json!([]));
+        let turned = configuration(&json!({ "Indexes": [{ "IndexName": "b", "Kind": 2 }, { "IndexName": "a", "Kind": 1 }] }), &json!([]));
+        let other = configuration(&json!({ "Indexes": [{ "IndexName": "b", "Kind": 1 }, { "IndexName": "a", "Kind": 2 }] }), &json!([]));
         assert_eq!(one, turned);
         assert_ne!(one, other);
     }

@@ -136,10 +136,7 @@ impl Edge for BucketEvents {
             events: found.events.iter().map(|event| event.as_str().to_owned()).collect(),
             // S3 answers `Prefix` where it was given `prefix`.
             prefix: rules.into_iter().find_map(|rule| {
-                rule.name
-                    .is_some_and(|name| name.as_str().eq_ignore_ascii_case("prefix"))
-                    .then_some(rule.value)
-                    .flatten()
+                rule.name.is_some_and(|name| name.as_str().eq_ignore_ascii_case("prefix")).then_some(rule.value).flatten()
             }),
         }))
     }

@@ -242,7 +242,9 @@ async fn assert_orders_are_totalled(site: &Site) -> Outcome {
 
 async fn assert_redriven_events_are_marked(site: &Site) -> Outcome {
     let bucket = site.physical(&ResourceId::new(ResourceKind::Bucket, "uploads")).to_owned();
-    let record = |key: &str| json!({ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": bucket }, "object": { "key": key } } });
+    let record = |key: &str| {
+        json!({ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": bucket }, "object": { "key": key } } })
+    };
     let event = json!({
         "firedrill": { "redriven": true }, "Records": [record("plain.txt"), record("quo%27te%22.txt")],
     });

@@ -9,7 +9,9 @@ use firedrill::services::{
 };
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
-    stack::{Bucket, CorsRule, Function, Index, KeyAttribute, KeyType, Role, Table, Trigger, TriggerSource},
+    stack::{
+        Bucket, CorsRule, Function, Index, KeyAttribute, KeyType, Role, Table, Trigger, TriggerSource,
+    },
     topology::Side,
 };
 
@@ -99,8 +101,7 @@ pub(crate) fn orders() -> Table {
 
 fn function(name: &str, variable: &str, writes: &str) -> Blueprint {
     let code = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/functions").join(name);
-    let environment =
-        [(variable, format!("${{table/{writes}}}")), ("DELIVERIES_TABLE", "${table/deliveries}".to_owned())];
+    let environment = [(variable, format!("${{table/{writes}}}")), ("DELIVERIES_TABLE", "${table/deliveries}".to_owned())];
     let environment = environment.into_iter().chain([("TRIGGER", name.to_owned())]);
     Blueprint::Function {
         code: lambda::package(&code).expect("the fixture's code is there"),

@@ -1,7 +1,12 @@
 //! Reading a table's items back.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use firedrill_model::{capture::Entry, ids::ResourceKind::Table, ledger::item_key, stack::KeyAttribute};
+use firedrill_model::{
+    capture::Entry,
+    ids::ResourceKind::Table,
+    ledger::item_key,
+    stack::KeyAttribute,
+};
 use futures_util::TryStreamExt;
 
 use super::{AttributeValue, Item, canonical::describe_item, describe, json, number, scan_items};

@@ -79,8 +79,7 @@ pub(super) async fn activate(site: &Site, name: &str, table: &Table) -> Result<(
     {
         let operation = format!("DynamoDB UpdateTimeToLive {name}");
         let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
-        let ttl =
-            ttl.map_err(|error| ServiceError::Unusable { operation: operation.clone(), what: error.to_string() })?;
+        let ttl = ttl.map_err(|error| ServiceError::Unusable { operation: operation.clone(), what: error.to_string() })?;
         let request = site.clients.dynamodb.update_time_to_live().table_name(&physical).time_to_live_specification(ttl);
         request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
     }

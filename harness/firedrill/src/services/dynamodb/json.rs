@@ -109,7 +109,10 @@ fn value_at(path: &str, json: &Value) -> Result<AttributeValue, NotAnItem> {
 fn members(path: &str, json: &Value) -> Result<Item, NotAnItem> {
     let object: &Map<String, Value> =
         json.as_object().ok_or_else(|| NotAnItem { path: path.to_owned(), what: "not an object".to_owned() })?;
-    object.iter().map(|(name, value)| Ok((name.clone(), value_at(&format!("{path}.{name}"), value)?))).collect()
+    object
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), value_at(&format!("{path}.{name}"), value)?)))
+        .collect()
 }
 
 fn list_at<T>(
@@ -153,14 +156,8 @@ mod tests {
             (json!({ "a": {} }), "`item.a` is not a DynamoDB value: not exactly one type"),
             (json!({ "a": { "S": "x", "N": "1" } }), "`item.a` is not a DynamoDB value: not exactly one type"),
             (json!({ "a": { "N": 1 } }), "`item.a` is not a DynamoDB value: not text"),
-            (
-                json!({ "a": { "L": [{ "S": "x" }, { "Q": "x" }] } }),
-                "`item.a[1]` is not a DynamoDB value: unknown type `Q`",
-            ),
-            (
-                json!({ "a": { "M": { "b": { "BOOL": "x" } } } }),
-                "`item.a.b` is not a DynamoDB value: not true or false",
-            ),
+            (json!({ "a": { "L": [{ "S": "x" }, { "Q": "x" }] } }), "`item.a[1]` is not a DynamoDB value: unknown type `Q`"),
+            (json!({ "a": { "M": { "b": { "BOOL": "x" } } } }), "`item.a.b` is not a DynamoDB value: not true or false"),
         ] {
             assert_eq!(to_item(&json).unwrap_err().to_string(), expected);
         }

@@ -19,7 +19,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 pub use aws_sdk_dynamodb::types::AttributeValue;
-use firedrill_model::{capture::Configuration, ids::ResourceKind::Table};
+use firedrill_model::{
+    capture::Configuration,
+    ids::ResourceKind::Table,
+};
 
 pub(crate) use self::describe::stream_arn;
 pub use self::{

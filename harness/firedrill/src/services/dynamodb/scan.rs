@@ -10,10 +10,7 @@ use crate::services::{ServiceError, Site};
 const SEGMENTS: i32 = 4;
 
 /// Every item of a table, a page at a time, strongly consistent. Pages of parallel segments come in no order.
-pub fn scan_items<'a>(
-    site: &'a Site,
-    name: &'a str,
-) -> impl Stream<Item = Result<Vec<Item>, ServiceError>> + Send + 'a {
+pub fn scan_items<'a>(site: &'a Site, name: &'a str) -> impl Stream<Item = Result<Vec<Item>, ServiceError>> + Send + 'a {
     stream::select_all((0..SEGMENTS).map(|segment| Box::pin(segment_pages(site, name, segment))))
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodbstreams::types::{AttributeValue as StreamValue, OperationType, Record, Shard, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{
+    AttributeValue as StreamValue, OperationType, Record, Shard, ShardIteratorType,
+};
 use firedrill_model::ids::ResourceKind::Table;
 
 use super::{AttributeValue, Item};
@@ -52,16 +54,17 @@ pub struct Change {
 /// The end of the stream of a table as it is now: a later [`read`] gives what is written after this call.
 /// Fails when the table has no stream.
 pub async fn position(site: &Site, name: &str) -> Result<Position, ServiceError> {
-    let stream_arn =
-        super::describe::stream_arn(site, &site.name_of(Table, name)).await?.ok_or_else(|| ServiceError::Unusable {
-            operation: format!("DynamoDB DescribeTable of {name}"),
-            what: String::from("no stream"),
-        })?;
+    let stream_arn = super::describe::stream_arn(site, &site.name_of(Table, name)).await?.ok_or_else(|| {
+        ServiceError::Unusable { operation: format!("DynamoDB DescribeTable of {name}"), what: String::from("no stream") }
+    })?;
     let mut shards = BTreeMap::new();
     for shard in list_shards(site, &stream_arn).await? {
         let Some(id) = shard.shard_id.clone() else { continue };
-        let iterator =
-            if is_closed(&shard) { None } else { iterator(site, &stream_arn, &id, ShardIteratorType::Latest).await? };
+        let iterator = if is_closed(&shard) {
+            None
+        } else {
+            iterator(site, &stream_arn, &id, ShardIteratorType::Latest).await?
+        };
         shards.insert(id, iterator);
     }
     Ok(Position { stream_arn, shards })
@@ -125,8 +128,10 @@ async fn list_shards(site: &Site, stream_arn: &str) -> Result<Vec<Shard>, Servic
     let mut after = None;
     loop {
         let request = site.clients.streams.describe_stream().stream_arn(stream_arn).set_exclusive_start_shard_id(after);
-        let answer =
-            request.send().await.map_err(|error| ServiceError::request("DynamoDB Streams DescribeStream", &error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| ServiceError::request("DynamoDB Streams DescribeStream", &error))?;
         let Some(description) = answer.stream_description else { return Ok(shards) };
         shards.extend(description.shards.unwrap_or_default());
         after = description.last_evaluated_shard_id;

@@ -20,12 +20,8 @@ impl Service for Roles {
     async fn create(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
         let Blueprint::Role(role) = blueprint else { return Err(wrong_blueprint(ResourceKind::Role, name)) };
         let physical = site.name_of(ResourceKind::Role, name);
-        let request = site
-            .clients
-            .iam
-            .create_role()
-            .role_name(&physical)
-            .assume_role_policy_document(policy::assumed_by_lambda());
+        let request =
+            site.clients.iam.create_role().role_name(&physical).assume_role_policy_document(policy::assumed_by_lambda());
         request.send().await.map_err(|error| ServiceError::request(format!("IAM CreateRole {name}"), &error))?;
         let request = site
             .clients

@@ -28,8 +28,7 @@ pub(super) async fn create(site: &Site, name: &str, spec: &Function, code: &Byte
     until_active(site, &physical).await?;
     let client = &site.clients.lambda;
     let published = client.publish_version().function_name(&physical).send().await;
-    let published =
-        published.map_err(|error| ServiceError::request(format!("Lambda PublishVersion {name}"), &error))?;
+    let published = published.map_err(|error| ServiceError::request(format!("Lambda PublishVersion {name}"), &error))?;
     if let Some(alias) = &spec.alias {
         let version = published.version.unwrap_or_default();
         let request = client.create_alias().function_name(&physical).name(alias).function_version(version);

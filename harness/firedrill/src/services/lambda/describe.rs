@@ -33,11 +33,9 @@ pub(super) async fn find(site: &Site, physical: &str) -> Result<Option<GetFuncti
 pub(super) async fn alias_of(site: &Site, physical: &str) -> Result<Option<Alias>, ServiceError> {
     let answer = site.clients.lambda.list_aliases().function_name(physical).send().await;
     let answer = answer.map_err(|error| ServiceError::request(format!("Lambda ListAliases {physical}"), &error))?;
-    let aliases = answer
-        .aliases
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|alias| Some(Alias { name: alias.name?, arn: alias.alias_arn? }));
+    let aliases = answer.aliases.unwrap_or_default().into_iter().filter_map(|alias| {
+        Some(Alias { name: alias.name?, arn: alias.alias_arn? })
+    });
     Ok(aliases.min_by(|one, other| one.name.cmp(&other.name)))
 }
 

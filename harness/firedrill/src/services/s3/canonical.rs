@@ -50,10 +50,7 @@ mod tests {
         for (part, changed) in [
             ("body", describe_object("ab", 3, Some("text/plain"), &pairs(&[("rev", "1")]), &pairs(&[("k", "v")]))),
             ("content-type", describe_object("aa", 3, None, &pairs(&[("rev", "1")]), &pairs(&[("k", "v")]))),
-            (
-                "metadata:rev",
-                describe_object("aa", 3, Some("text/plain"), &pairs(&[("rev", "2")]), &pairs(&[("k", "v")])),
-            ),
+            ("metadata:rev", describe_object("aa", 3, Some("text/plain"), &pairs(&[("rev", "2")]), &pairs(&[("k", "v")]))),
             ("tags", describe_object("aa", 3, Some("text/plain"), &pairs(&[("rev", "1")]), &pairs(&[]))),
         ] {
             assert_ne!(plain.digest, changed.digest, "{part}");

@@ -29,10 +29,7 @@ pub(super) async fn create(site: &Site, name: &str, bucket: &Bucket) -> Result<(
     if bucket.versioning {
         let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         let request = site.clients.s3.put_bucket_versioning().bucket(&physical).versioning_configuration(versioning);
-        request
-            .send()
-            .await
-            .map_err(|error| ServiceError::request(format!("S3 PutBucketVersioning {name}"), &error))?;
+        request.send().await.map_err(|error| ServiceError::request(format!("S3 PutBucketVersioning {name}"), &error))?;
     }
     if let Some(algorithm) = &bucket.encryption {
         put_encryption(site, name, &physical, algorithm).await?;

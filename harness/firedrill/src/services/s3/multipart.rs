@@ -36,7 +36,9 @@ pub(super) async fn put(
         .set_tagging(upload.tagging());
     let operation = format!("S3 CreateMultipartUpload `{}` to {name}", upload.key);
     let begun = request.send().await.map_err(|error| ServiceError::request(&operation, &error))?;
-    let id = begun.upload_id.ok_or_else(|| ServiceError::Unusable { operation, what: String::from("no upload id") })?;
+    let id = begun
+        .upload_id
+        .ok_or_else(|| ServiceError::Unusable { operation, what: String::from("no upload id") })?;
     let begun = Begun { site, name, key: &upload.key, id };
     match begun.send_parts(body).await {
         Ok(parts) => begun.complete(parts).await,

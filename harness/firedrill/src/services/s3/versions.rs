@@ -52,9 +52,10 @@ pub fn versions<'a>(
             .await
             .map_err(|error| ServiceError::request(format!("S3 ListObjectVersions of {name}"), &error))?;
         let encoded = page.encoding_type == Some(EncodingType::Url);
-        let next = page.is_truncated.unwrap_or(false).then(|| {
-            (page.next_key_marker.as_deref().map(|key| decoded(key, encoded)), page.next_version_id_marker.clone())
-        });
+        let next = page
+            .is_truncated
+            .unwrap_or(false)
+            .then(|| (page.next_key_marker.as_deref().map(|key| decoded(key, encoded)), page.next_version_id_marker.clone()));
         Ok(Some((page_versions(page, encoded), next)))
     })
 }
