@@ -79,7 +79,7 @@ pub struct Entry {
 pub struct Version {
     /// Write id in its metadata; `None` for a delete marker.
     pub write_id: Option<WriteId>,
-    /// Canonical digest; `None` for a delete marker.
+    /// Canonical digest; `None` for a delete marker, and for a version that the service does not give whole.
     pub digest: Option<String>,
 }
 

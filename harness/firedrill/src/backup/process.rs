@@ -111,9 +111,7 @@ pub async fn run(drill: &Drill, run: &Run<'_>) -> Result<Ran, BackupError> {
             Ok(Ran { outputs, last_line })
         }
         Ending::Exited(status) => Err(failed(program, format!("ended with {status}; {}", last_lines(&text)))),
-        Ending::TimedOut => {
-            Err(failed(program, format!("was ended after {}; {}", run.timeout, last_lines(&text))))
-        }
+        Ending::TimedOut => Err(failed(program, format!("was ended after {}; {}", run.timeout, last_lines(&text)))),
         Ending::Stopped => Err(BackupError::Stopped),
     }
 }
@@ -150,12 +148,7 @@ impl Drop for Group {
 }
 
 /// Reads the output while waiting for the end, the time-out or the stop of the run.
-async fn attend(
-    drill: &Drill,
-    child: &mut Child,
-    timeout: Span,
-    group: &Group,
-) -> std::io::Result<(Ending, String)> {
+async fn attend(drill: &Drill, child: &mut Child, timeout: Span, group: &Group) -> std::io::Result<(Ending, String)> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let reading = async { tokio::join!(bounded(stdout), bounded(stderr)) };
     let waiting = async {
@@ -261,7 +254,8 @@ fn search_path() -> String {
 
 /// Values of outputs whose names speak of secrets. The emulator's own are public.
 fn secrets(environment: &BTreeMap<String, String>) -> Vec<&str> {
-    let secret = |name: &str| ["SECRET", "TOKEN", "PASSWORD"].iter().any(|word| name.to_ascii_uppercase().contains(word));
+    let secret =
+        |name: &str| ["SECRET", "TOKEN", "PASSWORD"].iter().any(|word| name.to_ascii_uppercase().contains(word));
     environment
         .iter()
         .filter(|(name, value)| secret(name) && value.as_str() != EMULATOR_SECRET)

@@ -21,8 +21,16 @@ const SECRET_NAMES: [&str; 12] = [
 
 /// Beginnings of tokens that are recognised alone, with the least length they have: AWS access key ids, GitHub, Slack
 /// and JSON web tokens.
-const TOKENS: [(&str, usize); 8] =
-    [("AKIA", 20), ("ASIA", 20), ("ghp_", 20), ("gho_", 20), ("ghs_", 20), ("github_pat_", 20), ("xox", 20), ("eyJ", 30)];
+const TOKENS: [(&str, usize); 8] = [
+    ("AKIA", 20),
+    ("ASIA", 20),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghs_", 20),
+    ("github_pat_", 20),
+    ("xox", 20),
+    ("eyJ", 30),
+];
 
 /// `text` without secrets. `known` are values that are secret whatever they look like.
 pub fn redact(text: &str, known: &[&str]) -> String {
@@ -128,7 +136,10 @@ mod tests {
             ("copied 2000 items in 1.2 s", "copied 2000 items in 1.2 s"),
             ("key: orders/2026#1", "key: orders/2026#1"),
             ("password=hunter2 next", "password=[redacted] next"),
-            ("\"SecretAccessKey\": \"abc/def\", \"Region\": \"eu\"", "\"SecretAccessKey\": \"[redacted]\", \"Region\": \"eu\""),
+            (
+                "\"SecretAccessKey\": \"abc/def\", \"Region\": \"eu\"",
+                "\"SecretAccessKey\": \"[redacted]\", \"Region\": \"eu\"",
+            ),
             ("GET /?X-Amz-Signature=0af&x=1", "GET /?X-Amz-Signature=[redacted]&x=1"),
             ("Authorization: AWS4-HMAC-SHA256 abc, d=e", "Authorization: [redacted]"),
             ("export AWS_SESSION_TOKEN='a b'", "export AWS_SESSION_TOKEN='[redacted] b'"),

@@ -154,9 +154,7 @@ fn victim(
         }
         let seen = keys.entry(line.key).or_default();
         seen.lines += 1;
-        seen.suitable = line.origin == Origin::Seed
-            && line.outcome == Outcome::Acknowledged
-            && line.bytes > 0;
+        seen.suitable = line.origin == Origin::Seed && line.outcome == Outcome::Acknowledged && line.bytes > 0;
     }
     // By hash and not by position: a key that traffic touches meanwhile does not move the draw to another.
     Ok(keys
@@ -194,12 +192,7 @@ fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use firedrill_model::{
-        ids::ResourceKind,
-        ledger::Op,
-        topology::Side,
-        units::RunTime,
-    };
+    use firedrill_model::{ids::ResourceKind, ledger::Op, topology::Side, units::RunTime};
     use proptest::prelude::*;
 
     use super::*;

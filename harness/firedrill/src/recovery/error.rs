@@ -49,7 +49,9 @@ impl RecoveryError {
     pub fn ending(&self) -> Ending {
         match self {
             Self::TimedOut { .. } => Ending::TimedOut,
-            Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => Ending::Interrupted,
+            Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => {
+                Ending::Interrupted
+            }
             Self::Backup(_)
             | Self::Service(_)
             | Self::Journal(_)

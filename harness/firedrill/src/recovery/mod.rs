@@ -7,7 +7,10 @@ pub mod inspect;
 pub mod redrive;
 pub mod restore;
 
-use std::{collections::BTreeMap, sync::{Mutex, PoisonError}};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use firedrill_model::{
     history::{Ending, Event},
@@ -63,14 +66,8 @@ pub async fn run_all(
     fault_at: RunTime,
     attempt: u32,
 ) -> Result<Recovered, RecoveryError> {
-    let recovery = Recovery {
-        drill,
-        backups,
-        fault_at,
-        attempt,
-        outputs: Mutex::default(),
-        restored: Mutex::default(),
-    };
+    let recovery =
+        Recovery { drill, backups, fault_at, attempt, outputs: Mutex::default(), restored: Mutex::default() };
     let recovery_point = recovery.first_point().map(|point| point.id);
     drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
     inspect::target(&recovery).await?;

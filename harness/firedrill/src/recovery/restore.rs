@@ -24,11 +24,7 @@ pub async fn restore(
     sabotage: Option<&Sabotage>,
 ) -> Result<StepNote, RecoveryError> {
     let drill = recovery.drill;
-    let side = drill
-        .plan
-        .topology
-        .side(into)
-        .ok_or_else(|| RecoveryError::UnknownRegion { region: into.clone() })?;
+    let side = drill.plan.topology.side(into).ok_or_else(|| RecoveryError::UnknownRegion { region: into.clone() })?;
     let point = recovery.choose(from)?;
     let strategy = recovery
         .backups
@@ -49,9 +45,7 @@ pub async fn restore(
 
 impl Recovery<'_> {
     /// What was deleted from streamed tables shortly before the point that was restored; empty without a restore.
-    pub async fn removed(
-        &self,
-    ) -> Result<Vec<(firedrill_model::ids::ResourceId, Value)>, BackupError> {
+    pub async fn removed(&self) -> Result<Vec<(firedrill_model::ids::ResourceId, Value)>, BackupError> {
         let point = self.restored.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match point.as_ref().and_then(|point| self.backups.strategy_of(point).map(|strategy| (point, strategy))) {
             Some((point, strategy)) => strategy.removed(point).await,

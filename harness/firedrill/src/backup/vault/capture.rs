@@ -63,7 +63,10 @@ pub(super) struct Capture<'a> {
     pub(super) id: &'a RecoveryPointId,
     pub(super) writer: PointWriter,
     pub(super) saboteur: Saboteur,
+    /// The point this one builds on, for an incremental one.
     pub(super) previous: Option<&'a Previous>,
+    /// The last point, whether this one builds on it or not.
+    pub(super) last: Option<&'a Previous>,
 }
 
 /// A finished capture: the manifest, its digest and what the next capture builds on.
@@ -222,11 +225,7 @@ impl Capture<'_> {
         Ok(parts)
     }
 
-    async fn objects(
-        &self,
-        bucket: &ResourceId,
-        cut_utc_ms: u64,
-    ) -> Result<(Vec<ObjectLine>, Vec<Part>), BackupError> {
+    async fn objects(&self, bucket: &ResourceId, cut_utc_ms: u64) -> Result<(Vec<ObjectLine>, Vec<Part>), BackupError> {
         let versions = self.versions(bucket, cut_utc_ms).await?;
         let mut read: Vec<(ObjectLine, Option<Part>)> = stream::iter(versions)
             .map(|(ordinal, version)| self.object(bucket, ordinal, version))
@@ -235,8 +234,8 @@ impl Capture<'_> {
             .await?;
         read.sort_by(|(a, _), (b, _)| (&a.key, a.ordinal).cmp(&(&b.key, b.ordinal)));
         let (lines, bodies): (Vec<ObjectLine>, Vec<Option<Part>>) = read.into_iter().unzip();
-        let list = lines::write(&lines)
-            .map_err(|source| BackupError::File { path: "objects.jsonl.gz".to_owned(), source })?;
+        let list =
+            lines::write(&lines).map_err(|source| BackupError::File { path: "objects.jsonl.gz".to_owned(), source })?;
         let mut parts = vec![self.writer.part(bucket, PartRole::Objects, "objects.jsonl.gz", list).await?];
         parts.extend(bodies.into_iter().flatten());
         Ok((lines, parts))
@@ -268,12 +267,8 @@ impl Capture<'_> {
         ordinal: u32,
         version: s3::ObjectVersion,
     ) -> Result<(ObjectLine, Option<Part>), BackupError> {
-        let line = |content| ObjectLine {
-            key: version.key.clone(),
-            ordinal,
-            version_id: version.version_id.clone(),
-            content,
-        };
+        let line =
+            |content| ObjectLine { key: version.key.clone(), ordinal, version_id: version.version_id.clone(), content };
         if version.is_marker {
             return Ok((line(None), None));
         }
@@ -292,13 +287,15 @@ impl Capture<'_> {
         let what = format!("`{}` of `{bucket}`", version.key);
         let body = Body::receive(&what, object.size, object.body).await?;
         let part = self.writer.blob(PartRole::Body, &body).await?;
+        // Tags that cannot be read any more are those that an earlier capture saw.
+        let seen = self.seen(bucket, &version).filter(|_| object.tags_unreadable);
         let content = ObjectContent {
             blob: part.path.clone(),
             sha256: part.sha256.clone(),
             bytes: part.bytes,
             content_type: object.content_type,
             metadata: object.metadata,
-            tags: object.tags,
+            tags: seen.map_or(object.tags, |seen| seen.tags.clone()),
         };
         Ok((line(Some(content)), Some(part)))
     }
@@ -306,10 +303,15 @@ impl Capture<'_> {
     /// The same version in the previous point: versions never change, so it is not read again. (Tags can change in
     /// place; a full point takes such a change up.)
     fn carried_object(&self, bucket: &ResourceId, version: &s3::ObjectVersion) -> Option<&ObjectContent> {
-        if version.version_id == "null" {
+        if version.version_id == "null" || self.previous.is_none() {
             return None;
         }
-        let known = self.previous?.objects.get(bucket)?;
+        self.seen(bucket, version)
+    }
+
+    /// What the last capture saw of a version.
+    fn seen(&self, bucket: &ResourceId, version: &s3::ObjectVersion) -> Option<&ObjectContent> {
+        let known = self.last?.objects.get(bucket)?;
         known.get(&(version.key.clone(), version.version_id.clone()))
     }
 }
@@ -344,10 +346,7 @@ fn export_id(point: &RecoveryPointId, resource: &ResourceId, begun_utc_ms: i64) 
 
 /// The objects of a list by key and version.
 pub(super) fn known_objects(lines: Vec<ObjectLine>) -> BTreeMap<(String, String), ObjectContent> {
-    lines
-        .into_iter()
-        .filter_map(|line| line.content.map(|content| ((line.key, line.version_id), content)))
-        .collect()
+    lines.into_iter().filter_map(|line| line.content.map(|content| ((line.key, line.version_id), content))).collect()
 }
 
 /// The shared blobs of a point.
@@ -365,7 +364,9 @@ mod tests {
 
     #[test]
     fn the_cut_is_a_whole_second_strictly_later() {
-        for (now_ms, cut_ms) in [(0, 1000), (1, 1000), (999, 1000), (1000, 2000), (1_764_000_000_123, 1_764_000_001_000)] {
+        for (now_ms, cut_ms) in
+            [(0, 1000), (1, 1000), (999, 1000), (1000, 2000), (1_764_000_000_123, 1_764_000_001_000)]
+        {
             assert_eq!(next_second(now_ms), cut_ms, "at {now_ms}");
         }
     }

@@ -142,15 +142,15 @@ impl Strategy for Vault {
         let mut state = self.state.lock().await;
         let State { logs, previous, manifests } = &mut *state;
         let previous_point = previous.as_ref().filter(|_| self.incremental);
-        let carried = self
-            .incremental
-            .then(|| previous_point.map(|previous| previous.blobs.clone()).unwrap_or_default());
+        let carried =
+            self.incremental.then(|| previous_point.map(|previous| previous.blobs.clone()).unwrap_or_default());
         let capture = Capture {
             vault: self,
             id,
             writer: PointWriter::new(Arc::clone(&self.place), id.clone(), carried),
             saboteur: Saboteur::draw(&self.drill, self.sabotage.as_ref())?,
             previous: previous_point,
+            last: previous.as_ref(),
         };
         let captured = capture.run(logs).await?;
         // A point that does not read back whole is kept as evidence, is marked as not verified, and is no one's parent.
@@ -217,13 +217,8 @@ impl Strategy for Vault {
         let mut state = self.state.lock().await;
         let gone = self.manifest(point).await?;
         state.manifests.retain(|manifest| manifest.id != gone.id);
-        let stored: Vec<String> = self
-            .place
-            .list(&Manifest::prefix(&gone.id))
-            .await?
-            .into_iter()
-            .map(|stored| stored.path)
-            .collect();
+        let stored: Vec<String> =
+            self.place.list(&Manifest::prefix(&gone.id)).await?.into_iter().map(|stored| stored.path).collect();
         for path in retention::removable(&gone, &state.manifests, &stored) {
             self.place.delete(&path).await?;
         }
@@ -272,10 +267,7 @@ impl Reader<'_> {
     pub async fn items(&self, part: &manifest::Part) -> Result<Vec<dynamodb::Item>, BackupError> {
         let bytes = verify::read_part(self.place, self.id, part).await?.bytes().await?;
         let items = export::read_data(&bytes).map_err(|error| self.unreadable(part, &error))?;
-        items
-            .iter()
-            .map(|item| dynamodb::json::to_item(item).map_err(|error| self.unreadable(part, &error)))
-            .collect()
+        items.iter().map(|item| dynamodb::json::to_item(item).map_err(|error| self.unreadable(part, &error))).collect()
     }
 
     /// The one part of a role.

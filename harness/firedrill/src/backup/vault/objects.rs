@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use firedrill_model::capture::{Entry, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::services::{
-    canonical::Described,
-    s3::canonical::describe_object,
-};
+use crate::services::{canonical::Described, s3::canonical::describe_object};
 
 /// One version of an object, or a delete marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -150,9 +150,9 @@ impl Body {
     pub async fn stream(&self) -> Result<ByteStream, BackupError> {
         match self.file() {
             None => Ok(ByteStream::from(self.bytes().await?)),
-            Some(path) => ByteStream::from_path(path)
-                .await
-                .map_err(|error| BackupError::file(path, io::Error::other(error))),
+            Some(path) => {
+                ByteStream::from_path(path).await.map_err(|error| BackupError::file(path, io::Error::other(error)))
+            }
         }
     }
 }
@@ -184,9 +184,7 @@ impl Spooling {
     }
 
     async fn finish(mut self, bytes: u64) -> Result<Body, BackupError> {
-        tokio::io::AsyncWriteExt::flush(&mut self.file)
-            .await
-            .map_err(|error| BackupError::file(&self.path, error))?;
+        tokio::io::AsyncWriteExt::flush(&mut self.file).await.map_err(|error| BackupError::file(&self.path, error))?;
         Ok(Body::Spool { file: Arc::new(self.path), bytes })
     }
 }

@@ -136,12 +136,7 @@ impl Restore<'_> {
         Ok(Made::Now)
     }
 
-    async fn content(
-        &self,
-        parts: &ResourceParts,
-        blueprint: &Blueprint,
-        made: Made,
-    ) -> Result<Written, BackupError> {
+    async fn content(&self, parts: &ResourceParts, blueprint: &Blueprint, made: Made) -> Result<Written, BackupError> {
         match blueprint {
             Blueprint::Table(table) => self.items(parts, table, made).await,
             Blueprint::Bucket(_) => self.objects(parts, made).await,
@@ -175,11 +170,7 @@ impl Restore<'_> {
         Ok(written)
     }
 
-    async fn item_digests(
-        &self,
-        resource: &ResourceId,
-        table: &Table,
-    ) -> Result<HashMap<String, String>, BackupError> {
+    async fn item_digests(&self, resource: &ResourceId, table: &Table) -> Result<HashMap<String, String>, BackupError> {
         let mut digests = HashMap::new();
         let mut pages = dynamodb::scan_items(self.into, resource.name()).boxed();
         while let Some(page) = pages.try_next().await? {
@@ -209,10 +200,7 @@ impl Restore<'_> {
         }))
     }
 
-    async fn versions(
-        &self,
-        bucket: &ResourceId,
-    ) -> Result<BTreeMap<String, Vec<s3::ObjectVersion>>, BackupError> {
+    async fn versions(&self, bucket: &ResourceId) -> Result<BTreeMap<String, Vec<s3::ObjectVersion>>, BackupError> {
         let mut by_key: BTreeMap<String, Vec<s3::ObjectVersion>> = BTreeMap::new();
         let mut pages = s3::versions(self.into, bucket.name()).boxed();
         while let Some(page) = pages.try_next().await? {

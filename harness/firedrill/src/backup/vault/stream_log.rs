@@ -44,7 +44,9 @@ impl StreamLog {
                     self.position = Some(next);
                     return Ok(());
                 }
-                Err(error) if matches!(error.code(), Some("ExpiredIteratorException" | "TrimmedDataAccessException")) => {
+                Err(error)
+                    if matches!(error.code(), Some("ExpiredIteratorException" | "TrimmedDataAccessException")) =>
+                {
                     self.changes.clear();
                 }
                 Err(error) => return Err(error),

@@ -73,8 +73,7 @@ pub async fn read_part(
     id: &RecoveryPointId,
     part: &Part,
 ) -> Result<super::place::Body, BackupError> {
-    let body =
-        place.get(&part.path).await?.ok_or_else(|| BackupError::damaged(id, &part.path, "is not there"))?;
+    let body = place.get(&part.path).await?.ok_or_else(|| BackupError::damaged(id, &part.path, "is not there"))?;
     if body.digest().await? == (part.sha256.clone(), part.bytes) {
         Ok(body)
     } else {
@@ -162,10 +161,7 @@ mod tests {
         written.resources[0].entries = 7;
         let bytes = serde_json::to_vec_pretty(&written).unwrap();
         place.put(&Manifest::path(&written.id), &bytes.into()).await.unwrap();
-        assert!(matches!(
-            manifest(&*place, &written.id, &digest).await,
-            Err(BackupError::Damaged { .. })
-        ));
+        assert!(matches!(manifest(&*place, &written.id, &digest).await, Err(BackupError::Damaged { .. })));
     }
 
     #[tokio::test]

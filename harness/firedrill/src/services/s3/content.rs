@@ -47,11 +47,12 @@ async fn read_key(site: &Site, name: &str, newest_first: Vec<ObjectVersion>) -> 
     let mut versions = Vec::new();
     let mut newest = None;
     for listed in newest_first.iter().rev() {
-        newest = if listed.is_marker { None } else { Some(digest_version(site, name, listed, versioned).await?) };
+        let read = if listed.is_marker { None } else { Some(digest_version(site, name, listed, versioned).await?) };
         versions.push(Version {
-            write_id: newest.as_ref().and_then(|described| described.write_id.clone()),
-            digest: newest.as_ref().map(|described| described.digest.clone()),
+            write_id: read.as_ref().and_then(|(described, _)| described.write_id.clone()),
+            digest: read.as_ref().filter(|(_, whole)| *whole).map(|(described, _)| described.digest.clone()),
         });
+        newest = read.map(|(described, _)| described);
     }
     Ok(entry(key, newest, if versioned { versions } else { Vec::new() }))
 }
@@ -77,13 +78,14 @@ fn entry(key: String, newest: Option<Described>, versions: Vec<Version>) -> Entr
     }
 }
 
-/// Reads one version through SHA-256, a chunk at a time.
+/// Reads one version through SHA-256, a chunk at a time; false when its tags could not be read, so that the digest is
+/// not that of the whole.
 async fn digest_version(
     site: &Site,
     name: &str,
     version: &ObjectVersion,
     versioned: bool,
-) -> Result<Described, ServiceError> {
+) -> Result<(Described, bool), ServiceError> {
     let mut object = read(site, name, &version.key, versioned.then_some(version.version_id.as_str())).await?;
     let mut digest = Sha256::new();
     let mut bytes = 0_u64;
@@ -96,5 +98,6 @@ async fn digest_version(
         digest.update(&chunk);
     }
     let sha256 = hex::encode(digest.finalize());
-    Ok(describe_object(&sha256, bytes, object.content_type.as_deref(), &object.metadata, &object.tags))
+    let described = describe_object(&sha256, bytes, object.content_type.as_deref(), &object.metadata, &object.tags);
+    Ok((described, !object.tags_unreadable))
 }

@@ -18,8 +18,11 @@ pub struct Object {
     pub content_type: Option<String>,
     /// User metadata, names in lower case.
     pub metadata: BTreeMap<String, String>,
-    /// Object tags.
+    /// Object tags; empty when `tags_unreadable`.
     pub tags: BTreeMap<String, String>,
+    /// It has tags that the service does not give: some emulators answer `NoSuchKey` for the tags of a version whose key
+    /// was deleted since, where S3 answers with the tags.
+    pub tags_unreadable: bool,
     /// Version id, when the bucket is versioned.
     pub version_id: Option<String>,
 }
@@ -35,15 +38,19 @@ pub async fn read(site: &Site, name: &str, key: &str, version: Option<&str>) -> 
         .map_err(|error| ServiceError::request(format!("S3 GetObject `{key}` of {name}"), &error))?;
     // S3 counts the tags in the answer, which saves a request for most objects.
     let tags = if found.tag_count.unwrap_or_default() > 0 {
-        object_tags(site, name, key, version.or(found.version_id.as_deref())).await?
+        match object_tags(site, name, key, version.or(found.version_id.as_deref())).await {
+            Err(error) if version.is_some() && error.code() == Some("NoSuchKey") => None,
+            tags => Some(tags?),
+        }
     } else {
-        BTreeMap::new()
+        Some(BTreeMap::new())
     };
     Ok(Object {
+        tags_unreadable: tags.is_none(),
         size: found.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
         content_type: found.content_type,
         metadata: found.metadata.unwrap_or_default().into_iter().collect(),
-        tags,
+        tags: tags.unwrap_or_default(),
         version_id: found.version_id,
         body: found.body,
     })
