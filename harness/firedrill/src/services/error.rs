@@ -58,6 +58,10 @@ impl ServiceError {
         SdkError<E, Response>: aws_smithy_types::error::metadata::ProvideErrorMetadata,
     {
         use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+        // The service said yes with something the SDK cannot read: the target does not know the call.
+        if error.raw_response().is_some_and(|answer| answer.status().is_success()) {
+            return Self::Unusable { operation: operation.into(), what: innermost(error) };
+        }
         let certainty = match error {
             SdkError::ConstructionFailure(_) => Certainty::NotExecuted,
             SdkError::DispatchFailure(failure) => {

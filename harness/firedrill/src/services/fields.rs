@@ -20,12 +20,20 @@ pub(crate) struct Rules {
 
 /// The fields of one resource.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(BTreeMap<Vec<String>, Value>);
+pub(crate) struct Fields {
+    values: BTreeMap<Vec<String>, Value>,
+    not_offered: Vec<String>,
+}
 
 impl Fields {
     /// Adds every leaf of `value` below `prefix`.
     pub(crate) fn add(&mut self, prefix: &str, value: &Value) {
         self.flatten(&mut vec![prefix.to_owned()], value);
+    }
+
+    /// The target does not know the call that would describe what is below `prefix`: it cannot be compared there.
+    pub(crate) fn not_offered(&mut self, prefix: &str) {
+        self.not_offered.push(prefix.to_owned());
     }
 
     /// Adds every leaf of `value` below `prefix` and then `name`, which may hold dots.
@@ -49,10 +57,10 @@ impl Fields {
             Value::Array(list) => {
                 let mut list = list.clone();
                 list.sort_by_key(Value::to_string);
-                self.0.insert(path.clone(), Value::Array(list));
+                self.values.insert(path.clone(), Value::Array(list));
             }
             Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                self.0.insert(path.clone(), value.clone());
+                self.values.insert(path.clone(), value.clone());
             }
         }
     }
@@ -67,7 +75,10 @@ impl Fields {
     pub(crate) fn sorted(self, resource: ResourceId, rules: Rules) -> Configuration {
         let mut configuration = absent(resource);
         configuration.absent = false;
-        for (path, value) in self.0 {
+        for prefix in self.not_offered {
+            configuration.volatile.insert(prefix, "the target does not offer the call that describes it".to_owned());
+        }
+        for (path, value) in self.values {
             let text = path.join(".");
             if let Some((_, reason)) = rules.volatile.iter().find(|(pattern, _)| matches(pattern, &path)) {
                 configuration.volatile.insert(text, (*reason).to_owned());

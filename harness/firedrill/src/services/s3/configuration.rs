@@ -55,9 +55,12 @@ macro_rules! aspect {
     ($fields:ident, $logical:ident, $site:ident, $bucket:expr, $operation:ident, $name:literal, $absent:expr) => {{
         let request = $site.clients.s3.$operation().bucket($bucket);
         let operation = format!("S3 {} of {}", stringify!($operation), $bucket);
-        let body: Option<Value> = read_raw!(request, operation, xml, absent: $absent)?;
-        if let Some(body) = body {
-            $fields.add($name, &$logical.value(&body));
+        let body: Result<Option<Value>, ServiceError> = read_raw!(request, operation, xml, absent: $absent);
+        match body {
+            Ok(Some(body)) => $fields.add($name, &$logical.value(&body)),
+            Ok(None) => {}
+            Err(ServiceError::Unusable { .. }) => $fields.not_offered($name),
+            Err(error) => return Err(error),
         }
     }};
 }
