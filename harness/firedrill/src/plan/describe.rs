@@ -2,7 +2,7 @@
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
-    plan::{Layout, Plan, TargetKind},
+    plan::Plan,
     scenario::{
         Backup, BackupUsing, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic,
         VaultPlace,

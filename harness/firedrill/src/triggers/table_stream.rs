@@ -36,6 +36,7 @@ const RULES: Rules = Rules {
         "mapping.ParallelizationFactor",
         "mapping.EventSourceArn",
         "mapping.FunctionArn",
+        "mapping.Qualifier",
         "mapping.State",
         "mapping.FilterCriteria.**",
         "mapping.DestinationConfig.**",
