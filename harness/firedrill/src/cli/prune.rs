@@ -40,9 +40,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let old = runs.len().saturating_sub(args.keep);
     for path in &runs[..old] {
         if !args.dry_run {
-            fs::remove_dir_all(path).map_err(|error| {
-                Failure::internal(miette::miette!("cannot remove `{}`: {error}", path.display()))
-            })?;
+            fs::remove_dir_all(path)
+                .map_err(|error| Failure::internal(miette::miette!("cannot remove `{}`: {error}", path.display())))?;
         }
         screen::line(format!("{} {}", if args.dry_run { "would remove" } else { "removed" }, path.display()));
     }

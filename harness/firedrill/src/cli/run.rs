@@ -130,7 +130,13 @@ fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
 async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Failure> {
     let name = request.plan.scenario.name.clone();
     if stop.reason().is_some() {
-        return Ok(Ended { name, verdict: Verdict::Inconclusive, as_stated: false, accepted: false, target_lost: false });
+        return Ok(Ended {
+            name,
+            verdict: Verdict::Inconclusive,
+            as_stated: false,
+            accepted: false,
+            target_lost: false,
+        });
     }
     let progress = progress(args.manner());
     // A drill of its own may be stopped by its time limit without stopping the others.
@@ -157,7 +163,8 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
 
 fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     if args.json {
-        let text = serde_json::to_string(&outcome.record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+        let text =
+            serde_json::to_string(&outcome.record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         screen::line(text);
         return Ok(());
     }
@@ -168,7 +175,11 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     }
     screen::line(format!("\n  report  {}", outcome.dir.root().join("report.html").display()));
     if args.keep {
-        screen::line(format!("  target  {} (left up; `firedrill heal {}` ends it)", outcome.dir.target().display(), outcome.dir.root().display()));
+        screen::line(format!(
+            "  target  {} (left up; `firedrill heal {}` ends it)",
+            outcome.dir.target().display(),
+            outcome.dir.root().display()
+        ));
     }
     Ok(())
 }

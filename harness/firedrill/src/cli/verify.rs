@@ -21,7 +21,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let dir = open(&args.run_dir)?;
     let (verification, record) = judge(&dir)?;
     if args.json {
-        let text = serde_json::to_string_pretty(&record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+        let text =
+            serde_json::to_string_pretty(&record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         screen::line(text);
     } else {
         screen::line(firedrill_reports::terminal(&record, std::io::stdout().is_terminal()));
@@ -44,9 +45,7 @@ pub(super) fn open(path: &std::path::Path) -> Result<RunDir, Failure> {
 }
 
 /// Verifies a run directory and makes its record.
-pub(super) fn judge(
-    dir: &RunDir,
-) -> Result<(firedrill_model::verification::Verification, RunRecord), Failure> {
+pub(super) fn judge(dir: &RunDir) -> Result<(firedrill_model::verification::Verification, RunRecord), Failure> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Failure::usage(miette::miette!(
             help = "the run directory was written by another version, or a file of it was altered or cut off",

@@ -53,8 +53,7 @@ pub async fn capture(drill: &Drill, name: CaptureName, side: Side, scope: Scope)
     let began_ms = drill.clock.now();
     let site = drill.site(side, Conduct::Clean);
     let folder = drill.dir.capture(name);
-    fs::create_dir_all(&folder)
-        .map_err(|source| CaptureError::File { path: folder.display().to_string(), source })?;
+    fs::create_dir_all(&folder).map_err(|source| CaptureError::File { path: folder.display().to_string(), source })?;
     let mut files = BTreeMap::new();
     configuration(drill, name, &site, &mut files).await?;
     let mut entries = 0;
@@ -97,8 +96,7 @@ pub fn entries(
 ) -> Result<(), CaptureError> {
     let began_ms = drill.clock.now();
     let folder = drill.dir.capture(name);
-    fs::create_dir_all(&folder)
-        .map_err(|source| CaptureError::File { path: folder.display().to_string(), source })?;
+    fs::create_dir_all(&folder).map_err(|source| CaptureError::File { path: folder.display().to_string(), source })?;
     let mut files = BTreeMap::new();
     for (resource, entries) in by_resource {
         let path = drill.dir.content(name, &resource);
@@ -167,7 +165,8 @@ async fn deliveries(
     let mut deliveries = services::dynamodb::deliveries(site, table)
         .await
         .map_err(|source| CaptureError::Service { what: "the delivery log".into(), source })?;
-    deliveries.sort_by(|a, b| (&a.event_id, a.at_utc_ms, &a.delivery_id).cmp(&(&b.event_id, b.at_utc_ms, &b.delivery_id)));
+    deliveries
+        .sort_by(|a, b| (&a.event_id, a.at_utc_ms, &a.delivery_id).cmp(&(&b.event_id, b.at_utc_ms, &b.delivery_id)));
     let path = drill.dir.deliveries(name);
     let file_error = |source| CaptureError::File { path: path.display().to_string(), source };
     let mut text = String::new();

@@ -17,10 +17,10 @@ use super::{
     progress::Progress,
 };
 use crate::{
+    backup::BackupError,
     poll::{self, Look, WaitError},
     services::clients::Conduct,
     target::TargetError,
-    backup::BackupError,
     workload::{WorkloadError, drain, probe::Prober},
 };
 

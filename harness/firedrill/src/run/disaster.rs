@@ -52,11 +52,7 @@ enum RecoverError {
 const FIRST_ATTEMPT: u32 = 1;
 
 /// Keeps traffic on the workload while its backups run, then takes away what the plan says, in order.
-pub(super) async fn strike(
-    drill: &Drill,
-    progress: &dyn Progress,
-    holdings: &mut Holdings,
-) -> Result<(), PhaseError> {
+pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
     let began = drill.clock.now();
     let mut faults = drill.plan.disaster.iter();
     let first = faults.next();
@@ -151,11 +147,7 @@ async fn await_onset(
 }
 
 /// Notices the disaster and runs the recovery steps.
-pub(super) async fn recover(
-    drill: &Drill,
-    progress: &dyn Progress,
-    holdings: &mut Holdings,
-) -> Result<(), PhaseError> {
+pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
     phase(drill, progress, Phase::Detect, true, async {
         let failures = canary::detect(drill).await?;
         drill.journal.append(Event::Detected { failures })?;
@@ -180,11 +172,7 @@ pub(super) async fn recover(
 }
 
 /// Journals what the target tells. Returns only when the target is lost without a fault of the plan.
-pub(super) async fn follow_target(
-    drill: &Drill,
-    stop: &Stop,
-    events: &mut mpsc::Receiver<TargetEvent>,
-) -> PhaseError {
+pub(super) async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
             Some(TargetEvent::FaultBit { id }) => drill.journal.append(Event::FaultBit { id }),

@@ -67,7 +67,8 @@ impl Outcome {
         let never_started = matches!(
             self.broken,
             Some(
-                PhaseError::Failed { phase: Phase::Preflight, .. } | PhaseError::TimedOut { phase: Phase::Preflight, .. }
+                PhaseError::Failed { phase: Phase::Preflight, .. }
+                    | PhaseError::TimedOut { phase: Phase::Preflight, .. }
             )
         );
         never_started || self.stopped == Some(StopReason::TargetLost)
