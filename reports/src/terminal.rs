@@ -19,6 +19,9 @@ const NAME_WIDTH: usize = 16;
 /// Consequences of one root that are shown; the rest are counted.
 const CONSEQUENCES_MAX: usize = 5;
 
+/// Facts shown of a finding; the page has all of them.
+const DETAILS_MAX: usize = 7;
+
 /// The result of a run as people read it at the end of `firedrill run`, with a line feed at its end. `styles` puts ANSI
 /// colours in; without them the text holds no escape sequence, whatever the data are.
 pub fn terminal(record: &RunRecord, styles: bool) -> String {
@@ -79,16 +82,27 @@ fn finding(out: &mut String, root: &Finding, consequences: &[&Finding], paint: P
     let of_check = root.check.as_ref().map_or(String::new(), |check| format!("   (check {})", plain(check.as_str())));
     let message = format!("{}{}", plain(&root.message), paint.dim(&of_check));
     row(out, &plain(&label), &paint.weight(root.weight, &message));
-    for line in &root.detail {
+    for line in root.detail.iter().take(DETAILS_MAX) {
         row(out, "", &plain(line));
+    }
+    if let Some(more) = root.detail.len().checked_sub(DETAILS_MAX).filter(|more| *more > 0) {
+        row(out, "", &paint.dim(&format!("{more} more lines in the report")));
     }
     if let Some(help) = &root.help {
         row(out, "", &format!("try: {}", plain(help)));
     }
-    for consequence in consequences.iter().take(CONSEQUENCES_MAX) {
-        row(out, "", &paint.dim(&format!("and so: {}", plain(&consequence.message))));
+    // The same cause may leave several checks undecided: said once.
+    let mut messages: Vec<&str> = Vec::new();
+    for consequence in consequences {
+        let message = consequence.message.as_str();
+        if message != root.message && !messages.contains(&message) {
+            messages.push(message);
+        }
     }
-    if let Some(more) = consequences.len().checked_sub(CONSEQUENCES_MAX).filter(|more| *more > 0) {
+    for message in messages.iter().take(CONSEQUENCES_MAX) {
+        row(out, "", &paint.dim(&format!("and so: {}", plain(message))));
+    }
+    if let Some(more) = messages.len().checked_sub(CONSEQUENCES_MAX).filter(|more| *more > 0) {
         row(out, "", &paint.dim(&format!("and so: {more} more in the report")));
     }
 }

@@ -165,9 +165,10 @@ impl Book {
         })
     }
 
-    /// The first root of this kind, of whatever weight.
-    pub(crate) fn first_of(&self, kind: FindingKind) -> Option<Handle> {
-        self.drafts.iter().position(|draft| draft.root.is_none() && draft.kind == kind).map(Handle)
+    /// What the first finding of this kind follows from, or that finding when it is a root; of whatever weight.
+    pub(crate) fn cause_of(&self, kind: FindingKind) -> Option<Handle> {
+        let index = self.drafts.iter().position(|draft| draft.kind == kind)?;
+        Some(self.drafts[index].root.unwrap_or(Handle(index)))
     }
 
     /// Numbers the findings: each root, heaviest first, directly before what follows from it.

@@ -90,14 +90,17 @@ impl Capture<'_> {
                 tables.insert(resource, (table, Items::new()));
             }
         }
+        // The logs come before every scan: a deletion that a derived table does not know yet must be in them.
+        for (resource, (table, _)) in &tables {
+            if table.stream {
+                logs.entry((*resource).clone()).or_default().catch_up(&self.vault.source, resource.name()).await?;
+            }
+        }
         // Derived tables come first: see the head of this file.
         let mut order: Vec<&ResourceId> = tables.keys().copied().collect();
         order.sort_by_key(|resource| self.vault.drill.plan.stack.derived_by(resource).is_none());
         for resource in order {
             if let Some((table, items)) = tables.get_mut(resource) {
-                if table.stream {
-                    logs.entry(resource.clone()).or_default().catch_up(&self.vault.source, resource.name()).await?;
-                }
                 *items = self.scan(resource, table).await?;
             }
         }
