@@ -89,9 +89,13 @@ async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, Wait
     let stable_for = plan.expect.rto.as_ref().map_or(Span::default(), |rto| rto.stable_for);
     poll::until("the end of observation", Span::from_ms(50), plan.limits.phase, &drill.cancel, || {
         let now = drill.clock.now();
-        let stable = prober.and_then(Prober::passing_since).is_some_and(|since| now.since(since) >= stable_for);
-        let over = now >= latest || (now >= earliest && stable);
-        async move { if over { Look::Ready(now) } else { Look::NotYet(format!("stable: {stable}")) } }
+        // Only passes that have ended count, so that none that is under way can break the stretch later.
+        let stable_until = prober
+            .and_then(Prober::passing)
+            .filter(|stretch| stretch.until.since(stretch.since) >= stable_for && stretch.until >= earliest)
+            .map(|stretch| stretch.until);
+        let end = stable_until.or((now >= latest).then_some(now));
+        async move { end.map_or_else(|| Look::NotYet("probes are not stable".into()), Look::Ready) }
     })
     .await
 }

@@ -99,9 +99,18 @@ impl Probe {
     }
 }
 
-/// Since when each probe has been passing without a break.
+/// How long each probe has been passing without a break.
 #[derive(Clone, Debug)]
-struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<RunTime>>>>);
+struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<Stretch>>>>);
+
+/// Passes without a break. One that has begun and not ended is no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// When the first pass began.
+    pub since: RunTime,
+    /// When the last pass began.
+    pub until: RunTime,
+}
 
 impl Readiness {
     fn unknown(probes: impl IntoIterator<Item = ProbeId>) -> Self {
@@ -109,15 +118,19 @@ impl Readiness {
     }
 
     fn note(&self, result: &ProbeResult) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stretch = since.entry(result.probe.clone()).or_default();
-        *stretch = if result.ok { stretch.or(Some(result.began)) } else { None };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stretch = known.entry(result.probe.clone()).or_default();
+        let since = stretch.map_or(result.began, |stretch| stretch.since);
+        *stretch = result.ok.then_some(Stretch { since, until: result.began });
     }
 
-    /// The latest of all; `None` when a probe is not passing or there is none.
-    fn passing_since(&self) -> Option<RunTime> {
-        let since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.values().copied().collect::<Option<Vec<RunTime>>>()?.into_iter().max()
+    /// What all stretches have in common; `None` when a probe is not passing or there is none.
+    fn passing(&self) -> Option<Stretch> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stretches = known.values().copied().collect::<Option<Vec<Stretch>>>()?;
+        let since = stretches.iter().map(|stretch| stretch.since).max()?;
+        let until = stretches.iter().map(|stretch| stretch.until).min()?;
+        Some(Stretch { since, until })
     }
 }
 
@@ -170,10 +183,9 @@ impl Prober {
         Ok(Self { watching, readiness, stop })
     }
 
-    /// Since when every probe has been passing: the start of the youngest of their unbroken stretches. `None` while one
-    /// is not passing.
-    pub fn passing_since(&self) -> Option<RunTime> {
-        self.readiness.passing_since()
+    /// The stretch in which every probe has been passing. `None` while one is not.
+    pub fn passing(&self) -> Option<Stretch> {
+        self.readiness.passing()
     }
 
     /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
@@ -212,17 +224,20 @@ mod tests {
     #[test]
     fn readiness_is_the_youngest_unbroken_stretch_of_all_probes() {
         let readiness = Readiness::unknown(["table/orders".into(), "bucket/uploads".into()]);
-        assert_eq!(readiness.passing_since(), None, "nothing is known yet");
+        let stretch = |since, until| Some(Stretch { since: RunTime::from_ms(since), until: RunTime::from_ms(until) });
+        assert_eq!(readiness.passing(), None, "nothing is known yet");
         readiness.note(&result("table/orders", 100, true));
-        assert_eq!(readiness.passing_since(), None, "one probe has not passed yet");
+        assert_eq!(readiness.passing(), None, "one probe has not passed yet");
         readiness.note(&result("bucket/uploads", 150, true));
         readiness.note(&result("table/orders", 200, true));
-        assert_eq!(readiness.passing_since(), Some(RunTime::from_ms(150)));
+        assert_eq!(readiness.passing(), stretch(150, 150), "the pass of the other probe is still awaited");
+        readiness.note(&result("bucket/uploads", 250, true));
+        assert_eq!(readiness.passing(), stretch(150, 200));
         readiness.note(&result("table/orders", 300, false));
-        assert_eq!(readiness.passing_since(), None, "a failure breaks the stretch");
+        assert_eq!(readiness.passing(), None, "a failure breaks the stretch");
         readiness.note(&result("table/orders", 400, true));
-        assert_eq!(readiness.passing_since(), Some(RunTime::from_ms(400)));
-        assert_eq!(Readiness::unknown([]).passing_since(), None, "no probe proves nothing");
+        assert_eq!(readiness.passing().map(|stretch| stretch.since), Some(RunTime::from_ms(400)));
+        assert_eq!(Readiness::unknown([]).passing(), None, "no probe proves nothing");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Writing an object in parts.
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Tag, Tagging};
 use bytes::{Bytes, BytesMut};
 use firedrill_model::ids::ResourceKind::Bucket;
 
@@ -39,7 +39,11 @@ pub(super) async fn put(
     let id = begun.upload_id.ok_or_else(|| ServiceError::Unusable { operation, what: String::from("no upload id") })?;
     let begun = Begun { site, name, key: &upload.key, id };
     match begun.send_parts(body).await {
-        Ok(parts) => begun.complete(parts).await,
+        Ok(parts) => {
+            let version = begun.complete(parts).await?;
+            begun.tag(upload, version.as_deref()).await?;
+            Ok(version)
+        }
         Err(error) => {
             begun.abort().await;
             Err(error)
@@ -90,6 +94,28 @@ impl Begun<'_> {
             .set_e_tag(sent.e_tag)
             .set_checksum_crc32(sent.checksum_crc32)
             .build())
+    }
+
+    /// Sets the tags on the version that came of it: S3 takes them when the upload is begun, some emulators forget them.
+    async fn tag(&self, upload: &Upload, version: Option<&str>) -> Result<(), ServiceError> {
+        if upload.tags.is_empty() {
+            return Ok(());
+        }
+        let failed = |cause: String| ServiceError::Unusable { operation: self.operation("PutObjectTagging"), what: cause };
+        let tags: Result<Vec<Tag>, _> =
+            upload.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
+        let request = self
+            .site
+            .clients
+            .s3
+            .put_object_tagging()
+            .bucket(self.site.name_of(Bucket, self.name))
+            .key(self.key)
+            .set_version_id(version.map(str::to_owned))
+            .tagging(tagging.map_err(|error| failed(error.to_string()))?);
+        let sent = request.send().await;
+        sent.map(drop).map_err(|error| ServiceError::request(self.operation("PutObjectTagging"), &error))
     }
 
     async fn complete(&self, parts: Vec<CompletedPart>) -> Result<Option<String>, ServiceError> {
