@@ -111,13 +111,13 @@ fn owned(target: &RunningTarget) -> Vec<ProcessRecord> {
 
 /// Waits until every process and what it started is gone; the law says 5 s.
 async fn gone(processes: &[ProcessRecord]) {
-    let waited =
-        poll::until("the target's end", Span::from_ms(50), Span::from_secs(5), &CancellationToken::new(), || {
-            let left: Vec<&ProcessRecord> =
-                processes.iter().filter(|process| process::standing(process) != Standing::Gone).collect();
-            let look = if left.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{left:?}")) };
-            async move { look }
-        });
+    let never = CancellationToken::new();
+    let waited = poll::until("the target's end", Span::from_ms(50), Span::from_secs(5), &never, || {
+        let left: Vec<&ProcessRecord> =
+            processes.iter().filter(|process| process::standing(process) != Standing::Gone).collect();
+        let look = if left.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{left:?}")) };
+        async move { look }
+    });
     waited.await.expect("nothing outlives its run");
 }
 

@@ -98,7 +98,11 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 + 50_000) / 100_000;
         let text = if tenths < 1200 {
-            if tenths % 10 == 0 { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) {
+                format!("{} s", tenths / 10)
+            } else {
+                format!("{}.{} s", tenths / 10, tenths % 10)
+            }
         } else {
             let secs = (self.0 + 500_000) / 1_000_000;
             if secs < 3600 {
@@ -322,7 +326,7 @@ impl fmt::Display for Rate {
     /// `40/s`, `1.5/s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = self.per_1000_s / 100;
-        if tenths % 10 == 0 {
+        if tenths.is_multiple_of(10) {
             f.pad(&format!("{}/s", tenths / 10))
         } else {
             f.pad(&format!("{}.{}/s", tenths / 10, tenths % 10))

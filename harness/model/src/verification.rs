@@ -76,13 +76,13 @@ pub struct RecoveryPointActual {
     pub actual_ms: Option<Span>,
     /// With possible losses too.
     pub actual_upper_ms: Option<Span>,
-    /// t_stop: the later of t0 and the last acknowledgement of the copy that was given up.
+    /// `t_stop`: the later of t0 and the last acknowledgement of the copy that was given up.
     pub t_stop_ms: Option<RunTime>,
     /// Acknowledged writes that are certainly lost.
     pub lost_writes: u64,
     /// Bytes of those.
     pub lost_bytes: u64,
-    /// Acknowledged writes up to t_stop, the population `lost_writes` is of.
+    /// Acknowledged writes up to `t_stop`, the population `lost_writes` is of.
     pub acknowledged_writes: u64,
     /// The survivors are a cut: every survivor was issued before the first loss completed.
     pub point_in_time: Option<bool>,

@@ -30,7 +30,7 @@ pub(super) struct Checked {
 
 impl Checked {
     /// How many problems have this weight.
-    pub fn count(&self, severity: Severity) -> usize {
+    pub(super) fn count(&self, severity: Severity) -> usize {
         self.problems.iter().filter(|problem| problem.severity == severity).count()
     }
 }

@@ -24,14 +24,14 @@ const PORTS: usize = 4;
 
 /// Looks at what a drill needs.
 #[derive(ClapArgs, Debug)]
-pub struct Args {
+pub(super) struct Args {
     /// Folder of the run directories.
     #[arg(long, default_value = "runs", value_name = "FOLDER")]
     pub out: PathBuf,
 }
 
 /// Exits 0 when a drill can run here, 75 when something it needs is missing.
-pub async fn run(args: Args) -> Result<u8, Failure> {
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let findings = examine(&args.out);
     for finding in &findings {
         screen::line(finding.to_string());
@@ -98,14 +98,11 @@ fn uv() -> Finding {
 
 fn emulator(cache: &Path) -> Finding {
     let what = "emulator";
-    match install::installed(cache) {
-        Some(emulator) => {
-            Finding { state: State::Fine, what, text: format!("{ENGINE} in {}", emulator.folder().display()) }
-        }
-        None => {
-            let text = format!("{ENGINE} is not installed; the first `firedrill run` does it (about 215 MB, online)");
-            Finding { state: State::Note, what, text }
-        }
+    if let Some(emulator) = install::installed(cache) {
+        Finding { state: State::Fine, what, text: format!("{ENGINE} in {}", emulator.folder().display()) }
+    } else {
+        let text = format!("{ENGINE} is not installed; the first `firedrill run` does it (about 215 MB, online)");
+        Finding { state: State::Note, what, text }
     }
 }
 

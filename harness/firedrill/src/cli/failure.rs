@@ -3,17 +3,17 @@
 use miette::Report;
 
 /// Exit codes beyond those of a verdict (0 to 3). Documented in the README and tested.
-pub mod exit {
+pub(super) mod exit {
     /// Bad usage or a bad scenario.
-    pub const USAGE: u8 = 64;
+    pub(crate) const USAGE: u8 = 64;
     /// Firedrill's own fault.
-    pub const INTERNAL: u8 = 70;
+    pub(crate) const INTERNAL: u8 = 70;
     /// The target is unavailable.
-    pub const UNAVAILABLE: u8 = 75;
+    pub(crate) const UNAVAILABLE: u8 = 75;
     /// Interrupted by SIGINT; the drill was healed.
-    pub const SIGINT: u8 = 130;
+    pub(crate) const SIGINT: u8 = 130;
     /// Interrupted by SIGTERM or SIGHUP; the drill was healed.
-    pub const SIGTERM: u8 = 143;
+    pub(crate) const SIGTERM: u8 = 143;
 }
 
 /// Why a command could not do its work.

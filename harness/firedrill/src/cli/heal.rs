@@ -33,7 +33,7 @@ const LOOK_EVERY: Span = Span::from_ms(50);
 
 /// Undoes what a crashed or kept run left behind: ends its processes, and with them every fault.
 #[derive(ClapArgs, Debug)]
-pub struct Args {
+pub(super) struct Args {
     /// The run directory.
     #[arg(value_name = "RUN_DIR", required_unless_present = "all")]
     pub run_dir: Option<PathBuf>,
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 /// Heals one run or all of them. Can be repeated: what is already gone is reported as such.
-pub async fn run(args: Args) -> Result<u8, Failure> {
+pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let runs = match args.run_dir {
         Some(run_dir) => vec![run_dir],
         None => run_dirs(&args.out).into_diagnostic().map_err(Failure::usage)?,

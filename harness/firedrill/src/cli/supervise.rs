@@ -8,10 +8,10 @@ use crate::target::supervisor;
 
 /// Serves the runner at the other end of standard input and output.
 #[derive(ClapArgs, Debug)]
-pub struct Args {}
+pub(super) struct Args {}
 
 /// Runs until the runner is gone or says stop.
-pub async fn run(_args: Args) -> Result<u8, Failure> {
+pub(super) async fn run(_args: Args) -> Result<u8, Failure> {
     supervisor::run().await.into_diagnostic().map_err(Failure::internal)?;
     Ok(0)
 }

@@ -50,7 +50,7 @@ fn a_plan_in_json_reads_back_as_itself() {
 #[test]
 fn the_delivery_log_and_derived_tables_are_neither_protected_nor_probed_as_data() {
     let plan = plan(&shipped(), &Choices { seed: 1 }).expect("planned");
-    let protected: Vec<&str> = plan.backups[0].protect.iter().map(|id| id.as_str()).collect();
+    let protected: Vec<&str> = plan.backups[0].protect.iter().map(firedrill_model::ids::ResourceId::as_str).collect();
     assert!(protected.contains(&"table/totals") && !protected.contains(&"table/deliveries"), "{protected:?}");
     let probed: Vec<&str> = plan.probes.iter().map(|probe| probe.id.as_str()).collect();
     assert_eq!(probed, ["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"]);

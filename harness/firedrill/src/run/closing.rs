@@ -144,10 +144,10 @@ pub(super) async fn close(
         Ok(verification) => Some(phase(drill, progress, Phase::Report, false, report(drill, verification)).await),
         Err(_) => None,
     };
-    if let Some(target) = holdings.target.take() {
-        if let Err(error) = target.stop(keep).await {
-            tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
-        }
+    if let Some(target) = holdings.target.take()
+        && let Err(error) = target.stop(keep).await
+    {
+        tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
     }
     drill.journal.append_synced(Event::TornDown { kept: keep })?;
     let evidence = |what| move |error: PhaseError| RunError::Evidence { what, cause: error.to_string() };

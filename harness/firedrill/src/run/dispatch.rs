@@ -131,12 +131,11 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
         let work = drive(&drill, &request.launch, progress, stop, &mut holdings);
         let watched = status::beside(&drill, progress, work);
         tokio::pin!(watched);
-        match poll::at_most(limit, &mut watched).await {
-            Some(result) => result.err(),
-            None => {
-                stop.request(StopReason::TimeOut);
-                watched.await.err()
-            }
+        if let Some(result) = poll::at_most(limit, &mut watched).await {
+            result.err()
+        } else {
+            stop.request(StopReason::TimeOut);
+            watched.await.err()
         }
     };
     if let Some(reason) = stop.reason() {

@@ -81,13 +81,13 @@ pub(crate) fn to_json(body: &[u8]) -> Result<Value, String> {
                 }
             }
             Event::GeneralRef(reference) => {
-                let resolved = match reference.resolve_char_ref().map_err(|error| error.to_string())? {
-                    Some(character) => character.to_string(),
-                    None => {
+                let resolved =
+                    if let Some(character) = reference.resolve_char_ref().map_err(|error| error.to_string())? {
+                        character.to_string()
+                    } else {
                         let name = String::from_utf8_lossy(&reference).into_owned();
                         resolve_predefined_entity(&name).ok_or(format!("unknown entity `{name}`"))?.to_owned()
-                    }
-                };
+                    };
                 if let Some(element) = open.last_mut() {
                     element.text.push_str(&resolved);
                 }

@@ -74,7 +74,7 @@ fn stat(pid: i32) -> Option<Stat> {
 }
 
 /// The second field is the program's name in brackets and may itself hold blanks and brackets: fields are counted from
-/// the last bracket (proc_pid_stat(5)).
+/// the last bracket (`proc_pid_stat(5)`).
 fn parse(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).copied();

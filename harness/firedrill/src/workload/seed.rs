@@ -23,7 +23,7 @@ use crate::{
 /// Requests in flight for one resource: what an emulator on two cores holds without queueing.
 const LANES: u64 = 4;
 
-/// Items of one BatchWriteItem, the most that DynamoDB takes.
+/// Items of one `BatchWriteItem`, the most that DynamoDB takes.
 const BATCH_ITEMS: usize = 25;
 
 /// What was seeded.

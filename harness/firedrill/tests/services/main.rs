@@ -93,7 +93,8 @@ async fn until_item(
     wanted: impl Fn(&Value) -> bool,
 ) -> Result<Value, Box<dyn Error>> {
     let (attribute, text) = key;
-    let seen = poll::until(format!("`{text}` in {table}"), EVERY, LIMIT, &CancellationToken::new(), || async {
+    let never = CancellationToken::new();
+    let seen = poll::until(format!("`{text}` in {table}"), EVERY, LIMIT, &never, || async {
         let key = Item::from([(attribute.to_owned(), AttributeValue::S(text.to_owned()))]);
         match dynamodb::get_item(site, table, key).await {
             Err(error) => Look::Ready(Err(error)),
@@ -109,7 +110,8 @@ async fn until_item(
 /// Waits until the functions have logged `count` deliveries.
 async fn until_delivered(site: &Site, trigger: &str, count: usize) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let what = format!("{count} deliveries of {trigger}");
-    let seen = poll::until(what, EVERY, LIMIT, &CancellationToken::new(), || async {
+    let never = CancellationToken::new();
+    let seen = poll::until(what, EVERY, LIMIT, &never, || async {
         match dynamodb::deliveries(site, "deliveries").await {
             Err(error) => Look::Ready(Err(error)),
             Ok(mut logged) => {
@@ -204,8 +206,11 @@ async fn assert_objects_are_read_back(site: &Site) -> Outcome {
         [(AWKWARD, 2, false, 32), ("large.bin", 1, false, 9 << 20), ("plain.txt", 2, false, 23), (QUOTED, 3, true, 0)];
     assert_eq!(seen, expected);
     let plain = &objects[2];
-    let oldest_first: Vec<Option<&str>> =
-        plain.versions.iter().map(|version| version.write_id.as_ref().map(|id| id.as_str())).collect();
+    let oldest_first: Vec<Option<&str>> = plain
+        .versions
+        .iter()
+        .map(|version| version.write_id.as_ref().map(firedrill_model::ids::WriteId::as_str))
+        .collect();
     assert_eq!(oldest_first, [Some("plain.txt-1"), Some("plain.txt-2")]);
     assert_eq!(plain.versions[1].digest.as_ref(), Some(&plain.digest));
     assert_eq!(objects[3].versions[2].digest, None, "a delete marker has no digest");

@@ -1,5 +1,5 @@
 //! Tables in the format that DynamoDB's own export to S3 writes (DynamoDB Developer Guide, "DynamoDB table export output
-//! format", full export, `DYNAMODB_JSON`), so that a table can also be brought back by AWS's ImportTable.
+//! format", full export, `DYNAMODB_JSON`), so that a table can also be brought back by AWS's `ImportTable`.
 //!
 //! The checksum files beside the manifests are left out: the vault's manifest holds a SHA-256 of every part.
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn many_items_are_spread_over_files_that_the_manifest_counts() {
-        let items: Vec<Value> = (0..ITEMS_PER_FILE + 1).map(|n| json!({"id": {"N": n.to_string()}})).collect();
+        let items: Vec<Value> = (0..=ITEMS_PER_FILE).map(|n| json!({"id": {"N": n.to_string()}})).collect();
         let export = write(&about(), &items).unwrap();
         assert_eq!(export.data.len(), 2);
         assert_eq!(read_all(&export), items);

@@ -177,7 +177,7 @@ async fn swallow(request: Request<Incoming>) {
         let mut body = request.into_body();
         while let Some(Ok(_)) = body.frame().await {}
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn refuse(request: &HeaderMap, reason: &str) -> Response<AnswerBody> {

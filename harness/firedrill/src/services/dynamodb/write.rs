@@ -11,7 +11,7 @@ use crate::{
     services::{ServiceError, Site},
 };
 
-/// Items in one BatchWriteItem: the service's limit.
+/// Items in one `BatchWriteItem`: the service's limit.
 const BATCH: usize = 25;
 /// Batches under way at the same time.
 const BATCHES_AT_ONCE: usize = 4;
@@ -20,7 +20,7 @@ const PAUSE: Span = Span::from_ms(100);
 /// How long the service may refuse items of one batch.
 const LIMIT: Span = Span::from_secs(60);
 
-/// Writes items by BatchWriteItem, several batches at a time, until the service has taken every one. No two items may
+/// Writes items by `BatchWriteItem`, several batches at a time, until the service has taken every one. No two items may
 /// have the same key. Returns the number of items written.
 pub async fn write_items(site: &Site, name: &str, items: Vec<Item>) -> Result<u64, ServiceError> {
     let count = items.len() as u64;

@@ -1,4 +1,4 @@
-//! Downloading a function's code from the address that GetFunction gives.
+//! Downloading a function's code from the address that `GetFunction` gives.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub(super) async fn download(operation: &str, location: &str, code_sha256: &str)
         if !answer.status().is_success() {
             return Err(format!("HTTP status {}", answer.status()));
         }
-        answer.into_body().collect().await.map(|body| body.to_bytes()).map_err(|error| error.to_string())
+        answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).map_err(|error| error.to_string())
     };
     let code = poll::at_most(LIMIT, downloading)
         .await

@@ -48,7 +48,7 @@ pub(super) async fn create(site: &Site, name: &str, spec: &Function, code: &Byte
     Ok(())
 }
 
-/// Sends CreateFunction until Lambda knows the role.
+/// Sends `CreateFunction` until Lambda knows the role.
 async fn create_function(
     site: &Site,
     name: &str,

@@ -25,7 +25,7 @@ async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// A page of versions is what one DeleteObjects takes: 1,000.
+/// A page of versions is what one `DeleteObjects` takes: 1,000.
 async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {
     if page.is_empty() {
         return Ok(());

@@ -10,7 +10,7 @@ use firedrill_model::{
 
 use crate::services::{ServiceError, Site};
 
-/// Codes of the error for a bucket that is not there; HeadBucket has no body to say it in.
+/// Codes of the error for a bucket that is not there; `HeadBucket` has no body to say it in.
 pub(super) const NOT_FOUND: [&str; 2] = ["NoSuchBucket", "NotFound"];
 
 pub(crate) async fn exists(site: &Site, name: &str) -> Result<bool, ServiceError> {

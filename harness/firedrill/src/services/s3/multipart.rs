@@ -101,7 +101,8 @@ impl Begun<'_> {
         if upload.tags.is_empty() {
             return Ok(());
         }
-        let failed = |cause: String| ServiceError::Unusable { operation: self.operation("PutObjectTagging"), what: cause };
+        let failed =
+            |cause: String| ServiceError::Unusable { operation: self.operation("PutObjectTagging"), what: cause };
         let tags: Result<Vec<Tag>, _> =
             upload.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
