@@ -21,11 +21,7 @@ impl RunClock {
 
     /// Now, on the monotonic clock.
     pub fn now(&self) -> RunTime {
-        self.at(&self.begun.elapsed())
-    }
-
-    fn at(&self, elapsed: &std::time::Duration) -> RunTime {
-        RunTime::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+        RunTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     /// An instant of the run as wall-clock time, for display and evidence.

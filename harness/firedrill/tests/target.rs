@@ -42,6 +42,7 @@ const TABLE: &str = "orders";
 struct Shown;
 
 impl InstallProgress for Shown {
+    #[expect(clippy::print_stderr, reason = "a first installation takes a while: say so")]
     fn stage(&self, text: &str) {
         eprintln!("installing: {text}");
     }

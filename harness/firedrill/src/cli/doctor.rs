@@ -31,6 +31,7 @@ pub(super) struct Args {
 }
 
 /// Exits 0 when a drill can run here, 75 when something it needs is missing.
+#[expect(clippy::unused_async, reason = "every command has the same signature")]
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let findings = examine(&args.out);
     for finding in &findings {
@@ -164,9 +165,8 @@ fn leftovers(out: &Path) -> Finding {
 
 fn is_left(dir: &RunDir) -> bool {
     let Ok(history) = dir.read_history() else { return false };
-    let started = history.filter_map(Result::ok).filter_map(|record| match record.event {
-        Event::TargetStarted { processes } => Some(processes),
-        _ => None,
+    let started = history.filter_map(Result::ok).filter_map(|record| {
+        if let Event::TargetStarted { processes } = record.event { Some(processes) } else { None }
     });
     let processes: Vec<_> = started.flatten().collect();
     let (runner, owned): (Vec<_>, Vec<_>) = processes.iter().partition(|process| process.role == RUNNER);

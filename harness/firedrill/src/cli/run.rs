@@ -20,6 +20,7 @@ use crate::{
 
 /// Run drills and judge them.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// Scenario files or folders; a word that is neither filters by name
     #[arg(default_value = "scenarios")]

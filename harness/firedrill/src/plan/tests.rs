@@ -74,10 +74,13 @@ fn no_bucket_name_is_used_in_two_regions() {
     assert_eq!(refused.problems[0].message, format!("the bucket `{taken}` would be in us-east-1 and in eu-west-1"));
 }
 
+/// What is written in a scenario, and what takes its place.
+type Edits<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
     let restore = "  - restore: { from: latest, into: eu-west-1 }\n";
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[(Edits<'_>, &[&str])] = &[
         (&[], &[]),
         (&[("keep: 6", "keep: 1")], &["Warning: only one recovery point is kept"]),
         (&[("every: 5s", "every: 15s")], &["Warning: `every` is longer than the recovery point objective allows"]),

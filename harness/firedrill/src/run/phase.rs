@@ -63,7 +63,8 @@ pub(super) struct Noted<T> {
     pub(super) note: String,
 }
 
-/// A value with the line that says what was done.
+/// A value with the line that says what was done, as the end of a phase's work.
+#[expect(clippy::unnecessary_wraps, reason = "it is the last expression of a block that can fail")]
 pub(super) fn noted<T, E>(value: T, note: impl Into<String>) -> Result<Noted<T>, E> {
     Ok(Noted { value, note: note.into() })
 }

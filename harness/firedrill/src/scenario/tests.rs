@@ -138,7 +138,7 @@ fn deep_nesting_and_alias_bombs_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        bomb.extend([format!("a{level}: &a{level} [{aliases}]\n")]);
     }
     for text in [deep, block, bomb] {
         let error = Source::parse(Path::new("x.yaml"), "x.yaml", text).expect_err("refused");

@@ -2,7 +2,13 @@
 //!
 //! The only room that imports `aws-sdk-*`.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the SDK's enums are open: a wildcard is the only way to match them"
+)]
+
 pub(crate) mod arn;
+
 pub mod canonical;
 pub mod clients;
 pub mod dynamodb;

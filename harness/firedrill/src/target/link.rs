@@ -62,10 +62,8 @@ impl Link {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).as_mut().ok_or_else(gone)?.insert(id, answer);
         writer.pipe.write_all(&line).await.map_err(|_| gone())?;
         drop(writer);
-        match answered.await.map_err(|_| gone())? {
-            Outcome::Failed { message } => Err(TargetError::Refused(message)),
-            outcome => Ok(outcome),
-        }
+        let outcome = answered.await.map_err(|_| gone())?;
+        if let Outcome::Failed { message } = outcome { Err(TargetError::Refused(message)) } else { Ok(outcome) }
     }
 }
 

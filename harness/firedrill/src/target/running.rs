@@ -112,17 +112,17 @@ impl RunningTarget {
 
     /// Switches a fault on. When this returns, nothing of what it takes away answers any more. Write the journal first.
     pub async fn arm(&self, fault: &PlannedFault) -> Result<(), TargetError> {
-        match self.link.ask(Command::Arm { fault: fault.clone() }).await? {
-            Outcome::Armed => Ok(()),
-            other => Err(TargetError::Protocol(format!("{other:?}"))),
-        }
+        let outcome = self.link.ask(Command::Arm { fault: fault.clone() }).await?;
+        if let Outcome::Armed = outcome { Ok(()) } else { Err(TargetError::Protocol(format!("{outcome:?}"))) }
     }
 
     /// Switches a fault off. When the region is back, it was seen to answer before its requests passed again.
     pub async fn heal(&self, id: &FaultId) -> Result<Healing, TargetError> {
-        match self.link.ask(Command::Heal { fault: id.clone() }).await? {
-            Outcome::Healed { healing } => Ok(healing),
-            other => Err(TargetError::Protocol(format!("{other:?}"))),
+        let outcome = self.link.ask(Command::Heal { fault: id.clone() }).await?;
+        if let Outcome::Healed { healing } = outcome {
+            Ok(healing)
+        } else {
+            Err(TargetError::Protocol(format!("{outcome:?}")))
         }
     }
 

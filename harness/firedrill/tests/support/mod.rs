@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![expect(clippy::disallowed_methods, reason = "tests watch the program from outside, by their own clock")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(unreachable_pub, missing_debug_implementations, missing_docs, reason = "support of tests alone")]
+#![expect(unreachable_pub, reason = "support of tests alone")]
 
 use std::{
     fs,

@@ -98,7 +98,10 @@ impl Restore<'_> {
             blueprint::Document::Table(table) => {
                 blueprint::Document::Table(self.saboteur.table(&parts.resource, table))
             }
-            other => other,
+            other @ (blueprint::Document::Role(_)
+            | blueprint::Document::Bucket(_)
+            | blueprint::Document::Function(_)
+            | blueprint::Document::Trigger(_)) => other,
         };
         let code = match parts.of(PartRole::Code).next() {
             Some(part) => Some(self.part(part).await?.bytes().await?),

@@ -86,11 +86,11 @@ impl Reserved {
     /// sent through `bites`.
     pub fn open(
         self,
-        upstreams: BTreeMap<Region, SocketAddr>,
+        upstreams: &BTreeMap<Region, SocketAddr>,
         bites: mpsc::UnboundedSender<FaultId>,
     ) -> Result<Plane, PlaneError> {
         let rules = RuleBook::new(upstreams.keys().cloned(), bites);
-        let forwarder = Arc::new(Forwarder::new(&upstreams, rules.clone())?);
+        let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone())?);
         let mut plane = Plane { gates: self.0, rules, forwarder };
         let regions: Vec<Region> = plane.gates.keys().cloned().collect();
         for region in &regions {

@@ -14,7 +14,7 @@ const WRITE_ID: &str = "write_id";
 
 /// Digest, parts, size and write id of an item. Sets are unordered, numbers are compared by value (`1.0` = `1`), lists
 /// are ordered, and a number never equals a string.
-pub fn describe_item(item: &HashMap<String, AttributeValue>) -> Described {
+pub fn describe_item(item: &super::Item) -> Described {
     let whole = text(&members(item));
     Described {
         digest: digest(&whole),

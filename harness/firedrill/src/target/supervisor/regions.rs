@@ -59,7 +59,7 @@ impl Regions {
             Some((region.clone(), emulator.address()))
         };
         let direct: BTreeMap<Region, SocketAddr> = setup.regions.iter().filter_map(address).collect();
-        let plane = reserved.open(direct.clone(), bites).map_err(text)?;
+        let plane = reserved.open(&direct, bites).map_err(text)?;
         let endpoint = |(region, direct): (&Region, &SocketAddr)| {
             let plane_url = format!("http://{}", plane.address(region)?);
             Some(EndpointRecord { region: region.clone(), plane_url, direct_url: format!("http://{direct}") })

@@ -99,6 +99,7 @@ impl Key {
 }
 
 /// A key attribute as text; binary in lower-case hexadecimal.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's enums are open")]
 fn key_text(value: &AttributeValue) -> String {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
@@ -120,6 +121,7 @@ pub struct Value {
 
 /// What is written.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one value at a time is held, and not for long")]
 pub enum Content {
     /// A whole item, key attributes included.
     Item(Item),
