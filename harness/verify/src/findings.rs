@@ -109,12 +109,13 @@ impl Draft {
 pub(crate) struct Book {
     asserted: Asserted,
     drafts: Vec<Draft>,
+    never_ready: Option<Handle>,
 }
 
 impl Book {
     /// An empty book for a plan's checks.
     pub(crate) fn new(asserted: Asserted) -> Self {
-        Self { asserted, drafts: Vec::new() }
+        Self { asserted, drafts: Vec::new(), never_ready: None }
     }
 
     /// The plan's checks.
@@ -165,10 +166,14 @@ impl Book {
         })
     }
 
-    /// What the first finding of this kind follows from, or that finding when it is a root; of whatever weight.
-    pub(crate) fn cause_of(&self, kind: FindingKind) -> Option<Handle> {
-        let index = self.drafts.iter().position(|draft| draft.kind == kind)?;
-        Some(self.drafts[index].root.unwrap_or(Handle(index)))
+    /// Remembers the finding that says the service was never ready: what cannot be judged for that reason follows it.
+    pub(crate) fn remember_never_ready(&mut self, finding: Handle) {
+        self.never_ready = Some(finding);
+    }
+
+    /// The finding that says the service was never ready, or what that follows from.
+    pub(crate) fn why_never_ready(&self) -> Option<Handle> {
+        self.never_ready.map(|handle| self.drafts[handle.0].root.unwrap_or(handle))
     }
 
     /// Numbers the findings: each root, heaviest first, directly before what follows from it.

@@ -195,13 +195,12 @@ fn never(
     };
     let last = failure.map(|round| format!("last failure {}: {}", timeline.clock(round.ended), round.detail));
     let root = cause(plan, probe, book);
-    book.add(
-        draft
-            .check(RTO)
-            .detail(last)
-            .follows(root)
-            .help(format!("use {} on the recovery side the way a client does, and mend what it needs", probe.resource)),
-    );
+    let finding =
+        book.add(draft.check(RTO).detail(last).follows(root).help(format!(
+            "use {} on the recovery side the way a client does, and mend what it needs",
+            probe.resource
+        )));
+    book.remember_never_ready(finding);
 }
 
 /// What keeps a probe from passing, when a finding says so: something at its resource, or for a trigger along its path.

@@ -120,7 +120,7 @@ pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts
         );
     }
     let Some(ready) = edge.ready else {
-        let root = book.cause_of(FindingKind::RtoMissed);
+        let root = book.why_never_ready();
         undecided(edge, "whether effects were late: the service was never ready".to_owned(), root, book);
         return;
     };
