@@ -93,6 +93,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// One drill that came to its end.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about how the drill ended")]
 struct Ended {
     name: String,
     verdict: Verdict,
@@ -100,6 +101,8 @@ struct Ended {
     as_stated: bool,
     /// That is accepted as a pass.
     accepted: bool,
+    /// A phase did not reach its end; after the verdict that is the heal.
+    unfinished: bool,
     target_lost: bool,
 }
 
@@ -136,6 +139,7 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
             verdict: Verdict::Inconclusive,
             as_stated: false,
             accepted: false,
+            unfinished: true,
             target_lost: false,
         });
     }
@@ -157,7 +161,8 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
         name,
         verdict: outcome.verification.verdict,
         as_stated,
-        accepted: as_stated && args.accept_stated,
+        accepted: as_stated && args.accept_stated && outcome.broken.is_none(),
+        unfinished: outcome.broken.is_some(),
         target_lost: outcome.target_unavailable(),
     })
 }
@@ -203,5 +208,8 @@ fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
     if ended.iter().any(|drill| drill.target_lost) {
         return exit::UNAVAILABLE;
     }
-    Verdict::of_runs(ended.iter().map(Ended::counted)).exit_code()
+    let verdict = Verdict::of_runs(ended.iter().map(Ended::counted));
+    // A verdict of pass does not open a gate when something was left undone.
+    let undone = verdict == Verdict::Pass && ended.iter().any(|drill| drill.unfinished);
+    if undone { exit::INTERNAL } else { verdict.exit_code() }
 }

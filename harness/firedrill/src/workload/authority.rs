@@ -37,9 +37,4 @@ impl Authority {
         });
         self.standing().epoch
     }
-
-    /// The recovered capture is complete: keys of earlier epochs may be written again.
-    pub fn release_keys(&self) {
-        self.0.send_modify(|standing| standing.fresh_keys_only = false);
-    }
 }
