@@ -16,6 +16,7 @@ use firedrill::{
     },
     target::{
         Healing, InstallProgress, Launch, RUNNER, RunningTarget, SUPERVISOR, TargetError, TargetEvent, cache_folder,
+        install::Stage,
         process::{self, Standing},
     },
 };
@@ -43,8 +44,8 @@ struct Shown;
 
 impl InstallProgress for Shown {
     #[expect(clippy::print_stderr, reason = "a first installation takes a while: say so")]
-    fn stage(&self, text: &str) {
-        eprintln!("installing: {text}");
+    fn stage(&self, stage: Stage) {
+        eprintln!("installing: {}", stage.text);
     }
 }
 

@@ -241,6 +241,8 @@ pub enum Event {
     Quiesced {
         /// Lines in the ledger so far.
         ledger_lines: u64,
+        /// SHA-256 of those lines, line feeds included.
+        ledger_sha256: String,
     },
     /// A capture is complete.
     Captured {

@@ -185,6 +185,31 @@ pub fn file_sha256(path: &Path) -> Result<Option<String>, RunDirError> {
     optional(hash().map_err(|source| RunDirError::Io { path: path.to_owned(), source }))
 }
 
+/// SHA-256 of the first `lines` lines of a file with their line feeds, in hexadecimal; `None` when it has fewer.
+pub fn lines_sha256(path: &Path, lines: u64) -> Result<Option<String>, RunDirError> {
+    let hash = || -> io::Result<Option<String>> {
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let mut hasher = Sha256::new();
+        let mut left = lines;
+        while left > 0 {
+            let chunk = reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let mut taken = 0;
+            while left > 0 && taken < chunk.len() {
+                let line_end = chunk[taken..].iter().position(|byte| *byte == b'\n');
+                left -= u64::from(line_end.is_some());
+                taken = line_end.map_or(chunk.len(), |end| taken + end + 1);
+            }
+            hasher.update(&chunk[..taken]);
+            reader.consume(taken);
+        }
+        Ok(Some(hex::encode(hasher.finalize())))
+    };
+    hash().map_err(|source| RunDirError::Io { path: path.to_owned(), source })
+}
+
 /// A file of JSON lines. A last line without a line feed was cut off by a crash and is left out.
 #[derive(Debug)]
 pub struct JsonLines<T> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{Region, ResourceId},
+    plan::Layout,
     topology::Topology,
     units::{ByteSize, Rate, Span},
 };
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub tier: Option<u8>,
     /// Regions.
     pub topology: Topology,
+    /// How regions map to processes, when the scenario says so.
+    pub layout: Option<Layout>,
     /// The stack file, absolute.
     pub stack: PathBuf,
     /// How many items or objects each resource starts with.
@@ -353,7 +356,7 @@ pub enum Guarantee {
     CountedExactlyOnce,
 }
 
-/// Limits in time; each has a default.
+/// Limits; each has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// The whole run.
@@ -362,6 +365,8 @@ pub struct Limits {
     pub phase: Span,
     /// How long the drain waits for effects to settle.
     pub drain: Span,
+    /// How often the recovery is run, from its first step, when a step fails. At least 1.
+    pub attempts: u32,
 }
 
 /// A root finding that a must-fail scenario states.

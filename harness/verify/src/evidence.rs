@@ -5,7 +5,7 @@ use std::path::Path;
 use firedrill_model::{
     findings::FindingKind,
     history::{Record, line_digest},
-    run_dir::{RunDir, RunDirError, file_sha256},
+    run_dir::{RunDir, RunDirError, file_sha256, lines_sha256},
 };
 
 use crate::{
@@ -82,15 +82,20 @@ fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, Ru
     })
 }
 
-/// The ledger must hold at least the lines it held when the traffic had stopped.
-pub(crate) fn examine_ledger(timeline: &Timeline, lines: u64, book: &mut Book) {
-    if let Some(expected) = timeline.ledger_lines.filter(|&expected| lines < expected) {
-        book.undecide_all(
-            &Draft::undecided(
-                FindingKind::EvidenceAltered,
-                format!("ledger.jsonl has {lines} lines; it had {expected} when the traffic had stopped"),
-            )
+/// The ledger must begin with the lines it held when the traffic had stopped.
+pub(crate) fn examine_ledger(dir: &RunDir, timeline: &Timeline, book: &mut Book) -> Result<(), RunDirError> {
+    let Some(sealed) = &timeline.ledger else { return Ok(()) };
+    let what = match lines_sha256(&dir.ledger(), sealed.lines)? {
+        Some(found) if found == sealed.sha256 => return Ok(()),
+        Some(found) => format!(
+            "the first {} lines of ledger.jsonl have the SHA-256 {found}; it was {} when the traffic had stopped",
+            sealed.lines, sealed.sha256
+        ),
+        None => format!("ledger.jsonl has fewer than the {} lines it had when the traffic had stopped", sealed.lines),
+    };
+    book.undecide_all(
+        &Draft::undecided(FindingKind::EvidenceAltered, what)
             .help("verify an untouched copy of the run directory, or run the drill again"),
-        );
-    }
+    );
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use firedrill_model::{
-    findings::{Finding, Weight},
+    findings::{Finding, FindingKind, Weight},
     ids::CheckId,
     scenario::StatedFinding,
     verdict::Verdict,
@@ -34,8 +34,9 @@ const NOTHING_CHECKED: &str = "nothing-checked";
 
 /// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.
 ///
-/// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, and nothing
-/// else may fail or stay undecided. `nothing-checked` is stated by a scenario without expectations.
+/// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, or for
+/// `not-provable` as what leaves checks undecided, and nothing else may fail or stay undecided. `nothing-checked` is
+/// stated by a scenario without expectations.
 pub(crate) fn as_stated(stated: &[StatedFinding], verdict: Verdict, findings: &[Finding]) -> Option<bool> {
     if stated.is_empty() {
         return None;
@@ -43,7 +44,7 @@ pub(crate) fn as_stated(stated: &[StatedFinding], verdict: Verdict, findings: &[
     let roots: Vec<&Finding> =
         findings.iter().filter(|finding| finding.root.is_none() && finding.weight != Weight::Note).collect();
     let matches = |stated: &StatedFinding, root: &Finding| {
-        root.weight == Weight::Failure
+        (root.weight == Weight::Failure || root.kind == FindingKind::NotProvable)
             && stated.finding == root.kind.to_string()
             && (stated.resource.is_none() || stated.resource == root.resource)
     };

@@ -36,6 +36,13 @@ pub(crate) struct CaptureRecord {
     pub(crate) files: BTreeMap<String, String>,
 }
 
+/// What the ledger was when the traffic had stopped.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedLedger {
+    pub(crate) lines: u64,
+    pub(crate) sha256: String,
+}
+
 /// The three times of a fault, and what ended it.
 #[derive(Clone, Debug, Default)]
 struct FaultTimes {
@@ -64,7 +71,7 @@ pub(crate) struct Timeline {
     pub(crate) source_reachable: Option<bool>,
     pub(crate) fences: Vec<(Side, RunTime)>,
     pub(crate) captures: BTreeMap<CaptureName, CaptureRecord>,
-    pub(crate) ledger_lines: Option<u64>,
+    pub(crate) ledger: Option<SealedLedger>,
     pub(crate) scheduling_lag: Option<Span>,
     /// What cut the run short, in words.
     pub(crate) incomplete: Vec<String>,
@@ -124,7 +131,9 @@ impl Timeline {
                 detail: detail.clone(),
             }),
             Event::ObservationEnds { until_ms } => self.observation_ends = Some(*until_ms),
-            Event::Quiesced { ledger_lines } => self.ledger_lines = Some(*ledger_lines),
+            Event::Quiesced { ledger_lines, ledger_sha256 } => {
+                self.ledger = Some(SealedLedger { lines: *ledger_lines, sha256: ledger_sha256.clone() });
+            }
             Event::Captured { capture, files, .. } => {
                 self.captures.insert(*capture, CaptureRecord { ended: at, files: files.clone() });
             }

@@ -49,7 +49,7 @@ pub fn verify(dir: &RunDir) -> Result<Verification, VerifyError> {
     let mut book = Book::new(Asserted::of(&plan));
     let mut ledger = Ledger::load(dir, &SourceModels::of_plan(&plan))?;
     evidence::examine(dir, &timeline, history.broken, &mut book)?;
-    evidence::examine_ledger(&timeline, ledger.counts.lines, &mut book);
+    evidence::examine_ledger(dir, &timeline, &mut book)?;
     Ok(measure(Case { dir, plan: &plan, timeline: &timeline }, &mut ledger, book))
 }
 

@@ -484,7 +484,7 @@ fn plan() -> Plan {
             effects: BTreeMap::new(),
             consistent_cut: true,
         },
-        limits: Limits { run: Span::from_secs(600), phase: Span::from_secs(120), drain: Span::from_secs(30) },
+        limits: Limits { run: Span::from_secs(600), phase: Span::from_secs(120), drain: Span::from_secs(30), attempts: 1 },
         must_fail: Vec::new(),
     }
 }

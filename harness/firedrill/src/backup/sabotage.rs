@@ -1,10 +1,10 @@
 //! Defects put into a backup or a restore on purpose, to see whether the checks notice.
 //!
 //! The honest path calls a [`Saboteur`] at its named points and nowhere else; without a [`Sabotage`] each of them hands
-//! back what it was given. A victim is drawn by the run's seed among keys that were seeded and never written since: such
-//! a key is older than every recovery point, so a check that misses it has no excuse.
+//! back what it was given. A victim is one of the keys that the data set keeps still: seeded, older than every recovery
+//! point and written by nobody since, so a check that misses it has no excuse.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use firedrill_model::{
@@ -39,12 +39,12 @@ impl Saboteur {
         Self::default()
     }
 
-    /// Draws the victim of `sabotage` from the ledger of the run.
+    /// Draws the victim of `sabotage` from the keys that the data set keeps still.
     pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
         let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
         let seed = drill.plan.seed;
         let victim = match resource_of(sabotage) {
-            Some(resource) => victim(drill.dir.read_ledger()?, resource, &sentinels(drill, resource)?, seed)?,
+            Some(resource) => victim(drill.dir.read_ledger()?, resource, &still(drill, resource)?)?,
             None => None,
         };
         Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
@@ -124,49 +124,29 @@ fn resource_of(sabotage: &Sabotage) -> Option<&ResourceId> {
     }
 }
 
-/// The keys that readiness probes read: a probe that fails would hide the defect behind another.
-fn sentinels(drill: &Drill, resource: &ResourceId) -> Result<BTreeSet<String>, BackupError> {
+/// The keys that the data set keeps still, in an order of its own draw.
+fn still(drill: &Drill, resource: &ResourceId) -> Result<Vec<String>, BackupError> {
     let unusable = |error| BackupError::File { path: "the data set".to_owned(), source: std::io::Error::other(error) };
     let dataset = Dataset::of(&drill.plan).map_err(unusable)?;
-    let Some(generator) = dataset.generator(resource) else { return Ok(BTreeSet::new()) };
-    Ok(dataset.sentinels(resource).into_iter().map(|number| generator.key(number).text().to_owned()).collect())
+    let Some(generator) = dataset.generator(resource) else { return Ok(Vec::new()) };
+    Ok(dataset.still(resource).into_iter().map(|number| generator.key(number).text().to_owned()).collect())
 }
 
-/// What the ledger knows of a key.
-#[derive(Default)]
-struct Seen {
-    lines: u64,
-    suitable: bool,
-}
-
-/// A seeded key with a body that nothing wrote since; the same one as long as the ledger allows it.
+/// The first of `still` whose seeding was acknowledged with a body that is not empty.
 fn victim(
     ledger: impl Iterator<Item = Result<LedgerLine, RunDirError>>,
     resource: &ResourceId,
-    sentinels: &BTreeSet<String>,
-    seed: u64,
+    still: &[String],
 ) -> Result<Option<String>, RunDirError> {
-    let mut keys: BTreeMap<String, Seen> = BTreeMap::new();
+    let mut seeded = BTreeSet::new();
     for line in ledger {
         let line = line?;
-        if line.resource != *resource {
-            continue;
+        let suitable = line.origin == Origin::Seed && line.outcome == Outcome::Acknowledged && line.bytes > 0;
+        if suitable && line.resource == *resource && still.contains(&line.key) {
+            seeded.insert(line.key);
         }
-        let seen = keys.entry(line.key).or_default();
-        seen.lines += 1;
-        seen.suitable = line.origin == Origin::Seed && line.outcome == Outcome::Acknowledged && line.bytes > 0;
     }
-    // By hash and not by position: a key that traffic touches meanwhile does not move the draw to another.
-    Ok(keys
-        .into_iter()
-        .filter(|(key, seen)| seen.lines == 1 && seen.suitable && !sentinels.contains(key))
-        .map(|(key, _)| key)
-        .min_by_key(|key| drawn(key, seed)))
-}
-
-fn drawn(key: &str, seed: u64) -> [u8; 32] {
-    use sha2::{Digest, Sha256};
-    Sha256::new().chain_update(seed.to_le_bytes()).chain_update(key).finalize().into()
+    Ok(still.iter().find(|key| seeded.contains(*key)).cloned())
 }
 
 fn pick<T>(choices: Vec<T>, seed: u64) -> Option<T> {
@@ -190,7 +170,7 @@ fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use firedrill_model::{ids::ResourceKind, ledger::Op, topology::Side, units::RunTime};
     use proptest::prelude::*;
@@ -252,24 +232,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_victim_was_seeded_never_written_since_and_is_no_sentinel(
-            keys in prop::collection::vec(("[a-f]", any::<bool>()), 0..30),
-            seed in any::<u64>(),
+        fn the_victim_is_the_first_still_key_that_was_seeded_with_a_body(
+            lines in prop::collection::vec(("[a-f]", any::<bool>(), 0..3_u64, any::<bool>()), 0..30),
+            still in prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..4).prop_shuffle(),
         ) {
-            let ledger: Vec<LedgerLine> = keys
-                .iter()
-                .map(|(key, seeded)| line(key, if *seeded { Origin::Seed } else { Origin::Traffic }))
-                .collect();
-            let sentinels = BTreeSet::from(["a".to_owned()]);
-            let drawn = victim(ledger.clone().into_iter().map(Ok), &orders(), &sentinels, seed).unwrap();
-            let suitable = |key: &str| {
-                key != "a" && keys.iter().filter(|(other, _)| other == key).collect::<Vec<_>>()
-                    == [&(key.to_owned(), true)]
-            };
-            match drawn {
-                Some(key) => prop_assert!(suitable(&key)),
-                None => prop_assert!(!keys.iter().any(|(key, _)| suitable(key))),
-            }
+            let ledger = lines.iter().map(|(key, seeded, bytes, acknowledged)| LedgerLine {
+                bytes: *bytes,
+                outcome: if *acknowledged { Outcome::Acknowledged } else { Outcome::Rejected },
+                ..line(key, if *seeded { Origin::Seed } else { Origin::Traffic })
+            });
+            let still: Vec<String> = still.into_iter().map(str::to_owned).collect();
+            let drawn = victim(ledger.map(Ok), &orders(), &still).unwrap();
+            let fits = |key: &String| lines.iter().any(|(other, seeded, bytes, acknowledged)| {
+                other == key && *seeded && *bytes > 0 && *acknowledged
+            });
+            prop_assert_eq!(drawn, still.into_iter().find(fits));
         }
 
         #[test]

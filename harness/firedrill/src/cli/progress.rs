@@ -1,6 +1,9 @@
 //! How a run shows itself: a live terminal, plain lines, JSON lines, or nothing.
 
-use std::io::IsTerminal;
+use std::{
+    io::IsTerminal,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use firedrill_model::{
     history::{Ending, Phase},
@@ -32,20 +35,29 @@ pub(super) fn progress(manner: Manner) -> Box<dyn Progress> {
     }
 }
 
+const SPINNER: &str = "  {spinner} {prefix:<13} {elapsed:>5}   {wide_msg}";
+const BAR: &str = "  {spinner} {prefix:<13} {elapsed:>5}   [{bar:24}] {pos}/{len} {wide_msg}";
+
 /// Finished phases as lines on stdout; what is going on as a spinner on stderr when that is a terminal.
 struct People {
     spinner: ProgressBar,
+    /// Said once that the emulator is being installed.
+    installing: AtomicBool,
 }
 
 impl People {
     fn new() -> Self {
         let target =
             if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let spinner = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix:<13} {elapsed:>5}   {wide_msg}") {
-            spinner.set_style(style);
+        let people = Self { spinner: ProgressBar::with_draw_target(None, target), installing: AtomicBool::new(false) };
+        people.look_like(SPINNER);
+        people
+    }
+
+    fn look_like(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.spinner.set_style(style.progress_chars("=> "));
         }
-        Self { spinner }
     }
 
     fn say(&self, text: &str) {
@@ -65,6 +77,7 @@ impl Progress for People {
     }
 
     fn phase_began(&self, phase: Phase) {
+        self.look_like(SPINNER);
         self.spinner.reset_elapsed();
         self.spinner.set_prefix(phase.word());
         self.spinner.set_message("");
@@ -73,6 +86,18 @@ impl Progress for People {
     fn status(&self, text: &str) {
         self.spinner.set_message(text.to_owned());
         self.spinner.tick();
+    }
+
+    fn installing(&self, what: &str, packages: Option<(u64, u64)>) {
+        if !self.installing.swap(true, Ordering::Relaxed) {
+            self.say("  ..  the emulator is installed into the cache folder, once: about 215 MB");
+        }
+        if let Some((begun, all)) = packages {
+            self.look_like(BAR);
+            self.spinner.set_length(all);
+            self.spinner.set_position(begun);
+        }
+        self.status(what);
     }
 
     fn phase_ended(&self, phase: Phase, ending: Ending, took: Span, note: &str) {
@@ -85,6 +110,10 @@ impl Progress for People {
             return; // the disaster has its own line
         }
         self.say(format!("  {mark}  {:<13} {:>7}   {note}", phase.word(), took.to_string()).trim_end());
+    }
+
+    fn setback(&self, what: &str) {
+        self.say(&format!("  !!  {what}"));
     }
 
     fn disaster(&self, what: &str, utc: &str) {
@@ -106,11 +135,20 @@ impl Progress for Json {
 
     fn status(&self, _: &str) {}
 
+    fn installing(&self, what: &str, packages: Option<(u64, u64)>) {
+        let (begun, all) = packages.unzip();
+        screen::line(json!({ "event": "installing", "what": what, "packages": begun, "of": all }).to_string());
+    }
+
     fn phase_ended(&self, phase: Phase, ending: Ending, took: Span, note: &str) {
         screen::line(
             json!({ "event": "phase-ended", "phase": phase, "ending": ending, "took_ms": took, "note": note })
                 .to_string(),
         );
+    }
+
+    fn setback(&self, what: &str) {
+        screen::line(json!({ "event": "setback", "what": what }).to_string());
     }
 
     fn disaster(&self, what: &str, utc: &str) {

@@ -237,8 +237,7 @@ fn checks(plan: &Plan) -> Vec<(String, String)> {
 
 fn limits(plan: &Plan) -> Vec<(String, String)> {
     let limits = &plan.limits;
-    [("run", limits.run), ("phase", limits.phase), ("drain", limits.drain)]
-        .into_iter()
-        .map(|(name, limit)| (name.to_owned(), limit.write()))
-        .collect()
+    let times = [("run", limits.run), ("phase", limits.phase), ("drain", limits.drain)];
+    let times = times.into_iter().map(|(name, limit)| (name.to_owned(), limit.write()));
+    times.chain([("attempts".to_owned(), limits.attempts.to_string())]).collect()
 }

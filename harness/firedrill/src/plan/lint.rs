@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 
 use firedrill_model::{
+    findings::FindingKind,
     ids::{ResourceId, ResourceKind},
-    scenario::{Backup, BackupUsing, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, VaultPlace},
+    plan::Layout,
+    scenario::{Backup, BackupUsing, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom, VaultPlace},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -174,7 +176,8 @@ impl Lint<'_> {
         }
         for (index, disaster) in self.scenario.disaster.iter().enumerate() {
             let path = path.index(index);
-            let Fault::RegionOutage { region, .. } = &disaster.fault;
+            let Fault::RegionOutage { region, symptom } = &disaster.fault;
+            self.one_process(&path, *symptom);
             if self.scenario.topology.side(region) != Some(Side::Primary) {
                 let message = format!("{region} is not where the workload runs");
                 let help = format!("take away {}", self.scenario.topology.primary);
@@ -191,6 +194,22 @@ impl Lint<'_> {
                 }
                 Onset::At { .. } | Onset::AfterBackups { .. } | Onset::AfterWrites { .. } => {}
             }
+        }
+    }
+
+    /// What a region's loss can be when all regions share one process.
+    fn one_process(&mut self, path: &KeyPath, symptom: Symptom) {
+        if self.scenario.layout != Some(Layout::SharedProcess) {
+            return;
+        }
+        if symptom == Symptom::Destroyed {
+            let message = "one region of a shared process cannot be destroyed alone";
+            let help = "write `refused` or `timeouts`, or leave `topology.layout` out";
+            self.error(&path.key("symptom"), message, "all regions share one process", help);
+        } else if !self.states(&FindingKind::NotProvable.to_string()) {
+            let message = "the loss of a region cannot be proved in a shared process: the verdict will be inconclusive";
+            let help = "leave `topology.layout` out, or state `not-provable` under `must_fail`";
+            self.warn(&path.key("fault"), message, "all regions share one process", help);
         }
     }
 
@@ -244,6 +263,11 @@ impl Lint<'_> {
         }
     }
 
+    /// Whether `must_fail` names this finding.
+    fn states(&self, finding: &str) -> bool {
+        self.scenario.must_fail.iter().any(|stated| stated.finding == finding)
+    }
+
     fn backups_before_the_fault(&self) -> Option<u32> {
         self.scenario.disaster.iter().find_map(|disaster| match disaster.when {
             Onset::AfterBackups { count } => Some(count),
@@ -258,7 +282,7 @@ impl Lint<'_> {
             || expect.state
             || expect.consistent_cut
             || !expect.effects.is_empty();
-        let stated = self.scenario.must_fail.iter().any(|stated| stated.finding == NOTHING_CHECKED);
+        let stated = self.states(NOTHING_CHECKED);
         if !asserts {
             let help = "add `expect`; a drill that asserts nothing ends with exit code 3, never with 0";
             self.warn(&KeyPath::of(["expect"]), "nothing will be checked", "asserts nothing", help);

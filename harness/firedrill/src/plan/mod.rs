@@ -9,7 +9,7 @@ pub mod probes;
 use firedrill_model::{
     ids::FaultId,
     plan::{About, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
-    scenario::{Fault, Scenario},
+    scenario::Scenario,
     units::Span,
     verdict::EnvironmentClass,
 };
@@ -55,7 +55,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         seed: choices.seed,
         target: TargetPlan {
             kind: TargetKind::Local,
-            layout: layout(scenario),
+            layout: scenario.layout.unwrap_or(Layout::ProcessPerRegion),
             environment_class: EnvironmentClass::Emulator,
             engine: ENGINE.to_owned(),
         },
@@ -85,19 +85,6 @@ fn about(scenario: &Scenario, source: &ScenarioSource) -> About {
         tier: scenario.tier,
         sha256: hex::encode(Sha256::digest(&source.text)),
         folder: source.folder().to_owned(),
-    }
-}
-
-/// A region can only be lost for good when it is a process of its own; without a region fault nothing speaks against
-/// that layout either.
-fn layout(scenario: &Scenario) -> Layout {
-    let regional = |fault: &Fault| match fault {
-        Fault::RegionOutage { .. } => true,
-    };
-    if scenario.disaster.is_empty() || scenario.disaster.iter().any(|disaster| regional(&disaster.fault)) {
-        Layout::ProcessPerRegion
-    } else {
-        Layout::SharedProcess
     }
 }
 

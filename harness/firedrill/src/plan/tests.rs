@@ -123,6 +123,17 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
         ),
         (&[("expect:", "limits: { run: 20s }\n\nexpect:")], &["Warning: the run would be cut short after 20s"]),
         (
+            &[("recovery: eu-west-1 }", "recovery: eu-west-1, layout: shared-process }")],
+            &["Warning: the loss of a region cannot be proved in a shared process: the verdict will be inconclusive"],
+        ),
+        (
+            &[
+                ("recovery: eu-west-1 }", "recovery: eu-west-1, layout: shared-process }"),
+                ("symptom: timeouts", "symptom: destroyed"),
+            ],
+            &["Error: one region of a shared process cannot be destroyed alone"],
+        ),
+        (
             &[("{ table: orders, ", "{ table: documents, ")],
             &[
                 "Error: `table/documents` is written by the function behind `trigger/describe-upload`, and by nothing else",

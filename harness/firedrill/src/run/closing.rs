@@ -117,7 +117,8 @@ async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseErro
         let summary = traffic.stop().await?;
         drill.journal.append(Event::SchedulingLag { max_ms: summary.lag_max })?;
     }
-    drill.journal.append_synced(Event::Quiesced { ledger_lines: drill.ledger.counts().lines })?;
+    let (ledger_lines, ledger_sha256) = drill.ledger.sealed();
+    drill.journal.append_synced(Event::Quiesced { ledger_lines, ledger_sha256 })?;
     Ok(())
 }
 

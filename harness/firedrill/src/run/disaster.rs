@@ -1,7 +1,7 @@
 //! The middle of a run: traffic and backups, the fault, detection, recovery.
 
 use firedrill_model::{
-    history::{Event, Phase},
+    history::{Ending, Event, Phase},
     plan::PlannedFault,
     scenario::{Fault, Onset, Symptom},
     topology::Side,
@@ -14,13 +14,13 @@ use super::{
     Drill, Stop, StopReason,
     dispatch::Holdings,
     journal::JournalError,
-    phase::{PhaseError, noted, phase},
+    phase::{PhaseError, chain, noted, phase},
     progress::Progress,
 };
 use crate::{
     backup::schedule::{Backups, ScheduleError},
     poll::{self, Look, WaitError},
-    recovery,
+    recovery::{self, Recovered},
     services::clients::Conduct,
     target::{RunningTarget, TargetError, TargetEvent},
     workload::{canary, probe::Prober, traffic::Traffic},
@@ -48,8 +48,25 @@ enum RecoverError {
     Recovery(#[from] recovery::RecoveryError),
 }
 
-/// Recovery attempts are numbered; one run makes one.
-const FIRST_ATTEMPT: u32 = 1;
+/// Runs the recovery until an attempt succeeds, at most as often as the plan allows. Attempts are numbered from 1.
+async fn attempts(
+    drill: &Drill,
+    progress: &dyn Progress,
+    backups: &Backups,
+) -> Result<Recovered, recovery::RecoveryError> {
+    let fault_at = drill.struck.get().copied().unwrap_or_default();
+    let allowed = drill.plan.limits.attempts;
+    let mut attempt = 1;
+    loop {
+        match recovery::run_all(drill, backups, fault_at, attempt).await {
+            Err(error) if attempt < allowed && error.ending() != Ending::Interrupted => {
+                progress.setback(&format!("attempt {attempt} of {allowed} failed: {}", chain(&error)));
+                attempt += 1;
+            }
+            ended => return ended,
+        }
+    }
+}
 
 /// Keeps traffic on the workload while its backups run, then takes away what the plan says, in order.
 pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
@@ -157,8 +174,7 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
     let Some(backups) = holdings.backups.take() else { return Ok(()) };
     let result = phase(drill, progress, Phase::Recover, true, async {
         backups.stop().await?;
-        let fault_at = drill.struck.get().copied().unwrap_or_default();
-        let recovered = recovery::run_all(drill, &backups, fault_at, FIRST_ATTEMPT).await?;
+        let recovered = attempts(drill, progress, &backups).await?;
         let note = match &recovered.restored {
             Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
             None => String::new(),

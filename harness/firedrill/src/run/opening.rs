@@ -19,16 +19,16 @@ use super::{
 use crate::{
     recovery::redrive,
     services::{ServiceError, clients::Conduct},
-    target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent},
+    target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent, install::Stage},
     workload::{probe, seed},
 };
 
-/// Shows the stages of an installation as the status of the phase.
+/// Passes the stages of an installation on to whoever watches the run.
 struct Stages<'a>(&'a dyn Progress);
 
 impl InstallProgress for Stages<'_> {
-    fn stage(&self, text: &str) {
-        self.0.status(text);
+    fn stage(&self, stage: Stage) {
+        self.0.installing(&stage.text, stage.packages);
     }
 }
 

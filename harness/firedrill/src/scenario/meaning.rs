@@ -58,6 +58,7 @@ pub fn scenario(raw: &RawScenario, source: &Source, stack: &Stack, stack_path: &
         owner: raw.owner.clone(),
         tier: raw.tier,
         topology,
+        layout: raw.topology.layout,
         stack: stack_path.canonicalize().unwrap_or_else(|_| stack_path.to_owned()),
         seed,
         traffic,
@@ -66,7 +67,12 @@ pub fn scenario(raw: &RawScenario, source: &Source, stack: &Stack, stack_path: &
         detect,
         recover,
         expect,
-        limits: Limits { run: raw.limits.run.0, phase: raw.limits.phase.0, drain: raw.limits.drain.0 },
+        limits: Limits {
+            run: raw.limits.run.0,
+            phase: raw.limits.phase.0,
+            drain: raw.limits.drain.0,
+            attempts: raw.limits.attempts,
+        },
         must_fail,
     })
 }

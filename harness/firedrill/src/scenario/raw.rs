@@ -6,6 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use firedrill_model::{
     findings::FindingKind,
     ids::Region,
+    plan::Layout,
     scenario::{Mix, Onset, Per, SizeRange, Symptom},
     units::{Rate, Span},
 };
@@ -50,7 +51,7 @@ pub struct RawScenario {
     /// What is asserted. What is left out is measured and reported, and proves nothing.
     #[serde(default)]
     pub expect: RawExpect,
-    /// Limits in time.
+    /// Limits of the run and of its parts.
     #[serde(default)]
     pub limits: RawLimits,
     /// For a drill that has to fail: the findings that must be the only ones, apart from what follows from them.
@@ -66,6 +67,9 @@ pub struct RawTopology {
     pub primary: Written<Region>,
     /// Where it is recovered to.
     pub recovery: Written<Region>,
+    /// How the regions map to emulator processes on the `local` target; `process-per-region` when left out. With
+    /// `shared-process` the emulator's own cross-region features work, and the loss of a region cannot be proved.
+    pub layout: Option<Layout>,
 }
 
 /// Resources, data and load.
@@ -327,7 +331,7 @@ pub enum Counted {
     ExactlyOnce,
 }
 
-/// Limits in time.
+/// Limits.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawLimits {
@@ -337,6 +341,9 @@ pub struct RawLimits {
     pub phase: Written<Span>,
     /// How long the drain waits for effects to settle.
     pub drain: Written<Span>,
+    /// How often the recovery is run, from its first step, when a step of it fails.
+    #[schemars(range(min = 1, max = 9))]
+    pub attempts: u32,
 }
 
 /// A finding that has to be there.
@@ -408,6 +415,7 @@ impl Default for RawLimits {
             run: Written(Span::from_secs(600)),
             phase: Written(Span::from_secs(300)),
             drain: Written(Span::from_secs(30)),
+            attempts: 1,
         }
     }
 }

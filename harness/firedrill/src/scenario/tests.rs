@@ -57,7 +57,7 @@ fn every_invalid_file_gets_the_diagnostic_it_must_give() {
 fn every_scenario_that_ships_can_be_used() {
     let folders = ["scenarios", "scenarios/must-fail"].map(|folder| root().join(folder).display().to_string());
     let files = discover(&folders).expect("found");
-    assert!(files.len() >= 14, "only {} scenarios", files.len());
+    assert!(files.len() >= 16, "only {} scenarios", files.len());
     for file in files {
         if let Err(diagnostics) = load(&file) {
             panic!("{}", rendered(&diagnostics));

@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{
     InstallProgress, Launch, TargetError, TargetEvent,
-    install::{self, Emulator},
+    install::{self, Emulator, Stage},
     link::Link,
     process,
     record::{Addresses, TARGET_SCHEMA, TargetRecord},
@@ -157,18 +157,18 @@ impl RunningTarget {
 
 /// Installing blocks for minutes the first time: it runs beside the runtime, and its progress is passed on from here.
 async fn install_aside(cache: PathBuf, progress: &dyn InstallProgress) -> Result<Emulator, TargetError> {
-    struct Relay(mpsc::UnboundedSender<String>);
+    struct Relay(mpsc::UnboundedSender<Stage>);
     impl InstallProgress for Relay {
-        fn stage(&self, text: &str) {
-            if self.0.send(text.to_owned()).is_err() {
-                tracing::debug!(text, "nobody watches the installation");
+        fn stage(&self, stage: Stage) {
+            if let Err(unheard) = self.0.send(stage) {
+                tracing::debug!(text = unheard.0.text, "nobody watches the installation");
             }
         }
     }
     let (relay, mut stages) = mpsc::unbounded_channel();
     let installing = tokio::task::spawn_blocking(move || install::install(&cache, &Relay(relay)));
-    while let Some(text) = stages.recv().await {
-        progress.stage(&text);
+    while let Some(stage) = stages.recv().await {
+        progress.stage(stage);
     }
     match installing.await {
         Ok(outcome) => Ok(outcome?),

@@ -11,6 +11,7 @@ use firedrill_model::{
     ledger::{LedgerLine, Origin, Outcome},
     verification::LedgerCounts,
 };
+use sha2::{Digest, Sha256};
 
 /// Appends lines to the ledger and counts them. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,13 +21,14 @@ pub struct Ledger(Arc<Mutex<Inner>>);
 struct Inner {
     file: File,
     counts: LedgerCounts,
+    digest: Sha256,
 }
 
 impl Ledger {
     /// Creates the ledger; fails when the file exists.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self(Arc::new(Mutex::new(Inner { file, counts: LedgerCounts::default() }))))
+        Ok(Self(Arc::new(Mutex::new(Inner { file, counts: LedgerCounts::default(), digest: Sha256::new() }))))
     }
 
     /// Appends one line, written to the file before this returns.
@@ -35,6 +37,7 @@ impl Ledger {
         text.push('\n');
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.file.write_all(text.as_bytes())?;
+        inner.digest.update(text.as_bytes());
         let counts = &mut inner.counts;
         counts.lines += 1;
         match (line.origin, line.outcome) {
@@ -44,6 +47,12 @@ impl Ledger {
             (_, Outcome::Ambiguous) => counts.ambiguous += 1,
         }
         Ok(())
+    }
+
+    /// The number of lines so far, and the SHA-256 over them in hexadecimal.
+    pub fn sealed(&self) -> (u64, String) {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (inner.counts.lines, hex::encode(inner.digest.clone().finalize()))
     }
 
     /// Counts so far.

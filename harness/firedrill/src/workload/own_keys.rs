@@ -40,7 +40,7 @@ enum Shelf {
     Deleted,
 }
 
-/// The keys of one writer. No other writer has any of them, and none is a sentinel. A key with an ambiguous write is
+/// The keys of one writer. No other writer has any of them, and none is one that the data set keeps still. A key with an ambiguous write is
 /// retired: nothing is written to it again.
 #[derive(Debug)]
 pub struct OwnKeys {
@@ -55,7 +55,7 @@ pub struct OwnKeys {
 }
 
 impl OwnKeys {
-    /// The keys of `writer` at the start: its share of the seed, sentinels left out.
+    /// The keys of `writer` at the start: its share of the seed, what the data set keeps still left out.
     pub fn new(
         dataset: &Dataset,
         resource: &ResourceId,
@@ -64,12 +64,12 @@ impl OwnKeys {
         seed: u64,
         writer: &str,
     ) -> Self {
-        let sentinels = dataset.sentinels(resource);
+        let kept = [dataset.sentinels(resource), dataset.still(resource)].concat();
         let stride = usize::try_from(share.writers).unwrap_or(usize::MAX);
         let present = (share.writer..dataset.seeded(resource))
             .step_by(stride)
             .map(KeyNumber::seed)
-            .filter(|number| !sentinels.contains(number))
+            .filter(|number| !kept.contains(number))
             .map(|number| Known { number, rev: 1, write_id: dataset.seed_write_id(resource, number), epoch: 0 })
             .collect();
         Self {

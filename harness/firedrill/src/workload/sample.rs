@@ -101,7 +101,12 @@ pub(super) fn plan(seed: u64) -> Plan {
         probe_interval: Span::from_ms(200),
         observe: Span::default(),
         expect: Expect::default(),
-        limits: Limits { run: Span::from_secs(600), phase: Span::from_secs(120), drain: Span::from_secs(20) },
+        limits: Limits {
+            run: Span::from_secs(600),
+            phase: Span::from_secs(120),
+            drain: Span::from_secs(20),
+            attempts: 1,
+        },
         must_fail: Vec::new(),
     }
 }

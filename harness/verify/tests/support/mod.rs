@@ -347,6 +347,10 @@ impl World {
             match &mut event {
                 Event::RunBegan { plan_sha256, .. } => *plan_sha256 = file_sha256(&dir.plan()).unwrap().unwrap(),
                 Event::Captured { capture, files, .. } => *files = digests(dir, *capture),
+                Event::Quiesced { ledger_lines, ledger_sha256 } if ledger_sha256.is_empty() => {
+                    *ledger_lines = self.ledger.len() as u64;
+                    *ledger_sha256 = file_sha256(&dir.ledger()).unwrap().unwrap();
+                }
                 _ => {}
             }
             let utc = format!("2026-11-23T14:{:02}:{:02}.{:03}Z", at_ms / 60_000, at_ms / 1000 % 60, at_ms % 1000);
@@ -446,7 +450,7 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         (CUTOVER, Event::CutOver { to: Side::Recovery, epoch: 1 }),
         (CUTOVER + 10, done(1)),
         (CUTOVER + 20, Event::ObservationEnds { until_ms: RunTime::from_ms(ENDS) }),
-        (ENDS + 200, Event::Quiesced { ledger_lines: 0 }),
+        (ENDS + 200, Event::Quiesced { ledger_lines: 0, ledger_sha256: String::new() }),
         (ENDS + 1_000, captured(CaptureName::RecoveryPoint, ENDS)),
         (ENDS + 2_000, captured(CaptureName::Recovered, ENDS + 1_000)),
         (ENDS + 6_000, captured(CaptureName::Drained, ENDS + 5_000)),

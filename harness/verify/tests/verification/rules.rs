@@ -557,6 +557,44 @@ fn what_proves_nothing_is_inconclusive() {
 }
 
 #[test]
+fn one_process_for_both_regions_can_be_stated_and_never_passes() {
+    let mut world = World::whole();
+    world.plan.target.layout = Layout::SharedProcess;
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    let found = world.judge();
+    assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)));
+    world.plan.must_fail = vec![StatedFinding { finding: "target-not-empty".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(false));
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    world.plan.target.layout = Layout::ProcessPerRegion;
+    assert_eq!(world.judge().as_stated, Some(false), "nothing of the kind is seen");
+}
+
+#[test]
+fn what_an_undecided_finding_says_is_not_stated_by_a_scenario() {
+    let mut world = World::whole();
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
+    world.plan.must_fail = vec![StatedFinding { finding: "fault-did-not-bite".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(false));
+}
+
+#[test]
+fn a_second_attempt_may_find_what_the_first_left() {
+    let mut world = World::whole();
+    world.event(22_000, Event::StepEnded { step: 0, ending: Ending::Failed, note: "crashed".to_owned() });
+    world.event(22_010, Event::RecoveryBegan { attempt: 2, recovery_point: None });
+    world.event(22_020, Event::TargetInspected { present: vec![orders()] });
+    let found = world.judge();
+    assert_eq!((found.verdict, roots(&found)), (Verdict::Pass, vec![]));
+    world.each_event(|_, event| {
+        if let Event::TargetInspected { present } = event {
+            *present = vec![orders()];
+        }
+    });
+    assert!(has(&world.judge(), FindingKind::TargetNotEmpty, Weight::Undecided), "what the first attempt found counts");
+}
+
+#[test]
 fn what_was_not_captured_is_inconclusive() {
     for resource in [orders(), uploads(), totals()] {
         let mut world = World::whole();
@@ -574,7 +612,8 @@ fn what_was_not_captured_is_inconclusive() {
 #[test]
 fn altered_evidence_is_inconclusive() {
     type Alter = fn(&firedrill_model::run_dir::RunDir) -> std::path::PathBuf;
-    let files: [(&str, Alter); 3] = [
+    let files: [(&str, Alter); 4] = [
+        ("ledger", |dir| dir.ledger()),
         ("plan", |dir| dir.plan()),
         ("history", |dir| dir.history()),
         ("capture", |dir| dir.content(CaptureName::Recovered, &uploads())),
@@ -585,7 +624,11 @@ fn altered_evidence_is_inconclusive() {
         let path = path(&dir);
         let text = std::fs::read_to_string(&path).unwrap();
         let altered = text.replacen("\"at_ms\":1000", "\"at_ms\":1001", 1).replacen("us-east-1", "us-west-1", 1);
-        let altered = altered.replacen("digest-u-c-1", "digest-u-c-9", 1);
+        let altered = altered.replacen("digest-u-c-1", "digest-u-c-9", 1).replacen(
+            "\"origin\":\"seed\"",
+            "\"origin\":\"traffic\"",
+            1,
+        );
         assert_ne!(text, altered, "{what}");
         std::fs::write(&path, altered).unwrap();
         let found = verify(&dir).unwrap();
@@ -597,12 +640,31 @@ fn altered_evidence_is_inconclusive() {
 #[test]
 fn a_shortened_ledger_is_altered_evidence() {
     let mut world = World::whole();
+    let lines = world.ledger.len() as u64;
     world.each_event(|_, event| {
-        if let Event::Quiesced { ledger_lines } = event {
-            *ledger_lines = 12;
+        if let Event::Quiesced { ledger_lines, ledger_sha256 } = event {
+            (*ledger_lines, *ledger_sha256) = (lines + 1, "of a longer one".to_owned());
         }
     });
     assert!(has(&world.judge(), FindingKind::EvidenceAltered, Weight::Undecided));
+}
+
+#[test]
+fn lines_that_follow_the_traffic_leave_the_ledger_whole() {
+    let mut world = World::whole();
+    let root = tempfile::tempdir().unwrap();
+    let dir = world.save(root.path());
+    let text = std::fs::read_to_string(dir.ledger()).unwrap();
+    let last = text.lines().last().unwrap();
+    std::fs::write(dir.ledger(), format!("{text}{last}\n")).unwrap();
+    assert!(!has(&verify(&dir).unwrap(), FindingKind::EvidenceAltered, Weight::Undecided));
+    world.ledger.pop();
+    let shorter = tempfile::tempdir().unwrap();
+    let text: String =
+        text.lines().rev().skip(1).collect::<Vec<_>>().into_iter().rev().flat_map(|line| [line, "\n"]).collect();
+    let dir = World::whole().save(shorter.path());
+    std::fs::write(dir.ledger(), text).unwrap();
+    assert!(has(&verify(&dir).unwrap(), FindingKind::EvidenceAltered, Weight::Undecided));
 }
 
 #[test]

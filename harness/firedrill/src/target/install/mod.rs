@@ -29,8 +29,23 @@ const STAMP: &str = "firedrill.json";
 
 /// Hears what an installation is doing.
 pub trait InstallProgress: Send + Sync {
-    /// A new stage began, such as `downloading ministack (3 of 43)`.
-    fn stage(&self, text: &str);
+    /// A new stage began, or the one that goes on came further.
+    fn stage(&self, stage: Stage);
+}
+
+/// What an installation is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Such as `downloading boto3`.
+    pub text: String,
+    /// Of so many packages, how many were begun.
+    pub packages: Option<(u64, u64)>,
+}
+
+impl Stage {
+    fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), packages: None }
+    }
 }
 
 /// Progress nobody watches.
@@ -38,7 +53,7 @@ pub trait InstallProgress: Send + Sync {
 pub struct Silent;
 
 impl InstallProgress for Silent {
-    fn stage(&self, _text: &str) {}
+    fn stage(&self, _: Stage) {}
 }
 
 /// Why the emulator could not be installed.
@@ -151,7 +166,7 @@ pub fn install(cache: &Path, progress: &dyn InstallProgress) -> Result<Emulator,
 fn build(partial: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
     let python = find_python()?;
     let installer = steps::build(partial, &python, progress)?;
-    progress.stage("checking the emulator");
+    progress.stage(Stage::of("checking the emulator"));
     steps::check(partial)?;
     let stamp = Stamp {
         engine: ENGINE.to_owned(),
@@ -172,7 +187,7 @@ fn digest() -> String {
 fn lock(path: &Path, progress: &dyn InstallProgress) -> Result<File, InstallError> {
     let file = File::options().create(true).append(true).open(path).map_err(in_cache(path))?;
     if file.try_lock().is_err() {
-        progress.stage("waiting for another firedrill that installs the emulator");
+        progress.stage(Stage::of("waiting for another firedrill that installs the emulator"));
         file.lock().map_err(in_cache(path))?;
     }
     Ok(file)

@@ -11,7 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{InstallError, InstallProgress, REQUIREMENTS, SystemPython, in_cache, python};
+use super::{InstallError, InstallProgress, REQUIREMENTS, Stage, SystemPython, in_cache, python};
 
 /// The pip that installs everything else when there is no `uv`.
 const PIP_WHEEL: &str = "pip-26.3-py3-none-any.whl";
@@ -47,7 +47,7 @@ pub(super) fn build(
     python: &SystemPython,
     progress: &dyn InstallProgress,
 ) -> Result<&'static str, InstallError> {
-    progress.stage(&format!("making a virtual environment with {python}"));
+    progress.stage(Stage::of(format!("making a virtual environment with {python}")));
     let mut venv = Command::new(&python.program);
     venv.args(["-m", "venv", "--without-pip"]).arg(folder);
     run("making a virtual environment", venv, |_| {})?;
@@ -72,7 +72,7 @@ pub(super) fn check(folder: &Path) -> Result<(), InstallError> {
 }
 
 fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
-    progress.stage("downloading and installing the emulator with uv (about 215 MB)");
+    progress.stage(Stage::of("downloading and installing the emulator with uv (about 215 MB)"));
     let settings = read_settings(folder)?;
     let mut command = Command::new(uv);
     command.args(["pip", "install", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]);
@@ -90,13 +90,13 @@ fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn Install
 
 fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
     let python = folder.join("bin").join("python");
-    progress.stage("downloading pip");
+    progress.stage(Stage::of("downloading pip"));
     let mut fetch = bootstrap(&python);
     fetch.args(["fetch", PIP_WHEEL, PIP_SHA256]).arg(folder);
     run("downloading pip", fetch, |_| {})?;
 
     let wheel = folder.join(PIP_WHEEL);
-    let total = REQUIREMENTS.lines().filter(|line| line.contains("==")).count();
+    let total = REQUIREMENTS.lines().filter(|line| line.contains("==")).count() as u64;
     let mut collected = 0;
     let mut command = Command::new(&python);
     // A wheel is a zip archive that Python can run from; pip's own environment settings are left as the user has them.
@@ -107,9 +107,9 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
         if let Some(rest) = line.strip_prefix("Collecting ") {
             collected += 1;
             let name = rest.split(['=', '[', ' ']).next().unwrap_or(rest);
-            progress.stage(&format!("downloading {name} ({collected} of at most {total})"));
+            progress.stage(Stage { text: format!("downloading {name}"), packages: Some((collected, total)) });
         } else if line.starts_with("Installing collected packages") {
-            progress.stage("installing the emulator");
+            progress.stage(Stage { text: "unpacking all of them".to_owned(), packages: Some((total, total)) });
         }
     })?;
     fs::remove_file(&wheel).map_err(in_cache(&wheel))

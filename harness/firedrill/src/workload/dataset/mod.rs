@@ -10,7 +10,10 @@ pub mod order;
 pub mod plain;
 pub mod upload;
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind, WriteId},
@@ -39,6 +42,10 @@ use crate::services::{
 
 /// Keys of each resource that nothing writes after seeding; probes read them.
 const SENTINELS: u64 = 3;
+
+/// Further keys that nothing writes after seeding: one in so many, and at most so many. Sabotage hits one of these.
+const STILL_ONE_IN: u64 = 10;
+const STILL_MOST: u64 = 9;
 
 /// Names of the generators of tables; a table without one gets plain items.
 pub const TABLE_GENERATORS: [&str; 1] = ["order"];
@@ -196,13 +203,28 @@ impl Dataset {
 
     /// The seeded keys that nothing writes again: at most three, drawn from the seed, in order.
     pub fn sentinels(&self, resource: &ResourceId) -> Vec<KeyNumber> {
-        let count = self.seeded(resource);
-        let mut draw = Draw::at(self.seed, &["sentinels", resource.as_str()]);
-        let mut drawn = std::collections::BTreeSet::new();
-        while (drawn.len() as u64) < SENTINELS.min(count) {
-            drawn.insert(draw.below(count));
+        let sentinels = self.drawn_seeds(resource, "sentinels", SENTINELS, &BTreeSet::new());
+        sentinels.into_iter().map(KeyNumber::seed).collect()
+    }
+
+    /// The seeded keys beside the sentinels that nothing writes again, in order: older than every recovery point, and
+    /// no probe reads them.
+    pub fn still(&self, resource: &ResourceId) -> Vec<KeyNumber> {
+        let sentinels = self.drawn_seeds(resource, "sentinels", SENTINELS, &BTreeSet::new());
+        let count = STILL_MOST.min(self.seeded(resource) / STILL_ONE_IN);
+        self.drawn_seeds(resource, "still", count, &sentinels).into_iter().map(KeyNumber::seed).collect()
+    }
+
+    /// At most `count` different keys of the seed, none of them among `taken`.
+    fn drawn_seeds(&self, resource: &ResourceId, purpose: &str, count: u64, taken: &BTreeSet<u64>) -> BTreeSet<u64> {
+        let seeded = self.seeded(resource);
+        let free = seeded.saturating_sub(taken.len() as u64);
+        let mut draw = Draw::at(self.seed, &[purpose, resource.as_str()]);
+        let mut drawn = BTreeSet::new();
+        while (drawn.len() as u64) < count.min(free) {
+            drawn.extend(Some(draw.below(seeded)).filter(|number| !taken.contains(number)));
         }
-        drawn.into_iter().map(KeyNumber::seed).collect()
+        drawn
     }
 
     /// The write id under which a key of the seed was written.

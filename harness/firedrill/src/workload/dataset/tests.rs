@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn sentinels_are_drawn_from_the_seed(seed: u64, count in 0..20_u64) {
+    fn sentinels_and_still_keys_are_drawn_from_the_seed(seed: u64, count in 0..200_u64) {
         let mut plan = plan(seed);
         plan.seeding.insert(orders(), count);
         let dataset = Dataset::of(&plan).unwrap();
@@ -156,6 +156,10 @@ proptest! {
         prop_assert!(sentinels.iter().all(|number| number.get() < count));
         let distinct: BTreeSet<_> = sentinels.iter().collect();
         prop_assert_eq!(distinct.len(), sentinels.len());
+        let still = dataset.still(&orders());
+        prop_assert_eq!(still.len() as u64, STILL_MOST.min(count / STILL_ONE_IN));
+        prop_assert!(still.iter().all(|number| number.get() < count && !distinct.contains(number)));
+        prop_assert_eq!(still.iter().collect::<BTreeSet<_>>().len(), still.len());
     }
 }
 
