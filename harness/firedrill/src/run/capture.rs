@@ -44,8 +44,8 @@ pub enum Scope {
     Configuration,
     /// Content and configuration.
     Everything,
-    /// Content, configuration and the delivery log.
-    EverythingAndDeliveries,
+    /// Configuration, the content that functions wrote, and the delivery log. Nothing else is written any more.
+    Effects,
 }
 
 /// Reads `side` into `observed/<capture>/`.
@@ -57,12 +57,15 @@ pub async fn capture(drill: &Drill, name: CaptureName, side: Side, scope: Scope)
     let mut files = BTreeMap::new();
     configuration(drill, name, &site, &mut files).await?;
     let mut entries = 0;
-    if scope != Scope::Configuration {
-        for resource in drill.plan.stack.data_resources() {
-            entries += content(drill, name, &site, &resource, &mut files).await?;
-        }
+    let wanted = |resource: &ResourceId| match scope {
+        Scope::Configuration => false,
+        Scope::Everything => true,
+        Scope::Effects => drill.plan.stack.derived_by(resource).is_some(),
+    };
+    for resource in drill.plan.stack.data_resources().into_iter().filter(wanted) {
+        entries += content(drill, name, &site, &resource, &mut files).await?;
     }
-    if scope == Scope::EverythingAndDeliveries {
+    if scope == Scope::Effects {
         deliveries(drill, name, &site, &mut files).await?;
     }
     drill.journal.append_synced(Event::Captured { capture: name, side, began_ms, files })?;

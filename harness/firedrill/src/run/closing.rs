@@ -68,7 +68,7 @@ pub(super) async fn observe_and_capture(
         let entries = capture(drill, CaptureName::Recovered, side, Scope::Everything).await?;
         recovery_point(drill, holdings).await?;
         let settled = drain::drain(drill, &drill.site(side, Conduct::Clean), drill.plan.limits.drain).await?;
-        capture(drill, CaptureName::Drained, side, Scope::EverythingAndDeliveries).await?;
+        capture(drill, CaptureName::Drained, side, Scope::Effects).await?;
         let drained = if settled { "after the drain" } else { "the drain did not settle in its limit" };
         noted::<_, CloseError>((), format!("{entries} items and objects; {drained}"))
     })

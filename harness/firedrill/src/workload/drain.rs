@@ -123,19 +123,15 @@ async fn look_at(stack: &Stack, site: &Site, owed: &BTreeSet<String>) -> Result<
     Ok(picture)
 }
 
-/// Number of items, and the sum of their digests' first 64 bits.
+/// Number of items, and the sum of their fingerprints, which does not depend on their order.
 async fn fingerprint(site: &Site, name: &str) -> Result<(u64, u64), ServiceError> {
     let pages = dynamodb::scan_items(site, name);
     pages
         .try_fold((0, 0_u64), |(count, sum), page| async move {
-            let digests = page.iter().map(|item| first_64_bits(&dynamodb::canonical::describe_item(item).digest));
-            Ok((count + page.len() as u64, digests.fold(sum, u64::wrapping_add)))
+            let fingerprints = page.iter().map(dynamodb::canonical::fingerprint);
+            Ok((count + page.len() as u64, fingerprints.fold(sum, u64::wrapping_add)))
         })
         .await
-}
-
-fn first_64_bits(digest: &str) -> u64 {
-    digest.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Objects that are read at a time.
-const CONCURRENT_OBJECTS: usize = 8;
+const CONCURRENT_OBJECTS: usize = 4;
 
 /// After T, for a stream to show what was written before T.
 const STREAM_SETTLE: Span = Span::from_ms(100);

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Keys of a bucket that are restored at a time; the versions of one key go one after the other.
-const CONCURRENT_KEYS: usize = 8;
+const CONCURRENT_KEYS: usize = 4;
 
 /// One restore.
 pub(super) struct Restore<'a> {

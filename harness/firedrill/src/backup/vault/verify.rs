@@ -13,7 +13,7 @@ use super::{
 use crate::backup::BackupError;
 
 /// Parts that are read at a time.
-const CONCURRENT_PARTS: usize = 8;
+const CONCURRENT_PARTS: usize = 4;
 
 /// Reads the manifest of a point and refuses one whose digest is not `digest`.
 pub async fn manifest(place: &dyn Place, id: &RecoveryPointId, digest: &str) -> Result<Manifest, BackupError> {

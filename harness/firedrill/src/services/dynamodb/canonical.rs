@@ -1,13 +1,17 @@
 //! The canonical form of an item.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use firedrill_model::ids::WriteId;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{AttributeValue, json as dynamodb_json, number};
-use crate::services::canonical::{Described, digest, part_digest, text};
+use super::{AttributeValue, number};
+use crate::services::canonical::{Described, digest, part_digest};
 
 /// Attribute that holds the write id of an item.
 const WRITE_ID: &str = "write_id";
@@ -15,47 +19,144 @@ const WRITE_ID: &str = "write_id";
 /// Digest, parts, size and write id of an item. Sets are unordered, numbers are compared by value (`1.0` = `1`), lists
 /// are ordered, and a number never equals a string.
 pub fn describe_item(item: &super::Item) -> Described {
-    let whole = text(&members(item));
+    let mut parts = BTreeMap::new();
+    let mut whole = String::new();
+    write_members(&mut whole, item, |name, text| {
+        parts.insert(format!("attribute:{name}"), part_digest(text));
+    });
     Described {
         digest: digest(&whole),
-        parts: item
-            .iter()
-            .map(|(name, value)| (format!("attribute:{name}"), part_digest(&text(&canonical(value)))))
-            .collect(),
+        parts,
         bytes: whole.len() as u64,
         write_id: item.get(WRITE_ID).and_then(|value| value.as_s().ok()).map(WriteId::new),
     }
 }
 
-fn members(map: &HashMap<String, AttributeValue>) -> Value {
-    Value::Object(map.iter().map(|(name, value)| (name.clone(), canonical(value))).collect::<Map<_, _>>())
+/// Tells items apart while one process looks at them again and again; for evidence there is [`describe_item`].
+pub fn fingerprint(item: &super::Item) -> u64 {
+    let mut text = String::new();
+    write_members(&mut text, item, |_, _| {});
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
-/// DynamoDB JSON in which equal values have one text.
-fn canonical(value: &AttributeValue) -> Value {
+/// Appends an object with its names sorted, and shows the text of each member. Written straight into the text: a drill
+/// describes every item many times.
+fn write_members(out: &mut String, map: &HashMap<String, AttributeValue>, mut shown: impl FnMut(&str, &str)) {
+    let mut names: Vec<&String> = map.keys().collect();
+    names.sort_unstable();
+    write_list(out, '{', '}', names, |out, name| {
+        write_text(out, name);
+        out.push(':');
+        let start = out.len();
+        write_value(out, &map[name]);
+        shown(name, &out[start..]);
+    });
+}
+
+/// Appends a value as DynamoDB JSON in which equal values have one text. A type that this version of the SDK does not
+/// know is `{"UNKNOWN":null}`.
+fn write_value(out: &mut String, value: &AttributeValue) {
+    let open = |out: &mut String, kind: &str| {
+        out.push_str("{\"");
+        out.push_str(kind);
+        out.push_str("\":");
+    };
     match value {
-        AttributeValue::N(text) => json!({ "N": number::normal(text) }),
-        AttributeValue::Ns(set) => json!({ "NS": sorted(set.iter().map(|text| number::normal(text))) }),
-        AttributeValue::Ss(set) => json!({ "SS": sorted(set.iter().cloned()) }),
-        AttributeValue::Bs(set) => json!({ "BS": sorted(set.iter().map(|bytes| STANDARD.encode(bytes))) }),
-        AttributeValue::L(list) => json!({ "L": list.iter().map(canonical).collect::<Vec<_>>() }),
-        AttributeValue::M(map) => json!({ "M": members(map) }),
-        other => dynamodb_json::from_value(other),
+        AttributeValue::S(text) => {
+            open(out, "S");
+            write_text(out, text);
+        }
+        AttributeValue::N(text) => {
+            open(out, "N");
+            write_text(out, &number::normal(text));
+        }
+        AttributeValue::B(bytes) => {
+            open(out, "B");
+            write_text(out, &STANDARD.encode(bytes));
+        }
+        AttributeValue::Bool(flag) => {
+            open(out, "BOOL");
+            out.push_str(if *flag { "true" } else { "false" });
+        }
+        AttributeValue::Null(flag) => {
+            open(out, "NULL");
+            out.push_str(if *flag { "true" } else { "false" });
+        }
+        AttributeValue::Ss(set) => {
+            open(out, "SS");
+            write_set(out, set.iter().cloned());
+        }
+        AttributeValue::Ns(set) => {
+            open(out, "NS");
+            write_set(out, set.iter().map(|text| number::normal(text)));
+        }
+        AttributeValue::Bs(set) => {
+            open(out, "BS");
+            write_set(out, set.iter().map(|bytes| STANDARD.encode(bytes)));
+        }
+        AttributeValue::L(list) => {
+            open(out, "L");
+            write_list(out, '[', ']', list, write_value);
+        }
+        AttributeValue::M(map) => {
+            open(out, "M");
+            write_members(out, map, |_, _| {});
+        }
+        _ => {
+            open(out, "UNKNOWN");
+            out.push_str("null");
+        }
     }
+    out.push('}');
 }
 
-fn sorted(set: impl Iterator<Item = String>) -> Vec<String> {
+fn write_set(out: &mut String, set: impl Iterator<Item = String>) {
     let mut set: Vec<String> = set.collect();
     set.sort_unstable();
-    set
+    write_list(out, '[', ']', set, |out, text| write_text(out, &text));
+}
+
+fn write_list<T>(
+    out: &mut String,
+    open: char,
+    close: char,
+    list: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T),
+) {
+    out.push(open);
+    for (index, element) in list.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, element);
+    }
+    out.push(close);
+}
+
+/// Appends a string as JSON writes it. What needs no escape, which is nearly all, is copied.
+fn write_text(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        write!(out, "{}", Value::from(text)).unwrap_or_else(|_| unreachable!("a String takes everything"));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::samples, *};
-    use crate::services::dynamodb::Item;
+    use serde_json::{Map, json};
+
+    use super::{
+        super::{json as dynamodb_json, samples},
+        *,
+    };
+    use crate::services::{canonical::text, dynamodb::Item};
 
     fn item(json: &Value) -> Item {
         dynamodb_json::to_item(json).unwrap()
@@ -119,7 +220,42 @@ mod tests {
         }
     }
 
+    /// The canonical form as a value, by another way than the text.
+    fn members(map: &HashMap<String, AttributeValue>) -> Value {
+        Value::Object(map.iter().map(|(name, value)| (name.clone(), canonical(value))).collect::<Map<_, _>>())
+    }
+
+    fn canonical(value: &AttributeValue) -> Value {
+        match value {
+            AttributeValue::N(text) => json!({ "N": number::normal(text) }),
+            AttributeValue::Ns(set) => json!({ "NS": sorted(set.iter().map(|text| number::normal(text))) }),
+            AttributeValue::Ss(set) => json!({ "SS": sorted(set.iter().cloned()) }),
+            AttributeValue::Bs(set) => json!({ "BS": sorted(set.iter().map(|bytes| STANDARD.encode(bytes))) }),
+            AttributeValue::L(list) => json!({ "L": list.iter().map(canonical).collect::<Vec<_>>() }),
+            AttributeValue::M(map) => json!({ "M": members(map) }),
+            other => dynamodb_json::from_value(other),
+        }
+    }
+
+    fn sorted(set: impl Iterator<Item = String>) -> Vec<String> {
+        let mut set: Vec<String> = set.collect();
+        set.sort_unstable();
+        set
+    }
+
     proptest! {
+        #[test]
+        fn the_text_is_sorted_json(item in samples::item()) {
+            let mut whole = String::new();
+            write_members(&mut whole, &item, |_, _| {});
+            prop_assert_eq!(&whole, &text(&members(&item)));
+            let described = describe_item(&item);
+            for (name, value) in &item {
+                let part = part_digest(&text(&canonical(value)));
+                prop_assert_eq!(&described.parts[&format!("attribute:{name}")], &part);
+            }
+        }
+
         #[test]
         fn order_of_keys_and_sets_and_the_writing_of_numbers_do_not_matter(item in samples::item()) {
             let other: Item = item.iter().map(|(name, value)| (name.clone(), reordered(value))).collect();

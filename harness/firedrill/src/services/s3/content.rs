@@ -8,7 +8,7 @@ use super::{ObjectVersion, canonical::describe_object, read, versions, versions:
 use crate::services::{EntrySink, ServiceError, Site, canonical::Described};
 
 /// Keys that are read at the same time.
-const KEYS_AT_ONCE: usize = 8;
+const KEYS_AT_ONCE: usize = 4;
 
 /// Gives every key to `sink`, with all its versions from oldest to newest. A body is never held whole.
 pub(super) async fn content(site: &Site, name: &str, sink: &mut dyn EntrySink) -> Result<(), ServiceError> {

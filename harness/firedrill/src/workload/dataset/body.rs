@@ -66,7 +66,7 @@ impl Body {
     /// Its bytes as the SDK sends them: large ones are generated while they are sent.
     pub fn stream(&self) -> ByteStream {
         if self.size <= IN_MEMORY_MAX {
-            return ByteStream::from(self.chunks().flatten().collect::<Vec<u8>>());
+            return ByteStream::from(self.chunks().collect::<Vec<Bytes>>().concat());
         }
         let frames = stream::iter(self.chunks().map(|chunk| Ok::<_, Infallible>(Frame::data(chunk))));
         ByteStream::from_body_1_x(StreamBody::new(frames))
