@@ -2,10 +2,17 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
-use firedrill_model::{history::Event, verdict::Verdict};
-use support::{gone_within, history, only_run, printed, processes, run, start};
+use firedrill_fixtures::oracle;
+use firedrill_model::{history::Event, run_dir::RunDir, verdict::Verdict};
+use support::{gone_within, history, only_run, printed, processes, root, run, start};
 
 /// A small drill with all the parts of the large ones.
 const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
@@ -14,10 +21,13 @@ const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
 fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
     let out = tempfile::tempdir().unwrap();
     let folder = out.path().to_str().unwrap();
-    let output = run(&["run", SMALL, "--seed", "5eed", "--out", folder, "--quiet"]);
+    let output = run(&["run", SMALL, "--seed", "5eed", "--out", folder, "--quiet", "--keep"]);
     assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
     let dir = only_run(out.path());
-    gone_within(Duration::from_secs(1), &processes(&dir));
+    let dump = dumped(&dir);
+    let healed = run(&["heal", dir.root().to_str().unwrap()]);
+    assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
+    gone_within(Duration::from_secs(5), &processes(&dir));
 
     for name in ["scenario.yaml", "plan.json", "ledger.jsonl", "target.json", "run.json", "report.html", "summary.md"] {
         assert!(dir.root().join(name).is_file(), "{name} is missing");
@@ -27,11 +37,46 @@ fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
     assert!(verification.rpo.lost_writes > 0, "a region that is lost under traffic loses writes after the backup");
 
     // The oracle shares no code with verification and reads the same files.
-    let oracle = firedrill_fixtures::oracle::lost_writes(dir.root()).unwrap();
+    let oracle = oracle::lost_writes(dir.root()).unwrap();
     assert_eq!(oracle.certain.len() as u64, verification.rpo.lost_writes);
+    let mut lost: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for write in &oracle.certain {
+        lost.entry(&write.resource).or_default().insert(&write.key);
+    }
+    for (resource, losses) in verification.rpo.by_resource.iter().filter(|(_, losses)| losses.lost_writes > 0) {
+        let named: BTreeSet<&str> = losses.sample.iter().map(String::as_str).collect();
+        let all = &lost[resource.as_str()];
+        assert!(named.is_subset(all) && named.len() == all.len().min(20), "{resource}: {named:?} of {all:?}");
+    }
+
+    // And what the emulator itself holds, read by another program: each difference is one of those keys.
+    let differences = oracle::differences_from_dump(dir.root(), &dump).unwrap();
+    let possibly = oracle.certain.iter().chain(&oracle.possible);
+    let possibly: BTreeSet<(&str, &str)> =
+        possibly.map(|write| (write.resource.as_str(), write.key.as_str())).collect();
+    let differing: BTreeSet<(&str, &str)> =
+        differences.iter().map(|one| (one.resource.as_str(), one.key.as_str())).collect();
+    assert!(differing.is_subset(&possibly), "{differences:#?}");
+    let certain: BTreeSet<(&str, &str)> =
+        oracle.certain.iter().map(|write| (write.resource.as_str(), write.key.as_str())).collect();
+    assert!(certain.is_subset(&differing), "{certain:?} are lost, {differing:?} differ");
 
     let again = run(&["verify", dir.root().to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(0), "{}", printed(&again));
+}
+
+/// What the kept target of a run holds, read straight from the emulator by `fixtures/scripts/dump.py`.
+fn dumped(dir: &RunDir) -> PathBuf {
+    let target: serde_json::Value = serde_json::from_slice(&fs::read(dir.target()).unwrap()).unwrap();
+    let output = Command::new(target["python"].as_str().unwrap())
+        .arg(root().join("fixtures/scripts/dump.py"))
+        .arg(dir.root())
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stdout.len() > 1000, "{}", printed(&output));
+    let path = dir.root().join("dump.jsonl");
+    fs::write(&path, &output.stdout).unwrap();
+    path
 }
 
 #[test]

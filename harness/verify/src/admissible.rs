@@ -51,8 +51,11 @@ pub(crate) struct Reading {
     pub(crate) changed: bool,
     /// Lost, however the observation is explained: acknowledged writes issued after this instant. `None`: none is.
     certain_after: Option<Bound>,
-    /// Lost by some explanation: acknowledged writes completed at or after this instant. `None`: none is.
-    possible_from: Option<Bound>,
+    /// Lost by some explanation: acknowledged writes issued after this instant. `None`: none is.
+    possible_after: Option<Bound>,
+    /// Lost if an ambiguous write that explains the observation took effect at once: acknowledged writes completed at or
+    /// after this instant. `None`: no ambiguous write explains it.
+    doubtful_from: Option<RunTime>,
     /// A value was observed. Nothing observed is no evidence that any write survived.
     evidence: bool,
     /// When the capture was complete, UTC, if nothing was observed.
@@ -67,20 +70,25 @@ enum Bound {
 }
 
 impl Reading {
-    /// What became of an acknowledged write of this key.
+    /// What became of a write of this key. An ambiguous one survived only when its own value is seen.
     pub(crate) fn fate(&self, writes: &[Write], index: usize) -> Fate {
         let write = &writes[index];
         if self.write.is_some_and(|seen| writes[seen].id == write.id) {
             return if self.evidence { Fate::Survived } else { Fate::Unknown };
         }
+        if !write.acknowledged() {
+            return Fate::Unknown;
+        }
         // What is observed is what this write leaves.
-        if !self.evidence && self.possible_from.is_some() && leaves_nothing(write, self.absent_at) {
+        if !self.evidence && leaves_nothing(write, self.absent_at) {
             return Fate::Unknown;
         }
         if self.certain_after.is_some_and(|bound| bound < Bound::At(write.issued)) {
             return Fate::Lost;
         }
-        if self.possible_from.is_some_and(|bound| bound <= Bound::At(write.completed)) {
+        if self.possible_after.is_some_and(|bound| bound < Bound::At(write.issued))
+            || self.doubtful_from.is_some_and(|issued| issued <= write.completed)
+        {
             return Fate::PossiblyLost;
         }
         if self.evidence { Fate::Survived } else { Fate::Unknown }
@@ -105,8 +113,8 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
     let Some(&first) = same.first() else { return outside(Standing::Foreign) };
     let explanations = || same.iter().map(|&index| &writes[index]).filter(|write| write.possible());
     let changed = same.iter().all(|&index| writes[index].digest != digest);
-    let (Some(until), Some(from)) =
-        (explanations().map(|write| write.completed).max(), explanations().map(|write| write.issued).min())
+    let (Some(latest), Some(earliest)) =
+        (explanations().map(|write| write.completed).max(), explanations().map(|write| write.completed).min())
     else {
         return Reading { write: Some(first), changed, ..outside(Standing::Phantom) };
     };
@@ -121,8 +129,9 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
         standing,
         write: Some(first),
         changed,
-        certain_after: Some(Bound::At(until)),
-        possible_from: Some(Bound::At(from)),
+        certain_after: Some(Bound::At(latest)),
+        possible_after: Some(Bound::At(earliest)),
+        doubtful_from: explanations().filter(|write| !write.acknowledged()).map(|write| write.issued).min(),
         evidence: true,
         absent_at: None,
     }
@@ -132,7 +141,7 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
 ///
 /// Absence is taken for the youngest acknowledged delete when there is one. That the key goes back to before all its
 /// writes would give the same observation, but then every key that was ever deleted would be a possible loss of its
-/// whole past.
+/// whole past. When an acknowledged value that may be final is *absent*, absence is right and nothing is lost.
 fn read_absent(
     writes: &[Write],
     never_acknowledged: bool,
@@ -142,17 +151,17 @@ fn read_absent(
     let absent = || writes.iter().filter(|write| leaves_nothing(write, utc_ms));
     let youngest = absent().filter(|write| write.acknowledged()).max_by_key(|write| write.completed);
     let doubtful = || absent().filter(|write| !write.acknowledged());
-    let bottom = youngest.map_or(Bound::Start, |write| Bound::At(write.completed));
-    let bottom_from = youngest.map_or(Bound::Start, |write| Bound::At(write.issued));
-    let until = doubtful().map(|write| Bound::At(write.completed)).fold(bottom, Ord::max);
-    let from = doubtful().map(|write| Bound::At(write.issued)).fold(bottom_from, Ord::min);
+    let sure = youngest.map_or(Bound::Start, |write| Bound::At(write.completed));
+    let latest = doubtful().map(|write| Bound::At(write.completed)).fold(sure, Ord::max);
     let current = never_acknowledged || absent().any(&admissible);
+    let rightly = absent().any(|write| write.acknowledged() && admissible(write));
     Reading {
         standing: if current { Standing::Current } else { Standing::Missing },
         write: None,
         changed: false,
-        certain_after: (!current).then_some(until),
-        possible_from: Some(from),
+        certain_after: (!current).then_some(latest),
+        possible_after: (!rightly).then_some(sure),
+        doubtful_from: doubtful().map(|write| write.issued).min().filter(|_| !rightly),
         evidence: false,
         absent_at: utc_ms,
     }
@@ -170,7 +179,8 @@ fn outside(standing: Standing) -> Reading {
         write: None,
         changed: false,
         certain_after: None,
-        possible_from: None,
+        possible_after: None,
+        doubtful_from: None,
         evidence: false,
         absent_at: None,
     }

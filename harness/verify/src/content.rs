@@ -175,7 +175,7 @@ impl<'a> Comparison<'a> {
         let of_key = &mut writes.writes[range.clone()];
         let reading = read(of_key, observed(entry), self.utc_ms);
         for position in 0..of_key.len() {
-            if of_key[position].acknowledged() {
+            if of_key[position].possible() {
                 of_key[position].fate = reading.fate(of_key, position);
             }
         }

@@ -24,7 +24,7 @@ pub(crate) fn examine(ledger: &Ledger, book: &mut Book) {
     let (mut torn, mut following) = (Tally::default(), Tally::default());
     let mut root = None;
     for (resource, writes) in &ledger.resources {
-        for write in writes.writes.iter().filter(|write| counts(write) && write.fate == Fate::Survived) {
+        for write in writes.writes.iter().filter(|write| write.given_up() && write.fate == Fate::Survived) {
             let loss = losses[write.writer as usize];
             let key = || format!("{resource} {}", writes.key_of(write));
             if loss.unexplained.is_some_and(|seq| seq < write.seq) {

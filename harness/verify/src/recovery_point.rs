@@ -90,7 +90,7 @@ fn interval(t_stop: RunTime, losses: &Losses) -> (Option<Span>, Option<Span>) {
 fn point_in_time(ledger: &Ledger, first_loss: Option<RunTime>, timeline: &Timeline, book: &mut Book) -> bool {
     let Some(first_loss) = first_loss else { return true };
     let survivors = all_writes(ledger).filter(|write| write.given_up() && write.fate == Fate::Survived);
-    let later = survivors.filter(|write| write.acknowledged() && write.issued > first_loss);
+    let later = survivors.filter(|write| write.issued > first_loss);
     let (count, youngest) =
         later.fold((0, RunTime::default()), |(count, last), write| (count + 1, last.max(write.issued)));
     if count > 0 {

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ambiguity;
 mod laws;
+mod oracle;
 mod rules;
 mod whole;
