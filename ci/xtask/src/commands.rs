@@ -1,6 +1,7 @@
 //! Runs programs and remembers how each ended.
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
     time::Instant,
@@ -17,9 +18,24 @@ pub(crate) struct Steps {
 impl Steps {
     /// Runs `program` with `args`, showing what it prints. A step that fails does not stop the ones after it.
     pub(crate) fn run(&mut self, name: &str, program: &str, args: &[&str]) -> bool {
+        self.finished(name, program, args, &mut command(program))
+    }
+
+    /// [`Steps::run`] for tests: those that skip themselves say so in a file, and are named in the summary.
+    pub(crate) fn run_tests(&mut self, name: &str, program: &str, args: &[&str]) -> bool {
+        let told = std::env::temp_dir().join(format!("firedrill-skipped-{}", std::process::id()));
+        let ok = self.finished(name, program, args, command(program).env("FIREDRILL_SKIPPED", &told));
+        if let Ok(text) = fs::read_to_string(&told) {
+            self.skipped.extend(text.lines().map(str::to_owned));
+            drop(fs::remove_file(&told));
+        }
+        ok
+    }
+
+    fn finished(&mut self, name: &str, program: &str, args: &[&str], command: &mut Command) -> bool {
         say(&format!("--- {name}: {program} {}", args.join(" ")));
         let began = Instant::now();
-        let status = command(program).args(args).stdin(Stdio::null()).status();
+        let status = command.args(args).stdin(Stdio::null()).status();
         let ok = status.as_ref().is_ok_and(std::process::ExitStatus::success);
         let how = match status {
             Ok(status) => status.to_string(),

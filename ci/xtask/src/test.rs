@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args) -> bool {
     );
     licences(&mut steps);
     let built = steps.run("build", "cargo", &["build", "--release", "--locked", "--workspace", "--all-targets"]);
-    steps.run("tests", "cargo", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
+    steps.run_tests("tests", "cargo", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
     steps.run(
         "docs",
         "cargo",

@@ -67,15 +67,16 @@ fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
 
 /// What the kept target of a run holds, read straight from the emulator by `fixtures/scripts/dump.py`.
 fn dumped(dir: &RunDir) -> PathBuf {
-    let target: serde_json::Value = serde_json::from_slice(&fs::read(dir.target()).unwrap()).unwrap();
-    let output = Command::new(target["python"].as_str().unwrap())
+    let target: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.target()).expect("target.json")).expect("JSON");
+    let output = Command::new(target["python"].as_str().expect("a Python"))
         .arg(root().join("fixtures/scripts/dump.py"))
         .arg(dir.root())
         .output()
-        .unwrap();
+        .expect("it runs");
     assert!(output.status.success() && output.stdout.len() > 1000, "{}", printed(&output));
     let path = dir.root().join("dump.jsonl");
-    fs::write(&path, &output.stdout).unwrap();
+    fs::write(&path, &output.stdout).expect("written");
     path
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     plan::{self, Choices},
-    run::{self, Outcome, Request, Stop, StopReason},
+    run::{self, Outcome, Request, RunError, Stop, StopReason},
     scenario,
     target::Launch,
 };
@@ -146,14 +146,7 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
     let progress = progress(args.manner());
     // A drill of its own may be stopped by its time limit without stopping the others.
     let own = stop.child();
-    let outcome = run::run(request, progress.as_ref(), &own).await.map_err(|error| {
-        let report = miette::miette!(
-            help = "the run directory holds what was written until then; `firedrill heal` undoes what is left",
-            "{}",
-            run::chain(&error)
-        );
-        Failure::internal(report)
-    })?;
+    let outcome = run::run(request, progress.as_ref(), &own).await.map_err(|error| without_verdict(&error))?;
     drop(progress);
     show(args, &outcome)?;
     let as_stated = outcome.verification.as_stated == Some(true);
@@ -165,6 +158,19 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
         unfinished: outcome.broken.is_some(),
         target_lost: outcome.target_unavailable(),
     })
+}
+
+fn without_verdict(error: &RunError) -> Failure {
+    let text = run::chain(error);
+    match error {
+        RunError::Directory(_) => {
+            Failure::usage(miette::miette!(help = "name a folder that can be written with --out", "{text}"))
+        }
+        RunError::Journal(_) | RunError::Ledger(_) | RunError::Evidence { .. } => Failure::internal(miette::miette!(
+            help = "the run directory holds what was written until then; `firedrill heal` undoes what is left",
+            "{text}"
+        )),
+    }
 }
 
 fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
@@ -212,4 +218,40 @@ fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
     // A verdict of pass does not open a gate when something was left undone.
     let undone = verdict == Verdict::Pass && ended.iter().any(|drill| drill.unfinished);
     if undone { exit::INTERNAL } else { verdict.exit_code() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(verdict: Verdict) -> Ended {
+        let name = "a drill".to_owned();
+        Ended { name, verdict, as_stated: false, accepted: false, unfinished: false, target_lost: false }
+    }
+
+    #[test]
+    fn the_exit_code_says_what_counts_most() {
+        use Verdict::{Fail, Inconclusive, NothingChecked, Pass};
+        let unfinished = |verdict| Ended { unfinished: true, ..ended(verdict) };
+        let accepted = Ended { as_stated: true, accepted: true, ..ended(Fail) };
+        let lost = Ended { target_lost: true, unfinished: true, ..ended(Inconclusive) };
+        let cases: Vec<(&str, Vec<Ended>, Option<StopReason>, u8)> = vec![
+            ("a pass", vec![ended(Pass)], None, 0),
+            ("a pass whose heal failed opens no gate", vec![unfinished(Pass)], None, exit::INTERNAL),
+            ("one of many", vec![ended(Pass), unfinished(Pass), ended(Pass)], None, exit::INTERNAL),
+            ("a failure says more than a heal that failed", vec![unfinished(Pass), ended(Fail)], None, 1),
+            ("inconclusive says more as well", vec![unfinished(Inconclusive)], None, 2),
+            ("fail before inconclusive", vec![ended(Inconclusive), ended(Fail), ended(Pass)], None, 1),
+            ("inconclusive before nothing checked", vec![ended(NothingChecked), ended(Inconclusive)], None, 2),
+            ("nothing checked is no pass", vec![ended(Pass), ended(NothingChecked)], None, 3),
+            ("a stated failure that is accepted", vec![accepted], None, 0),
+            ("the target was lost", vec![lost, ended(Fail)], None, exit::UNAVAILABLE),
+            ("Ctrl-C", vec![ended(Fail)], Some(StopReason::Interrupt), exit::SIGINT),
+            ("a cancelled job", vec![unfinished(Inconclusive)], Some(StopReason::Hangup), exit::SIGTERM),
+            ("the time limit", vec![unfinished(Inconclusive)], Some(StopReason::TimeOut), 2),
+        ];
+        for (what, drills, stopped, code) in cases {
+            assert_eq!(exit_code(&drills, stopped), code, "{what}");
+        }
+    }
 }

@@ -151,7 +151,7 @@ pub(super) async fn close(
         tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
     }
     drill.journal.append_synced(Event::TornDown { kept: keep })?;
-    let evidence = |what| move |error: PhaseError| RunError::Evidence { what, cause: error.to_string() };
+    let evidence = |what| move |error: PhaseError| RunError::Evidence { what, cause: chain(&error) };
     let verification = judged.map_err(evidence("judge the run"))?;
     let record = written.unwrap_or_else(|| unreachable!("written whenever it was judged"));
     let record = record.map_err(evidence("write the report"))?;

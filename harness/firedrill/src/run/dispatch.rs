@@ -139,7 +139,17 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
         }
     };
     if let Some(reason) = stop.reason() {
-        drill.journal.append(Event::Interrupted { reason: reason.word().into() })?;
+        let reason = match &broken {
+            Some(PhaseError::TargetLost { what }) => format!("the loss of {what}"),
+            Some(
+                PhaseError::Failed { .. }
+                | PhaseError::TimedOut { .. }
+                | PhaseError::Stopped { .. }
+                | PhaseError::Journal(_),
+            )
+            | None => reason.word().to_owned(),
+        };
+        drill.journal.append(Event::Interrupted { reason })?;
     }
     closing::close(&drill, progress, holdings, request.keep, broken, stop.reason()).await
 }

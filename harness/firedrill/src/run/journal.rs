@@ -1,8 +1,8 @@
 //! The writer of `history.jsonl`: append-only, hash-chained, flushed with every record.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
+    fs::OpenOptions,
+    io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,6 +13,7 @@ use firedrill_model::{
 };
 use thiserror::Error;
 
+use super::lines::WholeLines;
 use crate::clock::RunClock;
 
 /// A record could not be written: without a history there is no evidence, so the run stops.
@@ -29,7 +30,7 @@ pub struct Journal {
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
+    file: WholeLines,
     seq: u64,
     prev: String,
 }
@@ -38,7 +39,10 @@ impl Journal {
     /// Creates the history; fails when the file exists.
     pub fn create(path: &Path, clock: RunClock) -> Result<Self, JournalError> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self { clock, inner: Arc::new(Mutex::new(Inner { file, seq: 0, prev: line_digest("") })) })
+        Ok(Self {
+            clock,
+            inner: Arc::new(Mutex::new(Inner { file: WholeLines::new(file), seq: 0, prev: line_digest("") })),
+        })
     }
 
     /// Appends one event with the current time, which is returned.
@@ -47,9 +51,10 @@ impl Journal {
         let at_ms = self.clock.now();
         let record = Record { seq: inner.seq, at_ms, utc: self.clock.utc_text(at_ms), prev: inner.prev.clone(), event };
         let mut line = serde_json::to_string(&record).map_err(io::Error::from)?;
-        inner.prev = line_digest(&line);
+        let digest = line_digest(&line);
         line.push('\n');
-        inner.file.write_all(line.as_bytes())?;
+        inner.file.append(&line)?;
+        inner.prev = digest;
         inner.seq += 1;
         Ok(at_ms)
     }
@@ -57,7 +62,7 @@ impl Journal {
     /// [`Journal::append`], then waits until it is on disk: for what must be known after a crash.
     pub fn append_synced(&self, event: Event) -> Result<RunTime, JournalError> {
         let at_ms = self.append(event)?;
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).file.sync_data()?;
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).file.sync()?;
         Ok(at_ms)
     }
 }

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod context;
 pub mod directory;
 pub mod journal;
+pub mod lines;
 pub mod manifest;
 pub mod progress;
 pub mod stop;

@@ -5,6 +5,12 @@ use std::{fmt, ops::Range, sync::Arc};
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use thiserror::Error;
 
+/// A file with a longer line, in bytes, is not shown: its place is named in words.
+const LINE_MAX: usize = 400;
+
+/// Characters of such a line that are shown.
+const EXCERPT: usize = 40;
+
 /// One problem: what is wrong, where, what was found there and what to do next.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -68,9 +74,26 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Whether the file can be shown around the problem.
+    fn is_shown(&self) -> bool {
+        !self.labels.is_empty() && self.source.inner().lines().all(|line| line.len() <= LINE_MAX)
+    }
+
+    /// ` (at line 3, column 12: `[[[[…`)`, for a file whose lines are too long to be shown.
+    fn place_in_words(&self) -> Option<String> {
+        let (line, column) = self.position().filter(|_| !self.is_shown())?;
+        let (place, _) = self.labels.first()?;
+        let rest = self.source.inner().get(place.start..)?.lines().next().unwrap_or_default();
+        let excerpt: String = rest.chars().take(EXCERPT).collect();
+        let more = if rest.chars().nth(EXCERPT).is_some() { "…" } else { "" };
+        Some(format!(" (at line {line}, column {column}: `{excerpt}{more}`)"))
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.message)
+        write!(f, "{}{}", self.message, self.place_in_words().unwrap_or_default())
     }
 }
 
@@ -86,7 +109,7 @@ impl Diagnostic for Problem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        (!self.labels.is_empty()).then_some(&*self.source as &dyn SourceCode)
+        self.is_shown().then_some(&*self.source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -1,8 +1,8 @@
 //! The writer of `ledger.jsonl`.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
+    fs::OpenOptions,
+    io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,13 +13,15 @@ use firedrill_model::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::run::lines::WholeLines;
+
 /// Appends lines to the ledger and counts them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
+    file: WholeLines,
     counts: LedgerCounts,
     digest: Sha256,
 }
@@ -28,7 +30,11 @@ impl Ledger {
     /// Creates the ledger; fails when the file exists.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self(Arc::new(Mutex::new(Inner { file, counts: LedgerCounts::default(), digest: Sha256::new() }))))
+        Ok(Self(Arc::new(Mutex::new(Inner {
+            file: WholeLines::new(file),
+            counts: LedgerCounts::default(),
+            digest: Sha256::new(),
+        }))))
     }
 
     /// Appends one line, written to the file before this returns.
@@ -36,7 +42,7 @@ impl Ledger {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.file.write_all(text.as_bytes())?;
+        inner.file.append(&text)?;
         inner.digest.update(text.as_bytes());
         let counts = &mut inner.counts;
         counts.lines += 1;

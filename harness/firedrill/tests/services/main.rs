@@ -1,7 +1,7 @@
 //! The services against a real emulator: the order pipeline is provisioned, works, is described, and is made again
 //! elsewhere.
 //!
-//! Runs when `FIREDRILL_TEST_EMULATOR` holds the base URL of a running emulator, such as `http://127.0.0.1:4566`.
+//! Each test has an emulator of its own, with both regions in one process.
 
 mod pipeline;
 
@@ -17,13 +17,17 @@ use firedrill::{
         dynamodb::{self, AttributeValue, Item, stream::ChangeKind},
         lambda, s3, service,
     },
+    target::{Launch, RunningTarget, cache_folder, install::Silent},
 };
 use firedrill_model::{
     capture::{Configuration, Entry},
-    ids::{ResourceId, ResourceKind},
+    ids::{Region, ResourceId, ResourceKind},
+    plan::{Layout, TargetKind, TargetPlan},
+    run_dir::RunDir,
     stack::Table,
     topology::Side,
     units::Span,
+    verdict::EnvironmentClass,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -37,14 +41,27 @@ const QUOTED: &str = "quo'te\".txt";
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-#[expect(clippy::disallowed_methods, reason = "a test is told where its emulator is")]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so by name")]
-fn emulator(test: &str) -> Option<String> {
-    let url = std::env::var("FIREDRILL_TEST_EMULATOR").ok();
-    if url.is_none() {
-        eprintln!("skipped {test}: FIREDRILL_TEST_EMULATOR does not name an emulator");
-    }
-    url
+/// A target that ends with this value.
+struct Emulator {
+    target: RunningTarget,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+async fn emulator() -> Result<Emulator, Box<dyn Error>> {
+    let launch = Launch { program: env!("CARGO_BIN_EXE_firedrill").into(), cache: cache_folder()? };
+    let plan = TargetPlan {
+        kind: TargetKind::Local,
+        layout: Layout::SharedProcess,
+        environment_class: EnvironmentClass::Emulator,
+        engine: firedrill::target::install::ENGINE.to_owned(),
+    };
+    let regions = ["us-east-1", "eu-west-1"].map(Region::from);
+    let folder = tempfile::tempdir()?;
+    let dir = RunDir::new(folder.path());
+    let target = RunningTarget::start(&launch, &plan, &regions, &dir, &Silent).await?;
+    let url = target.endpoints()[&regions[0]].direct_url.clone();
+    Ok(Emulator { target, url, _folder: folder })
 }
 
 fn of(id: &ResourceId) -> &'static dyn Service {
@@ -147,9 +164,10 @@ fn upload(key: &str, rev: u32) -> s3::Upload {
 
 #[tokio::test]
 async fn the_pipeline_works_is_described_and_made_again_elsewhere() -> Outcome {
-    let Some(url) = emulator("the_pipeline_works_is_described_and_made_again_elsewhere") else { return Ok(()) };
-    let primary = site(&url, Side::Primary, "us-east-1", "pipeline");
-    let recovery = site(&url, Side::Recovery, "eu-west-1", "pipeline");
+    let emulator = emulator().await?;
+    let url = &emulator.url;
+    let primary = site(url, Side::Primary, "us-east-1", "pipeline");
+    let recovery = site(url, Side::Recovery, "eu-west-1", "pipeline");
     provision(&primary, &blueprints()).await?;
     assert_uploads_are_described(&primary).await?;
     assert_objects_are_read_back(&primary).await?;
@@ -171,7 +189,8 @@ async fn the_pipeline_works_is_described_and_made_again_elsewhere() -> Outcome {
         assert_eq!(differing(&source, &made), Vec::<&str>::new(), "{id}: {source:#?} {made:#?}");
     }
     tear_down(&recovery).await?;
-    tear_down(&primary).await
+    tear_down(&primary).await?;
+    Ok(emulator.target.stop(false).await?)
 }
 
 async fn assert_uploads_are_described(site: &Site) -> Outcome {
@@ -262,9 +281,10 @@ async fn assert_redriven_events_are_marked(site: &Site) -> Outcome {
 
 #[tokio::test]
 async fn what_a_restore_forgets_is_seen() -> Outcome {
-    let Some(url) = emulator("what_a_restore_forgets_is_seen") else { return Ok(()) };
-    let whole = site(&url, Side::Primary, "us-east-1", "forgotten");
-    let partial = site(&url, Side::Recovery, "eu-west-1", "forgotten");
+    let emulator = emulator().await?;
+    let url = &emulator.url;
+    let whole = site(url, Side::Primary, "us-east-1", "forgotten");
+    let partial = site(url, Side::Recovery, "eu-west-1", "forgotten");
     let tables = service(ResourceKind::Table);
     let complete = Blueprint::Table(orders());
     let forgetful = Blueprint::Table(Table { ttl: None, ..orders() });
@@ -281,7 +301,7 @@ async fn what_a_restore_forgets_is_seen() -> Outcome {
     tables.delete(&whole, "orders").await?;
     tables.delete(&partial, "orders").await?;
     assert!(tables.configuration(&whole, "orders").await?.absent);
-    Ok(())
+    Ok(emulator.target.stop(false).await?)
 }
 
 /// Paths of the fields that differ.

@@ -64,9 +64,9 @@ fn tamper(world: &mut World, lines: &[LedgerLine], drawn: &[Found]) {
 }
 
 fn judge(world: &World) -> (Verification, OracleReport) {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().expect("a folder");
     let dir = world.save(root.path());
-    (verify(&dir).unwrap(), oracle::lost_writes(root.path()).unwrap())
+    (verify(&dir).expect("judged"), oracle::lost_writes(root.path()).expect("judged by the oracle"))
 }
 
 fn agree(world: &World) -> Result<(), TestCaseError> {
@@ -82,7 +82,7 @@ fn agree(world: &World) -> Result<(), TestCaseError> {
         prop_assert_eq!(Some(&named), keys.get(&resource.to_string()), "keys of {}", resource);
     }
     prop_assert_eq!(rpo.t_stop_ms.map(|at| ms(at.since(RunTime::default()))), oracle.t_stop_ms);
-    let objective = ms(rpo.objective_ms.unwrap());
+    let objective = ms(rpo.objective_ms.expect("the plan has one"));
     if oracle.measured(objective) {
         prop_assert_eq!(rpo.actual_ms.map(ms), oracle.rpa_lower_ms);
         prop_assert_eq!(rpo.actual_upper_ms.map(ms), oracle.rpa_upper_ms);
