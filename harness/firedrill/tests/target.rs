@@ -47,6 +47,8 @@ impl InstallProgress for Shown {
     fn stage(&self, stage: Stage) {
         eprintln!("installing: {}", stage.text);
     }
+
+    fn working(&self, _: Option<i32>) {}
 }
 
 fn launch() -> Launch {

@@ -139,9 +139,9 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
 
 /// Nothing is observed: deletes and expired values explain it, or that the key was not written yet.
 ///
-/// Absence is taken for the youngest acknowledged delete when there is one. That the key goes back to before all its
-/// writes would give the same observation, but then every key that was ever deleted would be a possible loss of its
-/// whole past. When an acknowledged value that may be final is *absent*, absence is right and nothing is lost.
+/// Absence is that of one of the acknowledged deletes when there is one: certainly lost is what came after the youngest,
+/// possibly what came after the oldest. That the key goes back to before all its writes would give the same observation,
+/// but then every key that was ever deleted would be a possible loss of its whole past. When an acknowledged value that may be final is *absent*, absence is right and nothing is lost.
 fn read_absent(
     writes: &[Write],
     never_acknowledged: bool,
@@ -149,10 +149,10 @@ fn read_absent(
     utc_ms: Option<u64>,
 ) -> Reading {
     let absent = || writes.iter().filter(|write| leaves_nothing(write, utc_ms));
-    let youngest = absent().filter(|write| write.acknowledged()).max_by_key(|write| write.completed);
+    let sure = || absent().filter(|write| write.acknowledged()).map(|write| Bound::At(write.completed));
     let doubtful = || absent().filter(|write| !write.acknowledged());
-    let sure = youngest.map_or(Bound::Start, |write| Bound::At(write.completed));
-    let latest = doubtful().map(|write| Bound::At(write.completed)).fold(sure, Ord::max);
+    let oldest = sure().min().unwrap_or(Bound::Start);
+    let latest = sure().chain(doubtful().map(|write| Bound::At(write.completed))).max().unwrap_or(Bound::Start);
     let current = never_acknowledged || absent().any(&admissible);
     let rightly = absent().any(|write| write.acknowledged() && admissible(write));
     Reading {
@@ -160,7 +160,7 @@ fn read_absent(
         write: None,
         changed: false,
         certain_after: (!current).then_some(latest),
-        possible_after: (!rightly).then_some(sure),
+        possible_after: (!rightly).then_some(oldest),
         doubtful_from: doubtful().map(|write| write.issued).min().filter(|_| !rightly),
         evidence: false,
         absent_at: utc_ms,

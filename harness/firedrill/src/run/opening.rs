@@ -30,6 +30,8 @@ impl InstallProgress for Stages<'_> {
     fn stage(&self, stage: Stage) {
         self.0.installing(&stage.text, stage.packages);
     }
+
+    fn working(&self, _: Option<i32>) {}
 }
 
 /// Starts the target. Its events are given back; they must be followed from then on.

@@ -6,6 +6,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use firedrill_model::{
@@ -14,6 +15,10 @@ use firedrill_model::{
     plan::{PlannedFault, TargetPlan},
     run_dir::RunDir,
     units::Span,
+};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
 };
 use tokio::{
     process::{Child, Command as Program},
@@ -155,18 +160,61 @@ impl RunningTarget {
     }
 }
 
-/// Installing blocks for minutes the first time: it runs beside the runtime, and its progress is passed on from here.
-async fn install_aside(cache: PathBuf, progress: &dyn InstallProgress) -> Result<Emulator, TargetError> {
-    struct Relay(mpsc::UnboundedSender<Stage>);
-    impl InstallProgress for Relay {
-        fn stage(&self, stage: Stage) {
-            if let Err(unheard) = self.0.send(stage) {
-                tracing::debug!(text = unheard.0.text, "nobody watches the installation");
-            }
+/// The process group that installs, shared by the thread that waits for it and by whoever may end it.
+#[derive(Clone, Debug, Default)]
+struct Installer(Arc<Mutex<InstallerState>>);
+
+#[derive(Debug, Default)]
+struct InstallerState {
+    group: Option<Pid>,
+    unwanted: bool,
+}
+
+impl Installer {
+    fn change(&self, change: impl FnOnce(&mut InstallerState)) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        if let (Some(group), true) = (state.group, state.unwanted)
+            && let Err(error) = killpg(group, Signal::SIGKILL)
+        {
+            tracing::debug!(%group, %error, "the installer had ended");
         }
     }
-    let (relay, mut stages) = mpsc::unbounded_channel();
-    let installing = tokio::task::spawn_blocking(move || install::install(&cache, &Relay(relay)));
+}
+
+/// Ends the installer when the run stops before it is done: the thread that waits for it would outlive the run.
+struct EndedWithTheRun(Installer);
+
+impl Drop for EndedWithTheRun {
+    fn drop(&mut self) {
+        self.0.change(|state| state.unwanted = true);
+    }
+}
+
+struct Relay {
+    stages: mpsc::UnboundedSender<Stage>,
+    installer: Installer,
+}
+
+impl InstallProgress for Relay {
+    fn stage(&self, stage: Stage) {
+        if let Err(unheard) = self.stages.send(stage) {
+            tracing::debug!(text = unheard.0.text, "nobody watches the installation");
+        }
+    }
+
+    fn working(&self, group: Option<i32>) {
+        self.installer.change(|state| state.group = group.map(Pid::from_raw));
+    }
+}
+
+/// Installing blocks for minutes the first time: it runs beside the runtime, and its progress is passed on from here.
+async fn install_aside(cache: PathBuf, progress: &dyn InstallProgress) -> Result<Emulator, TargetError> {
+    let (sender, mut stages) = mpsc::unbounded_channel();
+    let installer = Installer::default();
+    let relay = Relay { stages: sender, installer: installer.clone() };
+    let _ended = EndedWithTheRun(installer);
+    let installing = tokio::task::spawn_blocking(move || install::install(&cache, &relay));
     while let Some(stage) = stages.recv().await {
         progress.stage(stage);
     }

@@ -130,12 +130,14 @@ pub fn alive(processes: &[ProcessRecord]) -> Vec<ProcessRecord> {
 
 /// Waits until none of `processes` is left; panics after `limit`.
 pub fn gone_within(limit: Duration, processes: &[ProcessRecord]) {
+    within(limit, "the end of every process", || alive(processes).is_empty());
+}
+
+/// Waits until `happened`; panics after `limit`.
+pub fn within(limit: Duration, what: &str, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
-    while began.elapsed() < limit {
-        if alive(processes).is_empty() {
-            return;
-        }
-        std::thread::yield_now();
+    while !happened() {
+        assert!(began.elapsed() < limit, "{what} did not come within {limit:?}");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("still running after {limit:?}: {:?}", alive(processes));
 }

@@ -31,6 +31,9 @@ const STAMP: &str = "firedrill.json";
 pub trait InstallProgress: Send + Sync {
     /// A new stage began, or the one that goes on came further.
     fn stage(&self, stage: Stage);
+
+    /// The process group that does the work from now on, so that it can be ended; `None` when there is none.
+    fn working(&self, group: Option<i32>);
 }
 
 /// What an installation is doing.
@@ -54,6 +57,7 @@ pub struct Silent;
 
 impl InstallProgress for Silent {
     fn stage(&self, _: Stage) {}
+    fn working(&self, _: Option<i32>) {}
 }
 
 /// Why the emulator could not be installed.
@@ -167,7 +171,7 @@ fn build(partial: &Path, progress: &dyn InstallProgress) -> Result<(), InstallEr
     let python = find_python()?;
     let installer = steps::build(partial, &python, progress)?;
     progress.stage(Stage::of("checking the emulator"));
-    steps::check(partial)?;
+    steps::check(partial, progress)?;
     let stamp = Stamp {
         engine: ENGINE.to_owned(),
         requirements_sha256: digest(),

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -50,7 +51,7 @@ pub(super) fn build(
     progress.stage(Stage::of(format!("making a virtual environment with {python}")));
     let mut venv = Command::new(&python.program);
     venv.args(["-m", "venv", "--without-pip"]).arg(folder);
-    run("making a virtual environment", venv, |_| {})?;
+    run(progress, "making a virtual environment", venv, |_| {})?;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(in_cache(&requirements))?;
     if let Some(uv) = python::find_uv() {
@@ -65,15 +66,15 @@ pub(super) fn build(
 }
 
 /// Imports what a drill needs, so that a broken environment is noticed here and not in the middle of a run.
-pub(super) fn check(folder: &Path) -> Result<(), InstallError> {
+pub(super) fn check(folder: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
     let mut command = Command::new(folder.join("bin").join("python"));
     command.args(["-I", "-c", "import boto3, hypercorn, ministack.app"]);
-    run("checking the emulator", command, |_| {})
+    run(progress, "checking the emulator", command, |_| {})
 }
 
 fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
     progress.stage(Stage::of("downloading and installing the emulator with uv (about 215 MB)"));
-    let settings = read_settings(folder)?;
+    let settings = read_settings(folder, progress)?;
     let mut command = Command::new(uv);
     command.args(["pip", "install", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]);
     command.arg("--python").arg(folder.join("bin").join("python"));
@@ -85,7 +86,7 @@ fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn Install
         command.env("SSL_CERT_FILE", cert);
     }
     command.arg("--requirement").arg(requirements);
-    run("installing the emulator with uv", command, |_| {})
+    run(progress, "installing the emulator with uv", command, |_| {})
 }
 
 fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
@@ -93,7 +94,7 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     progress.stage(Stage::of("downloading pip"));
     let mut fetch = bootstrap(&python);
     fetch.args(["fetch", PIP_WHEEL, PIP_SHA256]).arg(folder);
-    run("downloading pip", fetch, |_| {})?;
+    run(progress, "downloading pip", fetch, |_| {})?;
 
     let wheel = folder.join(PIP_WHEEL);
     let total = REQUIREMENTS.lines().filter(|line| line.contains("==")).count() as u64;
@@ -103,7 +104,7 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     command.arg(wheel.join("pip")).args(["--disable-pip-version-check", "--no-input", "install"]);
     command.args(["--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "--requirement"]);
     command.arg(requirements);
-    run("installing the emulator with pip", command, |line| {
+    run(progress, "installing the emulator with pip", command, |line| {
         if let Some(rest) = line.strip_prefix("Collecting ") {
             collected += 1;
             let name = rest.split(['=', '[', ' ']).next().unwrap_or(rest);
@@ -115,11 +116,11 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     fs::remove_file(&wheel).map_err(in_cache(&wheel))
 }
 
-fn read_settings(folder: &Path) -> Result<Settings, InstallError> {
+fn read_settings(folder: &Path, progress: &dyn InstallProgress) -> Result<Settings, InstallError> {
     let mut command = bootstrap(&folder.join("bin").join("python"));
     command.arg("settings");
     let mut text = String::new();
-    run("reading pip's settings", command, |line| text.push_str(line))?;
+    run(progress, "reading pip's settings", command, |line| text.push_str(line))?;
     serde_json::from_str(&text)
         .map_err(|error| InstallError::Step { step: "reading pip's settings", tail: error.to_string() })
 }
@@ -130,15 +131,22 @@ fn bootstrap(python: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end, each line of its output through `line`; an error holds the end of all it wrote.
-fn run(step: &'static str, mut command: Command, mut line: impl FnMut(&str)) -> Result<(), InstallError> {
+/// Runs a program to its end in a process group of its own, each line of its output through `line`; an error holds the end
+/// of all it wrote.
+fn run(
+    progress: &dyn InstallProgress,
+    step: &'static str,
+    mut command: Command,
+    mut line: impl FnMut(&str),
+) -> Result<(), InstallError> {
     for name in MISLEADING {
         command.env_remove(name);
     }
     let program = OsStr::to_string_lossy(command.get_program()).into_owned();
     let spawn_error = |source| InstallError::Spawn { program: program.clone(), source };
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(spawn_error)?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().map_err(spawn_error)?;
+    progress.working(i32::try_from(child.id()).ok());
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
     let complaints = thread::spawn(move || {
@@ -155,7 +163,9 @@ fn run(step: &'static str, mut command: Command, mut line: impl FnMut(&str)) -> 
         line(&text);
         output.push(text);
     }
-    let status = child.wait().map_err(spawn_error)?;
+    let status = child.wait().map_err(spawn_error);
+    progress.working(None);
+    let status = status?;
     let complaints = complaints.join().unwrap_or_default();
     if status.success() {
         return Ok(());
@@ -167,14 +177,14 @@ fn run(step: &'static str, mut command: Command, mut line: impl FnMut(&str)) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Silent, *};
 
     #[test]
     fn a_failed_step_tells_the_end_of_its_output() {
         let mut command = Command::new("sh");
         command.args(["-c", "for i in $(seq 1 40); do echo out-$i; done; echo why >&2; exit 3"]);
         let mut lines = 0;
-        let error = run("trying", command, |_| lines += 1).expect_err("it failed");
+        let error = run(&Silent, "trying", command, |_| lines += 1).expect_err("it failed");
         assert_eq!(lines, 40);
         let text = error.to_string();
         assert!(text.starts_with("trying failed: exit status: 3") && text.ends_with("out-40\nwhy"), "{text}");
@@ -183,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_absent_program_is_named() {
-        let error = run("trying", Command::new("no-such-program-here"), |_| {}).expect_err("it is not there");
+        let error = run(&Silent, "trying", Command::new("no-such-program-here"), |_| {}).expect_err("it is not there");
         assert_eq!(error.to_string(), "cannot start `no-such-program-here`");
     }
 }

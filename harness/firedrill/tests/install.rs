@@ -1,0 +1,134 @@
+//! Installing the emulator on machines that lack something, with stand-ins for Python: nothing is downloaded here.
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use support::{firedrill, printed};
+
+const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
+
+/// A machine with its own PATH, cache and run directories.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("bin")).expect("a folder");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a shell script on PATH.
+    fn with(self, program: &str, script: &str) -> Self {
+        let path = self.path("bin").join(program);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        self
+    }
+
+    fn command(&self, cache: &Path) -> Command {
+        let mut command = firedrill(&["run", SMALL, "--out"]);
+        command.arg(self.path("runs")).env("PATH", self.path("bin")).env("FIREDRILL_CACHE", cache);
+        command
+    }
+
+    fn run(&self) -> Output {
+        self.command(&self.path("cache")).output().expect("it runs")
+    }
+
+    /// What the cache holds beside the lock.
+    fn cached(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("cache")).into_iter().flatten();
+        let names = entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned());
+        names.filter(|name| Path::new(name).extension() != Some("lock".as_ref())).collect()
+    }
+}
+
+/// A Python that says it is of this version; what else it is asked for is done by `then`.
+fn python(minor: u32, then: &str) -> String {
+    format!("case \"$*\" in *version_info*) echo 3; echo {minor}; echo \"$0\";; *) {then};; esac")
+}
+
+fn words(output: &Output) -> String {
+    printed(output).replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn without_python_the_error_says_what_to_install() {
+    let output = Machine::new().run();
+    let text = words(&output);
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    assert!(text.contains("needs Python 3.10 or newer, and there is no `python3` on PATH"), "{text}");
+    assert!(text.contains("apt install python3"), "{text}");
+}
+
+#[test]
+fn a_python_that_is_too_old_is_named() {
+    let output = Machine::new().with("python3", &python(9, "exit 1")).run();
+    let text = words(&output);
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    assert!(text.contains("needs Python 3.10 or newer, and the newest found is Python 3.9"), "{text}");
+}
+
+#[test]
+fn a_step_that_fails_shows_its_last_words_and_leaves_nothing_half_done() {
+    let machine = Machine::new().with("python3", &python(12, "echo 'no module named venv' >&2; exit 1"));
+    for _ in 0..2 {
+        let output = machine.run();
+        let text = words(&output);
+        assert_eq!(output.status.code(), Some(75), "{text}");
+        assert!(text.contains("making a virtual environment failed"), "{text}");
+        assert!(text.contains("no module named venv"), "{text}");
+        assert_eq!(machine.cached(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_cache_folder_that_cannot_be_written_is_the_users_to_mend() {
+    let machine = Machine::new().with("python3", &python(12, "exit 0"));
+    let output = machine.command(Path::new("/proc/nowhere")).output().expect("it runs");
+    let text = words(&output);
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    assert!(text.contains("cannot use the cache folder `/proc/nowhere`") && text.contains("FIREDRILL_CACHE"), "{text}");
+}
+
+#[test]
+fn an_installation_that_is_stopped_leaves_no_emulator_and_no_process() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let machine = Machine::new();
+        let told = machine.path("pid");
+        let stuck = format!("echo $$ > '{}.part'; mv '{0}.part' '{0}'; exec sleep 600", told.display());
+        let machine = machine.with("python3", &python(12, &stuck));
+        for tool in ["sleep", "mv"] {
+            std::os::unix::fs::symlink(format!("/usr/bin/{tool}"), machine.path("bin").join(tool)).expect("linked");
+        }
+        let mut going = machine
+            .command(&machine.path("cache"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        support::within(Duration::from_secs(10), "the installation to begin", || told.exists());
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(going.id().to_string()).status().expect("kill");
+        assert!(sent.success());
+        support::within(Duration::from_secs(10), "the end of the run", || going.try_wait().expect("a child").is_some());
+        assert_eq!(going.wait().expect("ended").code(), Some(code), "SIG{signal}");
+        let child = fs::read_to_string(&told).expect("a process id");
+        support::within(Duration::from_secs(5), "the end of what it started", || {
+            !Path::new("/proc").join(child.trim()).exists()
+        });
+        assert_eq!(machine.cached(), Vec::<String>::new(), "SIG{signal}");
+    }
+}
