@@ -50,8 +50,8 @@ pub enum Unattributed {
     /// Signature Version 4A for several regions at once.
     #[error("it is signed for more than one region")]
     ManyRegions,
-    /// Signatures in the header and in the query.
-    #[error("it is signed twice, in its header and in its query")]
+    /// More than one signature, in headers or in the query: the region might heed another one than the plane.
+    #[error("it is signed twice")]
     SignedTwice,
     /// The emulator's own pages are not AWS.
     #[error("`{0}` belongs to the emulator and not to AWS; use the region's direct address")]
@@ -73,7 +73,8 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
     let host = host(uri, headers);
     match signed(uri, headers)? {
         Some((by, scope)) => {
-            let resource = named(&scope.service, &host, path);
+            // Where a bucket lives may be asked in any region: the answer does not show that it lives there.
+            let resource = named(&scope.service, &host, path).filter(|_| !asks(uri, "location"));
             Ok(Attribution { region: scope.region, service: scope.service, by, resource })
         }
         None => unsigned(&host, path, homes),
@@ -89,9 +90,13 @@ struct Scope {
 
 fn signed(uri: &Uri, headers: &HeaderMap) -> Result<Option<(Evidence, Scope)>, Unattributed> {
     let presigned = presigned(uri, headers)?;
-    let Some(authorization) = headers.get(header::AUTHORIZATION) else {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(authorization) = authorizations.next() else {
         return Ok(presigned.map(|scope| (Evidence::PresignedUrl, scope)));
     };
+    if authorizations.next().is_some() {
+        return Err(Unattributed::SignedTwice);
+    }
     let text = String::from_utf8_lossy(authorization.as_bytes());
     let (algorithm, rest) = text.split_once(' ').unwrap_or((&text, ""));
     if algorithm == "AWS" {
@@ -111,9 +116,11 @@ fn signed(uri: &Uri, headers: &HeaderMap) -> Result<Option<(Evidence, Scope)>, U
 }
 
 fn presigned(uri: &Uri, headers: &HeaderMap) -> Result<Option<Scope>, Unattributed> {
-    let Some(algorithm) = query(uri, "X-Amz-Algorithm") else { return Ok(None) };
-    let credential = query(uri, "X-Amz-Credential").ok_or(Unattributed::Scope)?;
-    let region_set = query(uri, "X-Amz-Region-Set")
+    let Some(algorithm) = query(uri, "X-Amz-Algorithm")? else {
+        return if asks(uri, "AWSAccessKeyId") { Err(Unattributed::SignatureV2) } else { Ok(None) };
+    };
+    let credential = query(uri, "X-Amz-Credential")?.ok_or(Unattributed::Scope)?;
+    let region_set = query(uri, "X-Amz-Region-Set")?
         .or_else(|| headers.get("x-amz-region-set").and_then(|value| value.to_str().ok()).map(str::to_owned));
     scope(&algorithm, &credential, region_set.as_deref()).map(Some)
 }
@@ -201,12 +208,21 @@ fn host(uri: &Uri, headers: &HeaderMap) -> String {
     name.to_ascii_lowercase()
 }
 
-fn query(uri: &Uri, name: &str) -> Option<String> {
-    uri.query()?
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| decoded(value))
+/// The value of a query parameter that may be given once.
+fn query(uri: &Uri, name: &str) -> Result<Option<String>, Unattributed> {
+    let mut values = parameters(uri).filter(|(key, _)| key == name).map(|(_, value)| value);
+    let value = values.next();
+    if values.next().is_some() { Err(Unattributed::SignedTwice) } else { Ok(value) }
+}
+
+/// Whether the query has a parameter, with a value or without.
+fn asks(uri: &Uri, name: &str) -> bool {
+    parameters(uri).any(|(key, _)| key == name)
+}
+
+fn parameters(uri: &Uri) -> impl Iterator<Item = (String, String)> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decoded(key), decoded(value)))
 }
 
 fn decoded(text: &str) -> String {

@@ -53,6 +53,22 @@ fn a_presigned_url_says_its_region() {
     assert_eq!(verdict(url, &[], &homes), "us-east-1 s3 PresignedUrl");
     assert_eq!(verdict(url, &[("authorization", SIGNED)], &homes), "SignedTwice");
     assert_eq!(verdict("/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256", &[], &homes), "Scope");
+    let escaped = url.replace("X-Amz-Credential", "X%2DAmz-Credentia%6C");
+    assert_eq!(verdict(&escaped, &[], &homes), "us-east-1 s3 PresignedUrl");
+}
+
+#[test]
+fn more_than_one_signature_is_refused() {
+    let homes = Homes::default();
+    homes.learn(&Resource::Bucket("b".to_owned()), &Region::from("us-east-1"));
+    let mut map = headers(&[("authorization", SIGNED)]);
+    map.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer token"));
+    assert_eq!(attribute(&Method::GET, &"/".parse().unwrap(), &map, &homes), Err(Unattributed::SignedTwice));
+    let one = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20261123%2Fus-east-1%2Fs3%2Faws4_request";
+    for again in ["X-Amz-Credential=k%2F20261123%2Feu-west-1%2Fs3%2Faws4_request", "X%2dAmz-Algorithm=other"] {
+        assert_eq!(verdict(&format!("/b/k?{one}&{again}"), &[], &homes), "SignedTwice", "{again}");
+    }
+    assert_eq!(verdict("/b/k?AWSAccessKeyId=k&Signature=s&Expires=1", &[], &homes), "SignatureV2");
 }
 
 #[test]
@@ -101,6 +117,7 @@ fn a_signed_request_names_the_resource_whose_home_it_shows() {
     };
     assert_eq!(found("s3", "/uploads/a/b"), Some(Resource::Bucket("uploads".to_owned())));
     assert_eq!(found("s3", "/"), None);
+    assert_eq!(found("s3", "/uploads?location"), None, "every region answers where a bucket lives");
     assert_eq!(found("apigateway", "/restapis/0a1b2c3d/resources"), Some(Resource::Api("0a1b2c3d".to_owned())));
     assert_eq!(found("apigateway", "/v2/apis/0a1b2c3d"), Some(Resource::Api("0a1b2c3d".to_owned())));
     assert_eq!(found("dynamodb", "/uploads"), None);
@@ -150,5 +167,17 @@ proptest! {
         let found = found.expect("a scope");
         prop_assert_eq!(found.region.as_str(), region);
         prop_assert_eq!(found.service, service);
+    }
+
+    /// Without a signature, a region in the host's name or a known home, nothing is attributed.
+    #[test]
+    fn what_names_no_region_is_refused(
+        target in "/[a-zA-Z0-9_/%.?&=-]{0,120}",
+        host in "[a-z0-9.:\\[\\]]{0,60}",
+        bearer in "[A-Za-z0-9 =,/-]{0,60}",
+    ) {
+        let Ok(uri) = target.parse::<Uri>() else { return Ok(()) };
+        let map = headers(&[("host", &host), ("authorization", &format!("Bearer {bearer}"))]);
+        prop_assert!(attribute(&Method::GET, &uri, &map, &Homes::default()).is_err());
     }
 }

@@ -28,6 +28,7 @@ use super::{
     PlaneError,
     classify::{self, Attribution},
     homes::Homes,
+    listener::HEADERS_MAX,
     refusal,
     rules::{Passage, RuleBook, Strike},
     stream::ResetMark,
@@ -92,6 +93,7 @@ impl Forwarder {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_LIMIT.std())
             .http1_preserve_header_case(true)
+            .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(connector);
         Ok(Self { client, upstreams, rules, homes: Homes::default() })

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    pin::pin,
     sync::Arc,
 };
 
@@ -25,6 +26,8 @@ const BACKLOG: u32 = 1024;
 /// A client that takes longer to send its headers is dropped.
 const HEADER_LIMIT: Span = Span::from_secs(30);
 const HEADERS_BYTES_MAX: usize = 256 << 10;
+/// S3 allows 2 KB of user metadata, names and values together, each pair in a header of its own.
+pub(super) const HEADERS_MAX: usize = 1100;
 const KNOCK_LIMIT: Span = Span::from_secs(1);
 /// After an accept that failed because descriptors ran out.
 const ACCEPT_PAUSE: Span = Span::from_ms(50);
@@ -119,18 +122,24 @@ async fn serve(stream: TcpStream, forwarder: Arc<Forwarder>, closed: Cancellatio
     }
     let (stream, reset) = ResettableStream::new(stream);
     let on_request = reset.clone();
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT.std())
-        .max_buf_size(HEADERS_BYTES_MAX)
-        .preserve_header_case(true)
-        .serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| Arc::clone(&forwarder).handle(request, on_request.clone())),
-        );
+    // Owned here and not by the select: the mark must be set before the stream is dropped.
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_LIMIT.std())
+            .max_buf_size(HEADERS_BYTES_MAX)
+            // The buffer alone is no limit: a read may fill it beyond, and a head that is whole by then would pass.
+            .max_header_size(HEADERS_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .preserve_header_case(true)
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(move |request| Arc::clone(&forwarder).handle(request, on_request.clone())),
+            )
+    );
     tokio::select! {
         () = closed.cancelled() => ResetMark::set(&reset),
-        ended = connection => if let Err(error) = ended {
+        ended = connection.as_mut() => if let Err(error) = ended {
             tracing::debug!(%error, "a connection through the fault plane ended early");
         },
     }

@@ -1,0 +1,9 @@
+//! The fault plane on the wire: what passes it, what breaks it, what it refuses. Both ends are sockets of the test, so that
+//! each byte is seen.
+
+mod breaks;
+mod passing;
+mod refusals;
+mod rules;
+mod volume;
+mod wire;

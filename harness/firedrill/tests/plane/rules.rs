@@ -1,0 +1,132 @@
+//! Rules act on requests under way, on those that come, and on nothing else.
+
+use std::io;
+
+use firedrill::fault::plane::Rule;
+use firedrill_model::ids::{FaultId, Region};
+
+use super::wire::{Bench, EAST, End, WEST, Wire, bytes, signed, signed_for};
+
+const PUT: &str = "Content-Length: 0\r\n";
+const LONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+
+fn fault() -> FaultId {
+    FaultId::from("fault-1")
+}
+
+/// A request that waits for its answer, one in the middle of its body, and one in the middle of its answer.
+struct UnderWay {
+    clients: Vec<Wire>,
+    regions: Vec<Wire>,
+}
+
+async fn under_way(bench: &Bench) -> UnderWay {
+    let waiting = bench.exchange(&signed("PUT", "/waiting", PUT)).await;
+    let mut sending = bench.exchange(&signed("PUT", "/sending", "Content-Length: 100000\r\n")).await;
+    sending.0.send(bytes(500)).await;
+    sending.1.exactly(500).await;
+    let mut reading = bench.exchange(&signed("GET", "/reading", "")).await;
+    reading.1.send(LONG).await;
+    reading.1.send(bytes(500)).await;
+    reading.0.head().await;
+    reading.0.exactly(500).await;
+    let (clients, regions) =
+        [waiting, sending, reading].into_iter().map(|(client, region, _)| (client, region)).unzip();
+    UnderWay { clients, regions }
+}
+
+#[tokio::test]
+async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
+    let mut bench = Bench::new().await;
+    let mut idle = bench.client(EAST).await;
+    let UnderWay { clients, regions } = under_way(&bench).await;
+    bench.plane.arm(&Region::from(EAST), Rule::Refuse, &fault()).await.unwrap();
+    for mut client in clients {
+        assert_eq!(client.rest().await, (Vec::new(), End::Reset));
+    }
+    assert_eq!(idle.rest().await, (Vec::new(), End::Reset), "a connection without a request");
+    for mut region in regions {
+        assert!(region.rest().await.0.is_empty(), "nothing more reaches the region");
+    }
+    let refused = Wire::connect(bench.plane.address(&Region::from(EAST)).unwrap()).await.err().unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert!(bench.bites.try_recv().is_err(), "it bites once");
+
+    // By the other region's address the same happens to what is signed for the region that is gone, and to nothing else.
+    let mut astray = bench.client(WEST).await;
+    astray.send(signed("PUT", "/b/k", PUT)).await;
+    assert_eq!(astray.rest().await, (Vec::new(), End::Reset));
+    let mut client = bench.client(WEST).await;
+    client.send(signed_for(WEST, "GET", "/meanwhile", "")).await;
+    assert!(bench.west.accept().await.head().await.starts_with("GET /meanwhile "));
+    bench.east.sees_nobody().await;
+
+    bench.plane.pass(&Region::from(EAST)).unwrap();
+    bench.next_is_ours().await;
+}
+
+#[tokio::test]
+async fn holding_silences_what_is_under_way_and_cuts_it_off_at_the_end() {
+    let mut bench = Bench::new().await;
+    let UnderWay { mut clients, regions } = under_way(&bench).await;
+    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    // Whatever the region still says is not heard.
+    for (n, mut region) in regions.into_iter().enumerate() {
+        drop(
+            region
+                .try_send(if n == 2 { bytes(500) } else { b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec() })
+                .await,
+        );
+    }
+    for client in &mut clients {
+        client.hears_nothing().await;
+    }
+    // New ones are taken and never answered, not even with `100 Continue`.
+    let mut late = bench.client(EAST).await;
+    late.send(signed("PUT", "/late", "Content-Length: 70000\r\n")).await;
+    late.send(bytes(70_000)).await;
+    let mut asking = bench.client(EAST).await;
+    asking.send(signed("PUT", "/asking", "Content-Length: 5\r\nExpect: 100-continue\r\n")).await;
+    late.hears_nothing().await;
+    asking.hears_nothing().await;
+    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    bench.east.sees_nobody().await;
+
+    bench.plane.pass(&Region::from(EAST)).unwrap();
+    for mut client in clients.into_iter().chain([late, asking]) {
+        assert_eq!(client.rest().await, (Vec::new(), End::Reset));
+    }
+    // Held requests were dropped: the next thing that the region sees is new.
+    bench.next_is_ours().await;
+    bench.east.sees_nobody().await;
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_while_it_is_held_is_never_forwarded() {
+    let mut bench = Bench::new().await;
+    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    for orderly in [false, true] {
+        let mut client = bench.client(EAST).await;
+        client.send(signed("PUT", "/given-up", PUT)).await;
+        client.hears_nothing().await;
+        if orderly { drop(client) } else { client.reset() }
+    }
+    bench.plane.pass(&Region::from(EAST)).unwrap();
+    bench.next_is_ours().await;
+    bench.east.sees_nobody().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_whole_before_the_rule_is_whole() {
+    let mut bench = Bench::new().await;
+    let (mut client, mut region, _) = bench.exchange(&signed("PUT", "/b/k", PUT)).await;
+    region.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert_eq!(client.exactly(3).await, b"yes");
+    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    assert!(bench.bites.try_recv().is_err(), "nobody was stopped yet");
+    client.send(signed("PUT", "/b/k", PUT)).await;
+    client.hears_nothing().await;
+    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+}

@@ -1,0 +1,226 @@
+//! Both ends of the plane as sockets: a client and a region's process whose bytes the test decides.
+
+use std::{collections::BTreeMap, io, net::SocketAddr};
+
+use firedrill::{
+    fault::plane::{Plane, Reserved},
+    poll,
+};
+use firedrill_model::{
+    ids::{FaultId, Region},
+    units::Span,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+pub(crate) const EAST: &str = "us-east-1";
+pub(crate) const WEST: &str = "eu-west-1";
+/// Longer than anything here takes; what takes longer hangs.
+const LIMIT: Span = Span::from_secs(10);
+/// How long is watched that nothing happens.
+pub(crate) const QUIET: Span = Span::from_ms(300);
+
+/// A plane in front of two regions.
+pub(crate) struct Bench {
+    pub(crate) plane: Plane,
+    pub(crate) east: Stub,
+    pub(crate) west: Stub,
+    pub(crate) bites: mpsc::UnboundedReceiver<FaultId>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let (east, west) = (Stub::bind().await, Stub::bind().await);
+        let upstreams = BTreeMap::from([(Region::from(EAST), east.address()), (Region::from(WEST), west.address())]);
+        let regions: Vec<Region> = upstreams.keys().cloned().collect();
+        let (bite, bites) = mpsc::unbounded_channel();
+        let plane = Reserved::bind(&regions).unwrap().open(&upstreams, bite).unwrap();
+        Self { plane, east, west, bites }
+    }
+
+    /// A connection to the plane's address of a region.
+    pub(crate) async fn client(&self, region: &str) -> Wire {
+        Wire::connect(self.plane.address(&Region::from(region)).unwrap()).await.unwrap()
+    }
+
+    /// Sends a request to the east and takes it there: the client's end, the region's end, and the head that arrived.
+    pub(crate) async fn exchange(&self, head: &str) -> (Wire, Wire, String) {
+        let mut client = self.client(EAST).await;
+        client.send(head).await;
+        let mut region = self.east.accept().await;
+        let arrived = region.head().await;
+        (client, region, arrived)
+    }
+
+    /// Shows that the plane works, and that nothing but this request has reached the east on a new connection.
+    pub(crate) async fn next_is_ours(&self) {
+        let (mut client, mut region, arrived) = self.exchange(&signed("GET", "/the-next-one", "")).await;
+        assert!(arrived.starts_with("GET /the-next-one HTTP/1.1\r\n"), "another request came first: {arrived}");
+        region.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+        assert!(client.head().await.starts_with("HTTP/1.1 204 "));
+    }
+}
+
+/// The process of a region.
+pub(crate) struct Stub(TcpListener);
+
+impl Stub {
+    pub(crate) async fn bind() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub(crate) async fn accept(&self) -> Wire {
+        Wire::new(in_time("a connection from the plane", self.0.accept()).await.unwrap().0)
+    }
+
+    /// Watches for a while that the plane does not connect.
+    pub(crate) async fn sees_nobody(&self) {
+        assert!(poll::at_most(QUIET, self.0.accept()).await.is_none(), "the plane connected to the region");
+    }
+}
+
+/// One end of a connection.
+pub(crate) struct Wire(BufReader<TcpStream>);
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Orderly.
+    Closed,
+    /// By a reset.
+    Reset,
+}
+
+impl Wire {
+    fn new(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+        in_time("a connection", TcpStream::connect(address)).await.map(Self::new)
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        in_time("bytes to go out", self.try_send(bytes)).await.unwrap();
+    }
+
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.0.write_all(bytes.as_ref()).await
+    }
+
+    /// Some bytes that came in; none at the end.
+    pub(crate) async fn some(&mut self) -> io::Result<Vec<u8>> {
+        let bytes = self.0.fill_buf().await?.to_vec();
+        self.0.consume(bytes.len());
+        Ok(bytes)
+    }
+
+    /// Everything to the empty line.
+    pub(crate) async fn head(&mut self) -> String {
+        let reading = async {
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                let read = self.0.read_line(&mut head).await.unwrap();
+                assert_ne!(read, 0, "the connection ended within a head: {head:?}");
+            }
+            head
+        };
+        in_time("a head", reading).await
+    }
+
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        in_time("a body", self.0.read_exact(&mut bytes)).await.unwrap();
+        bytes
+    }
+
+    /// A chunked body and the lines of its trailer section.
+    pub(crate) async fn chunked(&mut self) -> (Vec<u8>, Vec<String>) {
+        let mut body = Vec::new();
+        loop {
+            let line = self.line().await;
+            let size = usize::from_str_radix(line.split(';').next().unwrap(), 16).unwrap();
+            if size == 0 {
+                break;
+            }
+            body.extend(self.exactly(size).await);
+            assert_eq!(self.line().await, "");
+        }
+        let mut trailers = Vec::new();
+        loop {
+            match self.line().await {
+                line if line.is_empty() => return (body, trailers),
+                line => trailers.push(line),
+            }
+        }
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        in_time("a line", self.0.read_line(&mut line)).await.unwrap();
+        line.strip_suffix("\r\n").expect("a whole line").to_owned()
+    }
+
+    /// What still comes, and how it ends.
+    pub(crate) async fn rest(&mut self) -> (Vec<u8>, End) {
+        let reading = async {
+            let mut bytes = Vec::new();
+            loop {
+                match self.some().await {
+                    Ok(some) if some.is_empty() => return (bytes, End::Closed),
+                    Ok(some) => bytes.extend(some),
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return (bytes, End::Reset),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        in_time("the end of a connection", reading).await
+    }
+
+    /// Watches for a while that nothing comes and that the connection stays.
+    pub(crate) async fn hears_nothing(&mut self) {
+        if let Some(heard) = poll::at_most(QUIET, self.some()).await {
+            panic!("heard {:?}", heard.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+
+    /// Says that no more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        // The other end may have gone already.
+        drop(self.0.shutdown().await);
+    }
+
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        self.0.get_ref().set_zero_linger().unwrap();
+    }
+}
+
+/// A request to the east, signed there, with more header lines.
+pub(crate) fn signed(method: &str, target: &str, headers: &str) -> String {
+    signed_for(EAST, method, target, headers)
+}
+
+/// A request signed for a region.
+pub(crate) fn signed_for(region: &str, method: &str, target: &str, headers: &str) -> String {
+    format!(
+        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 \
+         Credential=000000000000/20261123/{region}/s3/aws4_request, SignedHeaders=host, Signature=00\r\n{headers}\r\n"
+    )
+}
+
+/// Bytes that differ from place to place.
+pub(crate) fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|n| u8::try_from((n * 31 + n / 251) % 256).unwrap()).collect()
+}
+
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    poll::at_most(LIMIT, future).await.unwrap_or_else(|| panic!("waited {LIMIT} for {what}"))
+}
