@@ -173,8 +173,11 @@ pub enum Event {
     },
     /// The disaster was noticed.
     Detected {
-        /// Failures in a row that were seen.
+        /// Canary writes in a row that had failed by then.
         failures: u32,
+        /// The alarm that went off, when it was an alarm that was waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<String>,
     },
     /// A recovery attempt began; counts from 1.
     RecoveryBegan {

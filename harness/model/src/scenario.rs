@@ -235,10 +235,45 @@ pub struct Detect {
     pub canary: ResourceId,
     /// Between two canary writes.
     pub every: Span,
-    /// Failures in a row that mean a disaster.
-    pub failures: u32,
+    /// What the canary's failures must come to.
+    pub by: Detector,
     /// Declared time a human takes to decide; added to the recovery time and shown as declared.
     pub decide: Span,
+}
+
+/// What makes a disaster of failed canary writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Detector {
+    /// So many failures in a row, counted by firedrill.
+    Failures {
+        /// How many.
+        in_a_row: u32,
+    },
+    /// A CloudWatch alarm of the recovery region, on a metric that the canary publishes there.
+    Alarm(Alarm),
+}
+
+/// A CloudWatch alarm that goes off when every canary write of its periods failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Length of a period.
+    pub period: Span,
+    /// Periods in a row.
+    pub periods: u32,
+}
+
+impl Detect {
+    /// The shortest time from the fault to its detection.
+    pub fn shortest(&self) -> Span {
+        let (span, times) = match &self.by {
+            Detector::Failures { in_a_row } => (self.every, *in_a_row),
+            Detector::Alarm(alarm) => (alarm.period, alarm.periods),
+        };
+        Span::from_micros(span.micros().saturating_mul(times.into()))
+    }
 }
 
 /// One step of a recovery.

@@ -11,7 +11,7 @@ use firedrill_model::{
     plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     recovery_point::RecoveryPoint,
     run_dir::RunDir,
-    scenario::{Detect, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom},
+    scenario::{Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom},
     stack::Stack,
     topology::{Side, Topology},
     units::{RunTime, Span},
@@ -116,7 +116,7 @@ pub(crate) fn pass() -> Sample {
     events.push((23_195, Event::FaultArmed { id: fault.clone() }));
     events.push((23_207, Event::FaultBit { id: fault.clone() }));
     phase(events, Phase::Detect, 23_221, 24_800, "canary failed 3 times");
-    events.push((24_799, Event::Detected { failures: 3 }));
+    events.push((24_799, Event::Detected { failures: 3, alarm: None }));
     events.push((24_801, Event::PhaseBegan { phase: Phase::Recover }));
     events.push((24_802, Event::RecoveryBegan { attempt: 1, recovery_point: Some(RecoveryPointId::new("rp-0003")) }));
     step(events, 0, "restore", 24_803, 34_700, "4,211 items, 688 objects");
@@ -465,7 +465,7 @@ fn plan() -> Plan {
         detect: Detect {
             canary: resource("table/orders"),
             every: Span::from_ms(500),
-            failures: 3,
+            by: Detector::Failures { in_a_row: 3 },
             decide: Span::default(),
         },
         recover: Vec::new(),

@@ -4,7 +4,7 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     plan::Plan,
     scenario::{
-        Backup, BackupUsing, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic,
+        Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic,
         VaultPlace,
     },
     topology::Side,
@@ -72,13 +72,16 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     let detect = &plan.detect;
     let decide =
         if detect.decide.micros() == 0 { String::new() } else { format!("; {} to decide (declared)", detect.decide) };
-    row(
-        "detect",
-        format!(
-            "a write to {} every {}; {} failures in a row mean a disaster{decide}",
-            detect.canary, detect.every, detect.failures
+    let means = match &detect.by {
+        Detector::Failures { in_a_row } => format!("{in_a_row} failures in a row mean a disaster"),
+        Detector::Alarm(alarm) => format!(
+            "alarm `{}` in {} goes off after {} of failures only",
+            alarm.name,
+            plan.topology.recovery,
+            detect.shortest()
         ),
-    );
+    };
+    row("detect", format!("a write to {} every {}; {means}{decide}", detect.canary, detect.every));
     for (step, number) in plan.recover.iter().zip(1..) {
         row("recover", format!("{number}. {}", recovery(step)));
     }

@@ -8,7 +8,7 @@ use firedrill_model::{
     findings::FindingKind,
     ids::{ResourceId, ResourceKind},
     plan::Layout,
-    scenario::{Backup, BackupUsing, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom, VaultPlace},
+    scenario::{Backup, BackupUsing, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom, VaultPlace},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -31,6 +31,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     }
     lint.bucket_names();
     lint.disaster();
+    lint.detection();
     lint.recovery();
     lint.restores();
     lint.expectations();
@@ -338,9 +339,21 @@ impl Lint<'_> {
         }
     }
 
+    /// An alarm needs a canary write in each of its periods, or it has nothing to go off for.
+    fn detection(&mut self) {
+        let detect = &self.scenario.detect;
+        if let Detector::Alarm(alarm) = &detect.by
+            && detect.every > alarm.period
+        {
+            let message = format!("a period of {} may pass without a canary write", alarm.period.write());
+            let help = "give `every` at most the alarm's period";
+            self.error(&KeyPath::of(["detect", "every"]), message, "longer than the alarm's period", help);
+        }
+    }
+
     fn limits(&mut self) {
         let scenario = self.scenario;
-        let detect = Span::from_micros(scenario.detect.every.micros().saturating_mul(scenario.detect.failures.into()));
+        let detect = scenario.detect.shortest();
         let objective = scenario.expect.rto.as_ref().map_or(Span::default(), |rto| rto.within.plus(rto.stable_for));
         let onset = scenario.disaster.iter().map(|disaster| self.onset_at_the_earliest(disaster.when)).max();
         let needed = onset.unwrap_or_default().plus(detect).plus(objective);

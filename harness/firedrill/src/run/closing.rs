@@ -108,8 +108,11 @@ async fn recovery_point(drill: &Drill, holdings: &Holdings) -> Result<(), CloseE
     Ok(())
 }
 
-/// Stops probes and traffic and waits for every outcome.
+/// Stops canary, probes and traffic and waits for every outcome.
 async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseError> {
+    if let Some(canary) = holdings.canary.take() {
+        canary.stop().await?;
+    }
     if let Some(prober) = holdings.prober.take() {
         prober.stop().await?;
     }

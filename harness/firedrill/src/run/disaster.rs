@@ -23,7 +23,7 @@ use crate::{
     recovery::{self, Recovered},
     services::clients::Conduct,
     target::{RunningTarget, TargetError, TargetEvent},
-    workload::{canary, probe::Prober, traffic::Traffic},
+    workload::{canary::{Canary, Detected}, probe::Prober, traffic::Traffic},
 };
 
 #[derive(Debug, Error)]
@@ -75,6 +75,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     let first = faults.next();
     phase(drill, progress, Phase::Traffic, true, async {
         holdings.traffic = Some(Traffic::start(drill)?);
+        holdings.canary.insert(Canary::start(drill).await?).steady().await?;
         let backups = holdings.backups.insert(Backups::start(drill, &drill.site(Side::Primary, Conduct::Control))?);
         if let Some(fault) = first {
             await_onset(drill, fault.when, began, backups.completed()).await?;
@@ -89,8 +90,11 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
         noted::<_, StrikeError>((), note)
     })
     .await?;
-    let (Some(target), Some(backups)) = (&holdings.target, &holdings.backups) else { return Ok(()) };
+    let (Some(target), Some(backups), Some(canary)) = (&holdings.target, &holdings.backups, &holdings.canary) else {
+        return Ok(());
+    };
     phase(drill, progress, Phase::Fault, true, async {
+        canary.steady().await?;
         for fault in first.into_iter().chain(faults) {
             await_onset(drill, fault.when, began, backups.completed()).await?;
             let at = arm(drill, target, fault).await?;
@@ -165,10 +169,16 @@ async fn await_onset(
 
 /// Notices the disaster and runs the recovery steps.
 pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
+    let Some(canary) = holdings.canary.take() else { return Ok(()) };
     phase(drill, progress, Phase::Detect, true, async {
-        let failures = canary::detect(drill).await?;
-        drill.journal.append(Event::Detected { failures })?;
-        noted::<_, StrikeError>((), format!("canary failed {failures} times"))
+        let Detected { failures, alarm } = canary.detect().await?;
+        let note = match &alarm {
+            Some(alarm) => format!("alarm `{alarm}` went off; the canary failed {failures} times"),
+            None => format!("canary failed {failures} times"),
+        };
+        drill.journal.append(Event::Detected { failures, alarm })?;
+        canary.stop().await?;
+        noted::<_, StrikeError>((), note)
     })
     .await?;
     let Some(backups) = holdings.backups.take() else { return Ok(()) };

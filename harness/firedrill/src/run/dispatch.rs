@@ -28,7 +28,7 @@ use crate::{
     clock::RunClock,
     poll,
     target::{Launch, RunningTarget},
-    workload::{authority::Authority, ledger::Ledger, probe::Prober, traffic::Traffic},
+    workload::{authority::Authority, canary::Canary, ledger::Ledger, probe::Prober, traffic::Traffic},
 };
 
 /// What to run and how.
@@ -102,6 +102,7 @@ pub enum RunError {
 pub(super) struct Holdings {
     pub(super) target: Option<RunningTarget>,
     pub(super) traffic: Option<Traffic>,
+    pub(super) canary: Option<Canary>,
     pub(super) backups: Option<Backups>,
     pub(super) restored: Option<RecoveryPoint>,
     pub(super) prober: Option<Prober>,

@@ -1,11 +1,13 @@
 //! The meaning of a scenario whose shape is right: names resolved, rules between keys checked.
 
+mod detection;
+
 use std::{collections::BTreeMap, path::Path};
 
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
     scenario::{
-        Backup, BackupUsing, Detect, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset,
+        Backup, BackupUsing, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset,
         RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
     },
     stack::Stack,
@@ -291,25 +293,6 @@ impl Reader<'_> {
             FaultWord::RegionOutage => Fault::RegionOutage { region: raw.region.0.clone(), symptom: raw.symptom },
         };
         Some(Disaster { when: when?, fault })
-    }
-
-    fn detect(&mut self, raw: &RawScenario, traffic: &[Traffic], seed: &BTreeMap<ResourceId, u64>) -> Detect {
-        let path = KeyPath::of(["detect"]);
-        let canary = match &raw.detect.canary {
-            Some(name) => self.resource(name, &DATA, &path.key("canary")),
-            None => traffic.first().map(|load| load.resource.clone()).or_else(|| seed.keys().next().cloned()),
-        };
-        let canary = canary.or_else(|| self.catalogue.only(&DATA).all().first().cloned());
-        if canary.is_none() {
-            let help = "the stack needs a bucket or a table";
-            self.wrong(&path, "there is nothing whose loss could be noticed", "here", help);
-        }
-        Detect {
-            canary: canary.unwrap_or_else(|| ResourceId::new(ResourceKind::Table, "none")),
-            every: raw.detect.every.0,
-            failures: raw.detect.failures,
-            decide: raw.detect.decide.0,
-        }
     }
 
     fn step(&mut self, index: usize, raw: &RawStep) -> Option<RecoveryStep> {

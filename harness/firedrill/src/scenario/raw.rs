@@ -203,11 +203,28 @@ pub struct RawDetect {
     pub canary: Option<String>,
     /// Between two canary writes.
     pub every: Written<Span>,
-    /// Failures in a row that mean a disaster.
+    /// Failures in a row that mean a disaster; 3 when neither this nor `alarm` is given.
     #[schemars(range(min = 1, max = 1000))]
-    pub failures: u32,
+    pub failures: Option<u32>,
+    /// A CloudWatch alarm in the recovery region that goes off when the canary fails, in place of `failures`.
+    pub alarm: Option<RawAlarm>,
     /// Time that a human takes to decide. Declared, added to the recovery time and shown as declared.
     pub decide: Written<Span>,
+}
+
+/// A CloudWatch alarm that firedrill puts into the recovery region. It goes off when every canary write of its periods
+/// failed.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAlarm {
+    /// Its name.
+    #[schemars(length(min = 1, max = 255))]
+    pub name: String,
+    /// Length of a period: 10, 20 or 30 seconds, or whole minutes.
+    pub period: Written<Span>,
+    /// Periods in a row in which every canary write failed.
+    #[schemars(range(min = 1, max = 1000))]
+    pub periods: u32,
 }
 
 /// One step of a recovery: one of these keys.
@@ -405,7 +422,19 @@ impl JsonSchema for StatedWord {
 
 impl Default for RawDetect {
     fn default() -> Self {
-        Self { canary: None, every: Written(Span::from_ms(500)), failures: 3, decide: Written(Span::default()) }
+        Self {
+            canary: None,
+            every: Written(Span::from_ms(500)),
+            failures: None,
+            alarm: None,
+            decide: Written(Span::default()),
+        }
+    }
+}
+
+impl Default for RawAlarm {
+    fn default() -> Self {
+        Self { name: "firedrill-canary".to_owned(), period: Written(Span::from_secs(10)), periods: 1 }
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 /// Account of every emulator: the access key that emulators read as the account id.
@@ -92,6 +94,7 @@ impl Clients {
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }
 }

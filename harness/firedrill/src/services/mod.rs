@@ -11,6 +11,7 @@ pub(crate) mod arn;
 
 pub mod canonical;
 pub mod clients;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod error;
 pub(crate) mod fields;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedProbe, TargetKind, TargetPlan},
-    scenario::{Detect, Expect, Limits, Mix, SizeRange, Traffic},
+    scenario::{Detect, Detector, Expect, Limits, Mix, SizeRange, Traffic},
     stack::{Bucket, KeyAttribute, KeyType, Stack, Table},
     topology::Topology,
     units::{ByteSize, Rate, Span},
@@ -95,7 +95,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         traffic: vec![load(orders(), 3, 60), load(uploads(), 2, 20)],
         backups: Vec::new(),
         disaster: Vec::new(),
-        detect: Detect { canary: orders(), every: Span::from_ms(100), failures: 3, decide: Span::default() },
+        detect: Detect { canary: orders(), every: Span::from_ms(100), by: Detector::Failures { in_a_row: 3 }, decide: Span::default() },
         recover: Vec::new(),
         probes: vec![probe(orders()), probe(uploads())],
         probe_interval: Span::from_ms(200),

@@ -20,9 +20,9 @@ async fn an_answer_that_breaks_off_is_a_reset_and_never_whole() {
             let head = client.head().await;
             assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
             if orderly {
-                drop(region)
+                drop(region);
             } else {
-                region.reset()
+                region.reset();
             }
             let (body, end) = client.rest().await;
             assert_eq!(end, End::Reset, "part {n}, orderly: {orderly}");
@@ -41,9 +41,9 @@ async fn a_region_that_breaks_off_before_it_answers_leaves_a_reset() {
             let (mut client, mut region, _) = bench.exchange(&signed("PUT", "/b/k", "Content-Length: 0\r\n")).await;
             region.send(said).await;
             if orderly {
-                drop(region)
+                drop(region);
             } else {
-                region.reset()
+                region.reset();
             }
             assert_eq!(client.rest().await, (Vec::new(), End::Reset), "after {said:?}, orderly: {orderly}");
             // A write may have happened: the plane must not ask again.
@@ -81,9 +81,9 @@ async fn a_client_that_gives_up_takes_its_request_along() {
         // Waiting for the answer.
         let (client, mut region, _) = bench.exchange(&signed("PUT", "/b/k", "Content-Length: 0\r\n")).await;
         if orderly {
-            drop(client)
+            drop(client);
         } else {
-            client.reset()
+            client.reset();
         }
         assert!(region.rest().await.0.is_empty(), "orderly: {orderly}");
 
@@ -92,9 +92,9 @@ async fn a_client_that_gives_up_takes_its_request_along() {
         client.send(bytes(400)).await;
         region.exactly(400).await;
         if orderly {
-            drop(client)
+            drop(client);
         } else {
-            client.reset()
+            client.reset();
         }
         assert!(region.rest().await.0.is_empty(), "orderly: {orderly}");
 
@@ -104,9 +104,9 @@ async fn a_client_that_gives_up_takes_its_request_along() {
         client.send("5\r\nabcde\r\n").await;
         region.exactly(b"5\r\nabcde\r\n".len()).await;
         if orderly {
-            drop(client)
+            drop(client);
         } else {
-            client.reset()
+            client.reset();
         }
         let left = region.rest().await.0;
         assert!(!left.starts_with(b"0\r\n"), "{:?}", String::from_utf8_lossy(&left));
@@ -116,9 +116,9 @@ async fn a_client_that_gives_up_takes_its_request_along() {
         region.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc").await;
         client.head().await;
         if orderly {
-            drop(client)
+            drop(client);
         } else {
-            client.reset()
+            client.reset();
         }
         assert!(region.rest().await.0.is_empty(), "orderly: {orderly}");
         bench.next_is_ours().await;
