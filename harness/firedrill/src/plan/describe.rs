@@ -4,8 +4,8 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     plan::Plan,
     scenario::{
-        Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom, Traffic,
-        VaultPlace,
+        Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom,
+        Traffic, VaultPlace,
     },
     topology::Side,
 };

@@ -23,7 +23,11 @@ use crate::{
     recovery::{self, Recovered},
     services::clients::Conduct,
     target::{RunningTarget, TargetError, TargetEvent},
-    workload::{canary::{Canary, Detected}, probe::Prober, traffic::Traffic},
+    workload::{
+        canary::{Canary, Detected},
+        probe::Prober,
+        traffic::Traffic,
+    },
 };
 
 #[derive(Debug, Error)]

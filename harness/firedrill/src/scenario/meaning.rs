@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, path::Path};
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
     scenario::{
-        Backup, BackupUsing, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset,
-        RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
+        Backup, BackupUsing, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset, RecoveryStep,
+        RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
     },
     stack::Stack,
     topology::Topology,

@@ -95,7 +95,12 @@ pub(super) fn plan(seed: u64) -> Plan {
         traffic: vec![load(orders(), 3, 60), load(uploads(), 2, 20)],
         backups: Vec::new(),
         disaster: Vec::new(),
-        detect: Detect { canary: orders(), every: Span::from_ms(100), by: Detector::Failures { in_a_row: 3 }, decide: Span::default() },
+        detect: Detect {
+            canary: orders(),
+            every: Span::from_ms(100),
+            by: Detector::Failures { in_a_row: 3 },
+            decide: Span::default(),
+        },
         recover: Vec::new(),
         probes: vec![probe(orders()), probe(uploads())],
         probe_interval: Span::from_ms(200),

@@ -5,7 +5,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test is told by the environment what this machine offers")]
 
-use std::{collections::HashMap, env, error::Error, path::Path, time::Duration};
+use std::{
+    collections::HashMap,
+    env,
+    error::Error,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    time::Duration,
+};
 
 use testcontainers::{
     ContainerAsync, GenericBuildableImage, GenericImage, ImageExt,
@@ -16,7 +23,6 @@ use testcontainers::{
 
 use super::support;
 
-const PORT: ContainerPort = ContainerPort::Tcp(4566);
 /// From the container's start to its first good health check.
 const HEALTHY: Duration = Duration::from_mins(1);
 /// What a build needs to reach an index. Docker keeps these out of the image's history; an index address of the user's,
@@ -26,10 +32,8 @@ const PASSED_ON: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 /// An emulator in a container, which is removed with this value.
 pub(crate) struct Contained {
     _container: ContainerAsync<GenericImage>,
-    /// Where it answers on this machine.
+    /// Where it answers, on this machine and to the functions in it alike.
     pub(crate) url: String,
-    /// Where it answers to the functions in it.
-    pub(crate) functions: String,
 }
 
 /// Builds the image and starts it; `None`, told by name, where there is no Docker.
@@ -42,21 +46,25 @@ pub(crate) async fn emulator(test: &str) -> Result<Option<Contained>, Box<dyn Er
         support::skip(test, "no Docker engine answers");
         return Ok(None);
     }
-    let image = image().await?;
-    let container = image
+    // The same port inside and outside: the emulator hands out addresses of itself, and the functions use them too.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let url = format!("http://127.0.0.1:{port}");
+    let inside = ContainerPort::Tcp(port);
+    let container = image()
+        .await?
         .with_wait_for(WaitFor::healthcheck())
-        .with_exposed_port(PORT)
+        .with_exposed_port(inside)
         .with_startup_timeout(HEALTHY)
-        .with_host_config_modifier(|host| {
-            let loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: None };
+        .with_env_var("GATEWAY_PORT", port.to_string())
+        .with_env_var("AWS_ENDPOINT_URL", &url)
+        .with_host_config_modifier(move |host| {
+            let loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
             host.publish_all_ports = Some(false);
-            host.port_bindings = Some(HashMap::from([(PORT.to_string(), Some(vec![loopback]))]));
+            host.port_bindings = Some(HashMap::from([(inside.to_string(), Some(vec![loopback]))]));
         })
         .start()
         .await?;
-    let port = container.get_host_port_ipv4(PORT).await?;
-    let functions = format!("http://127.0.0.1:{}", PORT.as_u16());
-    Ok(Some(Contained { _container: container, url: format!("http://127.0.0.1:{port}"), functions }))
+    Ok(Some(Contained { _container: container, url }))
 }
 
 async fn image() -> Result<GenericImage, Box<dyn Error>> {

@@ -168,20 +168,19 @@ fn upload(key: &str, rev: u32) -> s3::Upload {
 #[tokio::test]
 async fn the_pipeline_works_is_described_and_made_again_elsewhere() -> Outcome {
     let emulator = emulator().await?;
-    made_again_elsewhere(&emulator.url, &emulator.url).await?;
+    made_again_elsewhere(&emulator.url).await?;
     Ok(emulator.target.stop(false).await?)
 }
 
 #[tokio::test]
 async fn the_pipeline_works_in_a_container() -> Outcome {
     let Some(emulator) = container::emulator("the_pipeline_works_in_a_container").await? else { return Ok(()) };
-    made_again_elsewhere(&emulator.url, &emulator.functions).await
+    made_again_elsewhere(&emulator.url).await
 }
 
-/// `functions`: where functions reach the emulator.
-async fn made_again_elsewhere(url: &str, functions: &str) -> Outcome {
-    let primary = site(url, functions, Side::Primary, "us-east-1", "pipeline");
-    let recovery = site(url, functions, Side::Recovery, "eu-west-1", "pipeline");
+async fn made_again_elsewhere(url: &str) -> Outcome {
+    let primary = site(url, Side::Primary, "us-east-1", "pipeline");
+    let recovery = site(url, Side::Recovery, "eu-west-1", "pipeline");
     provision(&primary, &blueprints()).await?;
     assert_uploads_are_described(&primary).await?;
     assert_objects_are_read_back(&primary).await?;
@@ -296,8 +295,8 @@ async fn assert_redriven_events_are_marked(site: &Site) -> Outcome {
 async fn what_a_restore_forgets_is_seen() -> Outcome {
     let emulator = emulator().await?;
     let url = &emulator.url;
-    let whole = site(url, url, Side::Primary, "us-east-1", "forgotten");
-    let partial = site(url, url, Side::Recovery, "eu-west-1", "forgotten");
+    let whole = site(url, Side::Primary, "us-east-1", "forgotten");
+    let partial = site(url, Side::Recovery, "eu-west-1", "forgotten");
     let tables = service(ResourceKind::Table);
     let complete = Blueprint::Table(orders());
     let forgetful = Blueprint::Table(Table { ttl: None, ..orders() });

@@ -14,7 +14,7 @@ use firedrill_model::{
 };
 
 /// A side whose physical names differ from the logical ones and from those of other tests.
-pub(crate) fn site(url: &str, functions: &str, side: Side, region: &str, test: &str) -> Site {
+pub(crate) fn site(url: &str, side: Side, region: &str, test: &str) -> Site {
     let endpoint = Endpoint { region: Region::from(region), plane_url: url.to_owned(), direct_url: url.to_owned() };
     let physical = |id: &ResourceId| format!("{test}-{}-{region}-{}", std::process::id(), id.name());
     let names = blueprints().into_iter().map(|(id, _)| (id.clone(), physical(&id))).collect();
@@ -22,7 +22,7 @@ pub(crate) fn site(url: &str, functions: &str, side: Side, region: &str, test: &
         ("describe-upload".to_owned(), upload_trigger()),
         ("total-orders".to_owned(), order_trigger()),
     ]);
-    Site::new(side, Clients::connect(&endpoint, Conduct::Control), functions.to_owned(), names).with_triggers(triggers)
+    Site::new(side, Clients::connect(&endpoint, Conduct::Control), url.to_owned(), names).with_triggers(triggers)
 }
 
 /// Every resource in the order of creation.

@@ -22,7 +22,12 @@ const FAILURES_IN_A_ROW: u32 = 3;
 const ALARM_SECONDS_MAX: u64 = 86_400;
 
 impl Reader<'_> {
-    pub(super) fn detect(&mut self, raw: &RawScenario, traffic: &[Traffic], seed: &BTreeMap<ResourceId, u64>) -> Detect {
+    pub(super) fn detect(
+        &mut self,
+        raw: &RawScenario,
+        traffic: &[Traffic],
+        seed: &BTreeMap<ResourceId, u64>,
+    ) -> Detect {
         let path = KeyPath::of(["detect"]);
         let canary = match &raw.detect.canary {
             Some(name) => self.resource(name, &DATA, &path.key("canary")),
@@ -51,7 +56,8 @@ impl Reader<'_> {
         }
         let period = alarm.period.0;
         let seconds = period.micros() / 1_000_000;
-        if Span::from_secs(seconds) != period || !(matches!(seconds, 10 | 20 | 30) || seconds > 0 && seconds % 60 == 0) {
+        if Span::from_secs(seconds) != period || !(matches!(seconds, 10 | 20 | 30) || seconds > 0 && seconds % 60 == 0)
+        {
             let message = format!("CloudWatch has no alarm period of {}", period.write());
             self.wrong(&path.key("alarm").key("period"), message, "here", "write `10s`, `20s`, `30s` or whole minutes");
         } else if seconds.saturating_mul(alarm.periods.into()) > ALARM_SECONDS_MAX {
