@@ -20,8 +20,7 @@ pub(crate) fn examine(case: Case<'_>, ledger: &Ledger, book: &mut Book) -> Resul
         let diverged = diverged(case, writes);
         report(FindingKind::Diverged, resource, &diverged, "acknowledged by both sides after the cutover", book);
         if let Some(returned) = case.dir.read_content(CaptureName::Returned, resource)? {
-            let stranded = stranded(Cursor::new(returned), writes)?;
-            report(FindingKind::Stranded, resource, &stranded, "on the returned source and not on the new side", book);
+            note_stranded(resource, &stranded(Cursor::new(returned), writes)?, book);
         }
     }
     Ok(())
@@ -67,6 +66,23 @@ fn stranded(mut returned: Cursor, writes: &ResourceWrites) -> Result<Tally, RunD
         }
     }
     Ok(tally)
+}
+
+/// That they are lost is judged by the recovery point; that they can be had back is worth knowing.
+fn note_stranded(resource: &ResourceId, tally: &Tally, book: &mut Book) {
+    if tally.count == 0 {
+        return;
+    }
+    let what =
+        format!("{} of {resource} are lost here and still on the source that came back", counted(tally.count, "write"));
+    book.add(
+        Draft::note(FindingKind::Stranded, what)
+            .resource(resource.clone())
+            .key(tally.first_key())
+            .count(tally.count)
+            .detail(tally.lines())
+            .help("copy them over before the old side is taken away, where nothing newer has been written"),
+    );
 }
 
 fn report(kind: FindingKind, resource: &ResourceId, tally: &Tally, what: &str, book: &mut Book) {

@@ -87,8 +87,8 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     }
     row("observe", format!("{} of probes, traffic on fresh keys", plan.observe));
     row("capture", "what the serving side holds, and again after the drain".to_owned());
-    row("verify", "from the ledger and the captures".to_owned());
-    row("heal", "every fault is undone; then report and teardown".to_owned());
+    row("heal", "every fault is undone; a source that comes back is read".to_owned());
+    row("verify", "from the ledger and the captures; then report and teardown".to_owned());
     rows
 }
 

@@ -44,6 +44,8 @@ pub enum Scope {
     Configuration,
     /// Content and configuration.
     Everything,
+    /// Configuration, and the content that clients wrote.
+    Written,
     /// Configuration, the content that functions wrote, and the delivery log. Nothing else is written any more.
     Effects,
 }
@@ -60,6 +62,7 @@ pub async fn capture(drill: &Drill, name: CaptureName, side: Side, scope: Scope)
     let wanted = |resource: &ResourceId| match scope {
         Scope::Configuration => false,
         Scope::Everything => true,
+        Scope::Written => drill.plan.stack.derived_by(resource).is_none(),
         Scope::Effects => drill.plan.stack.derived_by(resource).is_some(),
     };
     for resource in drill.plan.stack.data_resources().into_iter().filter(wanted) {

@@ -1,8 +1,10 @@
-//! The last part of a run: observe, quiesce, capture; then verify, heal, report and teardown, whatever went before.
+//! The last part of a run: observe, quiesce, capture; then heal, verify, report and teardown, whatever went before.
 
 use firedrill_model::{
     capture::CaptureName,
     history::{Event, Phase},
+    scenario::Fault,
+    topology::Side,
     units::{RunTime, Span},
     verification::Verification,
 };
@@ -20,7 +22,7 @@ use crate::{
     backup::BackupError,
     poll::{self, Look, WaitError},
     services::clients::Conduct,
-    target::TargetError,
+    target::{Healing, TargetError},
     workload::{WorkloadError, drain, probe::Prober},
 };
 
@@ -125,7 +127,7 @@ async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseErro
     Ok(())
 }
 
-/// What happens at the end of every run: verify, heal, report, teardown.
+/// What happens at the end of every run: verify, report, teardown.
 pub(super) async fn close(
     drill: &Drill,
     progress: &dyn Progress,
@@ -142,8 +144,9 @@ pub(super) async fn close(
     {
         tracing::warn!("backups did not end cleanly: {}", chain(&error));
     }
+    // Before the verdict: a source that comes back shows which of the lost writes it still has.
+    let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings, broken.is_none())).await;
     let judged = phase(drill, progress, Phase::Verify, false, judge(drill)).await;
-    let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings)).await;
     let written = match &judged {
         Ok(verification) => Some(phase(drill, progress, Phase::Report, false, report(drill, verification)).await),
         Err(_) => None,
@@ -171,24 +174,34 @@ async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, Close
     }
 }
 
-/// Ends every fault that is still on.
-async fn heal(drill: &Drill, holdings: &Holdings) -> Result<super::phase::Noted<()>, CloseError> {
+/// Ends every fault that is still on. With `whole`, reads the side that was given up, if it came back.
+async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
     let mut healed = Vec::new();
+    let mut source_is_back = false;
     if let Some(target) = &holdings.target
         && drill.struck.get().is_some()
     {
         for fault in &drill.plan.disaster {
-            target.heal(&fault.id).await?;
+            let Fault::RegionOutage { region, .. } = &fault.fault;
+            let healing = target.heal(&fault.id).await?;
+            source_is_back |= healing != Healing::RegionStaysGone && *region == drill.plan.topology.primary;
             drill.journal.append_synced(Event::FaultEnded { id: fault.id.clone(), by: "heal".into() })?;
             healed.push(fault.id.clone());
         }
     }
-    let note = match healed.len() {
+    let mut note = match healed.len() {
         0 => "nothing to undo".to_owned(),
         1 => "1 fault undone".to_owned(),
         many => format!("{many} faults undone"),
     };
     drill.journal.append_synced(Event::Healed { faults: healed })?;
+    if whole && source_is_back && drill.authority.standing().side == Side::Recovery {
+        match capture(drill, CaptureName::Returned, Side::Primary, Scope::Written).await {
+            Ok(entries) => note = format!("{note}; {entries} items and objects are still there"),
+            // What it would have shown is no part of the verdict.
+            Err(error) => tracing::warn!("the side that came back cannot be read: {}", chain(&error)),
+        }
+    }
     noted((), note)
 }
 

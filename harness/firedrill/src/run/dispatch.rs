@@ -1,4 +1,4 @@
-//! The order of a run. *Verify*, *heal*, *report* and *teardown* happen whatever went before.
+//! The order of a run. *Heal*, *verify*, *report* and *teardown* happen whatever went before.
 
 use std::{path::PathBuf, sync::Arc};
 
