@@ -8,7 +8,7 @@ use crate::{
     asserted::{RPO, STATE},
     content::{Case, Cursor},
     findings::{Book, Draft},
-    ledger::{Fate, Ledger, ResourceWrites, short},
+    ledger::{Fate, Ledger, ResourceWrites, Write, short},
     tally::{Tally, counted},
 };
 
@@ -61,7 +61,8 @@ fn stranded(mut returned: Cursor, writes: &ResourceWrites) -> Result<Tally, RunD
     for key in &writes.keys {
         let Some(entry) = returned.seek(writes.text(key))? else { continue };
         let id = entry.write_id.as_ref().map(|id| short(id.as_str()));
-        if writes.writes_of(key).iter().any(|write| write.fate == Fate::Lost && Some(write.id) == id) {
+        let is_lost = |write: &Write| write.given_up() && write.fate == Fate::Lost && Some(write.id) == id;
+        if writes.writes_of(key).iter().any(is_lost) {
             tally.add(writes.text(key), String::new);
         }
     }

@@ -505,6 +505,7 @@ fn a_fenced_side_must_not_say_yes() {
 fn a_lost_write_on_the_returned_source_is_stranded() {
     let mut world = World::whole();
     let lost = entry(world.line("u-l-1"));
+    let stranded_key = lost.key.clone();
     world.content.insert((CaptureName::Returned, uploads()), vec![lost]);
     let verification = world.judge();
     assert_eq!(roots(&verification), [], "the recovery point judges the loss");
@@ -512,6 +513,14 @@ fn a_lost_write_on_the_returned_source_is_stranded() {
     assert_eq!(stranded.len(), 1);
     assert_eq!((stranded[0].resource.as_ref(), stranded[0].count), (Some(&uploads()), 1));
 
+    world.ledger.iter_mut().filter(|line| line.key == stranded_key).for_each(|line| line.origin = Origin::Probe);
+    let probes = world.judge();
+    assert!(probes.findings.iter().all(|found| found.kind != FindingKind::Stranded), "a probe's key is nobody's data");
+}
+
+#[test]
+fn a_lost_write_that_did_not_come_back_is_not_stranded() {
+    let mut world = World::whole();
     world.content.insert((CaptureName::Returned, uploads()), Vec::new());
     let none = world.judge();
     assert!(
