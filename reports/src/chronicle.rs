@@ -85,7 +85,7 @@ impl Chronicle {
                 fault.ended_ms = Some(at);
                 fault.ended_by = Some(by);
             }),
-            Event::Detected { .. } => self.detected = self.detected.or(Some(at)),
+            Event::Detected { failures: _ } => self.detected = self.detected.or(Some(at)),
             Event::RecoveryBegan { attempt, recovery_point } => self.recovery_began(attempt, recovery_point, at),
             Event::StepBegan { step, step_kind } => self.step_began(step, step_kind, at),
             Event::StepEnded { step, ending, note } => self.step_ended(step, ending, note, at),

@@ -49,8 +49,8 @@ pub enum Phase {
     Observe,
     Quiesce,
     Capture,
-    Verify,
     Heal,
+    Verify,
     Report,
     Teardown,
 }
@@ -70,8 +70,8 @@ impl Phase {
             Self::Observe => "observe",
             Self::Quiesce => "quiesce",
             Self::Capture => "capture",
-            Self::Verify => "verify",
             Self::Heal => "heal",
+            Self::Verify => "verify",
             Self::Report => "report",
             Self::Teardown => "teardown",
         }
@@ -175,9 +175,6 @@ pub enum Event {
     Detected {
         /// Canary writes in a row that had failed by then.
         failures: u32,
-        /// The alarm that went off, when it was an alarm that was waited for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        alarm: Option<String>,
     },
     /// A recovery attempt began; counts from 1.
     RecoveryBegan {

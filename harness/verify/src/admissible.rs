@@ -141,7 +141,8 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
 ///
 /// Absence is that of one of the acknowledged deletes when there is one: certainly lost is what came after the youngest,
 /// possibly what came after the oldest. That the key goes back to before all its writes would give the same observation,
-/// but then every key that was ever deleted would be a possible loss of its whole past. When an acknowledged value that may be final is *absent*, absence is right and nothing is lost.
+/// but then every key that was ever deleted would be a possible loss of its whole past. When an acknowledged value that
+/// may be final is *absent*, absence is right and nothing is lost.
 fn read_absent(
     writes: &[Write],
     never_acknowledged: bool,

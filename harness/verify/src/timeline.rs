@@ -158,7 +158,7 @@ impl Timeline {
             Ending::Interrupted => "was interrupted",
         };
         // What comes after the captures cannot take evidence away.
-        if phase < Phase::Verify {
+        if phase <= Phase::Capture {
             self.incomplete.push(format!("{} {how}: {note}", phase.word()));
         }
     }

@@ -116,7 +116,7 @@ pub(crate) fn pass() -> Sample {
     events.push((23_195, Event::FaultArmed { id: fault.clone() }));
     events.push((23_207, Event::FaultBit { id: fault.clone() }));
     phase(events, Phase::Detect, 23_221, 24_800, "canary failed 3 times");
-    events.push((24_799, Event::Detected { failures: 3, alarm: None }));
+    events.push((24_799, Event::Detected { failures: 3 }));
     events.push((24_801, Event::PhaseBegan { phase: Phase::Recover }));
     events.push((24_802, Event::RecoveryBegan { attempt: 1, recovery_point: Some(RecoveryPointId::new("rp-0003")) }));
     step(events, 0, "restore", 24_803, 34_700, "4,211 items, 688 objects");

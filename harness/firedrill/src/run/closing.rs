@@ -110,18 +110,23 @@ async fn recovery_point(drill: &Drill, holdings: &Holdings) -> Result<(), CloseE
     Ok(())
 }
 
-/// Stops canary, probes and traffic and waits for every outcome.
+/// Stops canary, probes and traffic and waits for every outcome, whichever of them failed.
 async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseError> {
+    let mut ended = Ok(());
     if let Some(canary) = holdings.canary.take() {
-        canary.stop().await?;
+        ended = ended.and(canary.stop().await);
     }
     if let Some(prober) = holdings.prober.take() {
-        prober.stop().await?;
+        ended = ended.and(prober.stop().await);
     }
     if let Some(traffic) = holdings.traffic.take() {
-        let summary = traffic.stop().await?;
-        drill.journal.append(Event::SchedulingLag { max_ms: summary.lag_max })?;
+        let lag = traffic.stop().await.map(|summary| summary.lag_max);
+        if let Ok(max_ms) = lag {
+            drill.journal.append(Event::SchedulingLag { max_ms })?;
+        }
+        ended = ended.and(lag.map(drop));
     }
+    ended?;
     let (ledger_lines, ledger_sha256) = drill.ledger.sealed();
     drill.journal.append_synced(Event::Quiesced { ledger_lines, ledger_sha256 })?;
     Ok(())
@@ -133,11 +138,17 @@ pub(super) async fn close(
     progress: &dyn Progress,
     mut holdings: Holdings,
     keep: bool,
-    broken: Option<PhaseError>,
+    mut broken: Option<PhaseError>,
     stopped: Option<StopReason>,
 ) -> Result<Outcome, RunError> {
-    if broken.is_some() {
-        drop(poll::at_most(LAST_WRITES, quiesce(drill, &mut holdings)).await);
+    if let Some(error) = &mut broken {
+        match poll::at_most(LAST_WRITES, quiesce(drill, &mut holdings)).await {
+            Some(Ok(())) => {}
+            // Nobody asked for the stop: what failed beside the phase ended it.
+            Some(Err(cause)) if stopped.is_none() => error.blame(chain(&cause)),
+            Some(Err(cause)) => tracing::warn!("the traffic did not end cleanly: {}", chain(&cause)),
+            None => tracing::warn!("writes were still in flight after {LAST_WRITES}"),
+        }
     }
     if let Some(backups) = &holdings.backups
         && let Err(error) = backups.stop().await
@@ -196,10 +207,12 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
     };
     drill.journal.append_synced(Event::Healed { faults: healed })?;
     if whole && source_is_back && drill.authority.standing().side == Side::Recovery {
-        match capture(drill, CaptureName::Returned, Side::Primary, Scope::Written).await {
-            Ok(entries) => note = format!("{note}; {entries} items and objects are still there"),
+        let reading = capture(drill, CaptureName::Returned, Side::Primary, Scope::Written);
+        match poll::at_most(drill.plan.limits.drain, reading).await {
+            Some(Ok(entries)) => note = format!("{note}; {entries} items and objects are still there"),
             // What it would have shown is no part of the verdict.
-            Err(error) => tracing::warn!("the side that came back cannot be read: {}", chain(&error)),
+            Some(Err(error)) => tracing::warn!("the side that came back cannot be read: {}", chain(&error)),
+            None => tracing::warn!("the side that came back could not be read in {}", drill.plan.limits.drain),
         }
     }
     noted((), note)

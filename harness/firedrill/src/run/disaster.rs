@@ -3,7 +3,7 @@
 use firedrill_model::{
     history::{Ending, Event, Phase},
     plan::PlannedFault,
-    scenario::{Fault, Onset, Symptom},
+    scenario::{Detector, Fault, Onset, Symptom},
     topology::Side,
     units::{RunTime, Span},
 };
@@ -23,11 +23,7 @@ use crate::{
     recovery::{self, Recovered},
     services::clients::Conduct,
     target::{RunningTarget, TargetError, TargetEvent},
-    workload::{
-        canary::{Canary, Detected},
-        probe::Prober,
-        traffic::Traffic,
-    },
+    workload::{canary::Canary, probe::Prober, traffic::Traffic},
 };
 
 #[derive(Debug, Error)]
@@ -173,15 +169,15 @@ async fn await_onset(
 
 /// Notices the disaster and runs the recovery steps.
 pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
-    let Some(canary) = holdings.canary.take() else { return Ok(()) };
+    let Some(canary) = &holdings.canary else { return Ok(()) };
     phase(drill, progress, Phase::Detect, true, async {
-        let Detected { failures, alarm } = canary.detect().await?;
-        let note = match &alarm {
-            Some(alarm) => format!("alarm `{alarm}` went off; the canary failed {failures} times"),
-            None => format!("canary failed {failures} times"),
+        let failures = canary.detect().await?;
+        drill.journal.append(Event::Detected { failures })?;
+        let canary = format!("canary failed {failures} times");
+        let note = match &drill.plan.detect.by {
+            Detector::Failures { .. } => canary,
+            Detector::Alarm(alarm) => format!("alarm `{}` went off; {canary}", alarm.name),
         };
-        drill.journal.append(Event::Detected { failures, alarm })?;
-        canary.stop().await?;
         noted::<_, StrikeError>((), note)
     })
     .await?;

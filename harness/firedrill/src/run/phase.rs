@@ -48,6 +48,13 @@ pub enum PhaseError {
 }
 
 impl PhaseError {
+    /// Puts what really ended a phase in place of the mere fact that it was stopped.
+    pub(super) fn blame(&mut self, cause: String) {
+        if let Self::Stopped { phase } = *self {
+            *self = Self::Failed { phase, cause };
+        }
+    }
+
     fn ending(&self) -> Ending {
         match self {
             Self::Failed { .. } | Self::TargetLost { .. } | Self::Journal(_) => Ending::Failed,
@@ -122,4 +129,19 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = next.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_a_phase_from_beside_is_named_and_nothing_else_is_replaced() {
+        let mut stopped = PhaseError::Stopped { phase: Phase::Traffic };
+        stopped.blame("CloudWatch PutMetricData failed".to_owned());
+        assert_eq!(stopped.to_string(), "traffic failed: CloudWatch PutMetricData failed");
+        let mut late = PhaseError::TimedOut { phase: Phase::Observe, limit: Span::from_secs(9) };
+        late.blame("the ledger".to_owned());
+        assert_eq!(late.to_string(), "observe took longer than its limit of 9 s");
+    }
 }

@@ -9,11 +9,12 @@ use firedrill_model::{
     topology::Side,
     units::Span,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     WorkloadError,
+    background::Background,
     dataset::{Dataset, KeyNumber, ProbeSlot},
     traffic::Sites,
     writer::{Write, Writer},
@@ -39,17 +40,7 @@ pub struct Canary {
     failures: watch::Receiver<u32>,
     /// Clients of the region that has the alarm.
     watchtower: Clients,
-    writing: JoinSet<Result<(), WorkloadError>>,
-    stop: CancellationToken,
-}
-
-/// How the disaster was noticed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Detected {
-    /// Canary writes in a row that had failed by then.
-    pub failures: u32,
-    /// The alarm that went off.
-    pub alarm: Option<String>,
+    writing: Background,
 }
 
 impl Canary {
@@ -60,11 +51,9 @@ impl Canary {
         if let Detector::Alarm(alarm) = &plan.by {
             cloudwatch::put_alarm(&watchtower, alarm, &plan.canary).await?;
         }
-        let stop = drill.cancel.child_token();
         let (counted, failures) = watch::channel(0);
-        let mut writing = JoinSet::new();
-        writing.spawn(write_on(drill.clone(), watchtower.clone(), counted, stop.clone()));
-        Ok(Self { drill: drill.clone(), failures, watchtower, writing, stop })
+        let writing = Background::start(drill, |stop| write_until(drill.clone(), watchtower.clone(), counted, stop));
+        Ok(Self { drill: drill.clone(), failures, watchtower, writing })
     }
 
     /// Waits until the alarm says that all is well. An alarm that has gone off before the fault detects nothing.
@@ -72,9 +61,10 @@ impl Canary {
         self.until_alarm_is(AlarmState::Ok).await
     }
 
-    /// Waits until the disaster is noticed. Has no limit of its own but the phase's; cancelling the drill ends it.
-    pub async fn detect(&self) -> Result<Detected, WorkloadError> {
-        let alarm = match &self.drill.plan.detect.by {
+    /// Waits until the disaster is noticed; how many writes in a row had failed by then. The canary then writes no more,
+    /// and nobody waits for a write of it that hangs: that would be counted as recovery time.
+    pub async fn detect(&self) -> Result<u32, WorkloadError> {
+        match &self.drill.plan.detect.by {
             Detector::Failures { in_a_row } => {
                 let mut failures = self.failures.clone();
                 let enough = failures.wait_for(|count| count >= in_a_row);
@@ -86,14 +76,11 @@ impl Canary {
                     let what = format!("the canary on {} to fail", self.drill.plan.detect.canary);
                     return Err(WaitError::Cancelled { what }.into());
                 }
-                None
             }
-            Detector::Alarm(alarm) => {
-                self.until_alarm_is(AlarmState::Alarm).await?;
-                Some(alarm.name.clone())
-            }
-        };
-        Ok(Detected { failures: *self.failures.borrow(), alarm })
+            Detector::Alarm(_) => self.until_alarm_is(AlarmState::Alarm).await?,
+        }
+        self.writing.end();
+        Ok(*self.failures.borrow())
     }
 
     /// Waits until the alarm is in this state; at once when there is none.
@@ -119,39 +106,22 @@ impl Canary {
     }
 
     /// Writes no more and waits for the write in flight. `Err` says what ended the canary before its time.
-    pub async fn stop(mut self) -> Result<(), WorkloadError> {
-        self.stop.cancel();
-        match self.writing.join_next().await {
-            Some(ended) => ended?,
-            None => Ok(()),
-        }
+    pub async fn stop(self) -> Result<(), WorkloadError> {
+        self.writing.stop().await
     }
 }
 
-async fn write_on(
+async fn write_until(
     drill: Drill,
     watchtower: Clients,
     counted: watch::Sender<u32>,
     stop: CancellationToken,
 ) -> Result<(), WorkloadError> {
-    let ended = write_until(&drill, &watchtower, &counted, &stop).await;
-    if ended.is_err() {
-        drill.cancel.cancel();
-    }
-    ended
-}
-
-async fn write_until(
-    drill: &Drill,
-    watchtower: &Clients,
-    counted: &watch::Sender<u32>,
-    stop: &CancellationToken,
-) -> Result<(), WorkloadError> {
     let plan = &drill.plan.detect;
     let dataset = Arc::new(Dataset::of(&drill.plan)?);
-    let sites = Sites::connect(drill, plan.every.max(TIMEOUT_MIN));
+    let sites = Sites::connect(&drill, plan.every.max(TIMEOUT_MIN));
     let name = format!("canary.{}", plan.canary.file_stem());
-    let mut writer = Writer::new(drill, &dataset, &plan.canary, name, Origin::Probe);
+    let mut writer = Writer::new(&drill, &dataset, &plan.canary, name, Origin::Probe);
     loop {
         let began = drill.clock.now();
         let write = Write::first(KeyNumber::probe(ProbeSlot::Canary, began.micros()), None);
@@ -159,13 +129,13 @@ async fn write_until(
         let line = writer.attempt(sites.of(standing.side), standing, &write).await?;
         let failed = line.outcome != Outcome::Acknowledged;
         if matches!(plan.by, Detector::Alarm(_)) {
-            cloudwatch::publish(watchtower, &plan.canary, failed).await?;
+            cloudwatch::publish(&watchtower, &plan.canary, failed).await?;
         }
         // What failed before the fault has not noticed the fault.
         let after_the_fault = drill.struck.get().is_some_and(|struck| began >= *struck);
         counted.send_modify(|count| *count = if failed && after_the_fault { *count + 1 } else { 0 });
         let rest = began.plus(plan.every).since(drill.clock.now());
-        if !poll::pause(rest, stop).await {
+        if !poll::pause(rest, &stop).await {
             return Ok(());
         }
     }

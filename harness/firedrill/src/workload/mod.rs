@@ -1,6 +1,7 @@
 //! The workload: data set, seed, traffic, ledger, probes.
 
 pub mod authority;
+mod background;
 pub mod canary;
 pub mod dataset;
 pub mod drain;

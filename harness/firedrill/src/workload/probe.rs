@@ -12,10 +12,9 @@ use firedrill_model::{
     units::{RunTime, Span},
 };
 use futures_util::future::{join_all, try_join_all};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{WorkloadError, dataset::Dataset, probe_pass::Pass, traffic::Sites};
+use super::{WorkloadError, background::Background, dataset::Dataset, probe_pass::Pass, traffic::Sites};
 use crate::{
     poll::{self, Look},
     run::Drill,
@@ -167,20 +166,17 @@ fn failed(results: &[ProbeResult]) -> Option<String> {
 /// Probes running at the plan's interval, each on its own.
 #[derive(Debug)]
 pub struct Prober {
-    watching: JoinSet<Result<(), WorkloadError>>,
+    watching: Background,
     readiness: Readiness,
-    stop: CancellationToken,
 }
 
 impl Prober {
     /// Starts every probe of the plan. A history or ledger that cannot be written ends them and cancels the drill.
     pub fn start(drill: &Drill) -> Result<Self, WorkloadError> {
         let probes = Probe::all(drill)?;
-        let stop = drill.cancel.child_token();
         let readiness = Readiness::unknown(drill.plan.probes.iter().map(|planned| planned.id.clone()));
-        let mut watching = JoinSet::new();
-        watching.spawn(watch_all(drill.clone(), probes, readiness.clone(), stop.clone()));
-        Ok(Self { watching, readiness, stop })
+        let watching = Background::start(drill, |stop| watch_all(drill.clone(), probes, readiness.clone(), stop));
+        Ok(Self { watching, readiness })
     }
 
     /// The stretch in which every probe has been passing. `None` while one is not.
@@ -189,12 +185,8 @@ impl Prober {
     }
 
     /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
-    pub async fn stop(mut self) -> Result<(), WorkloadError> {
-        self.stop.cancel();
-        match self.watching.join_next().await {
-            Some(ended) => ended?,
-            None => Ok(()),
-        }
+    pub async fn stop(self) -> Result<(), WorkloadError> {
+        self.watching.stop().await
     }
 }
 
@@ -206,11 +198,7 @@ async fn watch_all(
 ) -> Result<(), WorkloadError> {
     let began = drill.clock.now();
     let watches = probes.into_iter().map(|probe| probe.watch(began, readiness.clone(), stop.clone()));
-    let ended = try_join_all(watches).await.map(drop);
-    if ended.is_err() {
-        drill.cancel.cancel();
-    }
-    ended
+    try_join_all(watches).await.map(drop)
 }
 
 #[cfg(test)]

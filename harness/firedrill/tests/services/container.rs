@@ -42,8 +42,8 @@ pub(crate) async fn emulator(test: &str) -> Result<Option<Contained>, Box<dyn Er
         Ok(docker) => docker.ping().await.map(drop),
         Err(error) => Err(error),
     };
-    if engine.is_err() {
-        support::skip(test, "no Docker engine answers");
+    if let Err(error) = engine {
+        support::skip(test, &format!("no Docker engine answers: {error}"));
         return Ok(None);
     }
     // The same port inside and outside: the emulator hands out addresses of itself, and the functions use them too.

@@ -440,7 +440,7 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         (19_990, Event::FaultArming { id: fault.clone(), region: Region::new("us-east-1") }),
         (T0 - 5, Event::FaultArmed { id: fault.clone() }),
         (T0, Event::FaultBit { id: fault.clone() }),
-        (21_600, Event::Detected { failures: 3, alarm: None }),
+        (21_600, Event::Detected { failures: 3 }),
         (21_700, Event::RecoveryBegan { attempt: 1, recovery_point: Some(point.id) }),
         (21_750, Event::TargetInspected { present: Vec::new() }),
         (21_760, Event::SourceReachability { reachable: false }),

@@ -1,0 +1,332 @@
+//! Rules of the consistent cut, two copies, proofs and verdict.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::{
+    capture::CaptureName,
+    findings::{FindingKind, Weight},
+    history::{Ending, Event, Phase},
+    ledger::{Origin, Outcome},
+    plan::Layout,
+    scenario::{Expect, StatedFinding},
+    topology::Side,
+    units::RunTime,
+    verdict::Verdict,
+};
+use firedrill_verify::verify;
+
+use super::Break;
+use crate::support::{
+    BACKUP, ENDS, World, ambiguous, entry, finding, has, orders, put, roots, running_total, totals, uploads, verdict,
+};
+
+// ---- consistent cut and two copies ----------------------------------------------------------------------------------
+
+#[test]
+fn torn_when_a_writers_later_write_survives_an_earlier_one() {
+    let mut world = World::whole();
+    let survivor = put(&orders(), "C-3#o-9", "o-9-1", 19_500);
+    world.add(&orders(), &entry(&survivor));
+    world.drained(&totals()).push(running_total("C-3", &[(&survivor, false)]));
+    world.ledger.push(survivor);
+    assert_eq!(roots(&world.judge()), [(FindingKind::Torn, None)]);
+    world.ledger.last_mut().unwrap().writer = "another".to_owned();
+    assert_eq!(roots(&world.judge()), []);
+}
+
+#[test]
+fn a_transaction_is_all_or_none() {
+    let mut world = World::whole();
+    for line in world.ledger.iter_mut().filter(|line| ["u-l-1", "o-1-2"].contains(&line.write_id.as_str())) {
+        line.txn = Some("t-1".to_owned());
+    }
+    assert_eq!(roots(&world.judge()), [(FindingKind::Torn, None)]);
+}
+
+#[test]
+fn a_fenced_side_must_not_say_yes() {
+    let mut world = World::whole();
+    world.plan.expect.rpo = None;
+    world.event(26_700, Event::Fenced { side: Side::Primary });
+    assert_eq!(roots(&world.judge()), []);
+    let mut late = put(&orders(), "C-1#o-1", "o-1-2", 26_800);
+    late.origin = Origin::Probe;
+    world.ledger.push(late);
+    assert_eq!(roots(&world.judge()), [(FindingKind::WriteAfterFence, Some(orders()))]);
+}
+
+fn came_back() -> Event {
+    Event::Captured {
+        capture: CaptureName::Returned,
+        side: Side::Primary,
+        began_ms: RunTime::from_ms(ENDS + 7_000),
+        files: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn a_heal_that_failed_takes_no_evidence_away() {
+    let mut world = World::whole();
+    let note = "the region does not answer".to_owned();
+    world.event(ENDS + 7_000, Event::PhaseEnded { phase: Phase::Heal, ending: Ending::TimedOut, note });
+    assert_eq!(world.judge().verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_lost_write_on_the_returned_source_is_stranded() {
+    let mut world = World::whole();
+    let lost = entry(world.line("u-l-1"));
+    let stranded_key = lost.key.clone();
+    world.content.insert((CaptureName::Returned, uploads()), vec![lost]);
+    let half = world.judge();
+    assert!(half.findings.iter().all(|found| found.kind != FindingKind::Stranded), "it may be half a capture");
+    world.event(ENDS + 8_000, came_back());
+    let verification = world.judge();
+    assert_eq!(roots(&verification), [], "the recovery point judges the loss");
+    let stranded: Vec<_> = verification.findings.iter().filter(|found| found.kind == FindingKind::Stranded).collect();
+    assert_eq!(stranded.len(), 1);
+    assert_eq!((stranded[0].resource.as_ref(), stranded[0].count), (Some(&uploads()), 1));
+
+    world.ledger.iter_mut().filter(|line| line.key == stranded_key).for_each(|line| line.origin = Origin::Probe);
+    let probes = world.judge();
+    assert!(probes.findings.iter().all(|found| found.kind != FindingKind::Stranded), "a probe's key is nobody's data");
+}
+
+#[test]
+fn a_lost_write_that_did_not_come_back_is_not_stranded() {
+    let mut world = World::whole();
+    world.content.insert((CaptureName::Returned, uploads()), Vec::new());
+    world.event(ENDS + 8_000, came_back());
+    let none = world.judge();
+    assert!(
+        none.findings.iter().all(|found| found.kind != FindingKind::Stranded),
+        "what did not come back is just lost"
+    );
+}
+
+// ---- proofs and verdict ---------------------------------------------------------------------------------------------
+
+#[test]
+fn what_proves_nothing_is_inconclusive() {
+    let table: [(&str, FindingKind, Break); 7] = [
+        ("target not empty", FindingKind::TargetNotEmpty, |world| {
+            world.each_event(|_, event| {
+                if let Event::TargetInspected { present } = event {
+                    present.push(orders());
+                }
+            });
+        }),
+        ("backup not verified", FindingKind::BackupNotVerified, |world| {
+            world.each_event(|_, event| {
+                if let Event::BackupCompleted { recovery_point } = event {
+                    recovery_point.verified = false;
+                }
+            });
+        }),
+        ("source reachable", FindingKind::SourceReachable, |world| {
+            world.each_event(|_, event| {
+                if let Event::SourceReachability { reachable } = event {
+                    *reachable = true;
+                }
+            });
+        }),
+        ("shared process", FindingKind::NotProvable, |world| world.plan.target.layout = Layout::SharedProcess),
+        ("no bite", FindingKind::FaultDidNotBite, |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
+        }),
+        ("interrupted", FindingKind::RunIncomplete, |world| {
+            world.event(30_000, Event::Interrupted { reason: "SIGINT".to_owned() });
+        }),
+        ("a phase failed", FindingKind::RunIncomplete, |world| {
+            let note = "no answer".to_owned();
+            world.event(30_000, Event::PhaseEnded { phase: Phase::Recover, ending: Ending::Failed, note });
+        }),
+    ];
+    for (what, kind, breaks) in table {
+        let mut world = World::whole();
+        breaks(&mut world);
+        let found = world.judge();
+        assert!(has(&found, kind, Weight::Undecided), "{what}: {:#?}", found.findings);
+        assert_eq!(found.verdict, Verdict::Inconclusive, "{what}");
+    }
+}
+
+#[test]
+fn one_process_for_both_regions_can_be_stated_and_never_passes() {
+    let mut world = World::whole();
+    world.plan.target.layout = Layout::SharedProcess;
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    let found = world.judge();
+    assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)));
+    world.plan.must_fail = vec![StatedFinding { finding: "target-not-empty".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(false));
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    world.plan.target.layout = Layout::ProcessPerRegion;
+    assert_eq!(world.judge().as_stated, Some(false), "nothing of the kind is seen");
+}
+
+#[test]
+fn what_an_undecided_finding_says_is_not_stated_by_a_scenario() {
+    let mut world = World::whole();
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
+    world.plan.must_fail = vec![StatedFinding { finding: "fault-did-not-bite".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(false));
+}
+
+#[test]
+fn a_second_attempt_may_find_what_the_first_left() {
+    let mut world = World::whole();
+    world.event(22_000, Event::StepEnded { step: 0, ending: Ending::Failed, note: "crashed".to_owned() });
+    world.event(22_010, Event::RecoveryBegan { attempt: 2, recovery_point: None });
+    world.event(22_020, Event::TargetInspected { present: vec![orders()] });
+    let found = world.judge();
+    assert_eq!((found.verdict, roots(&found)), (Verdict::Pass, vec![]));
+    world.each_event(|_, event| {
+        if let Event::TargetInspected { present } = event {
+            *present = vec![orders()];
+        }
+    });
+    assert!(has(&world.judge(), FindingKind::TargetNotEmpty, Weight::Undecided), "what the first attempt found counts");
+}
+
+#[test]
+fn what_was_not_captured_is_inconclusive() {
+    for resource in [orders(), uploads(), totals()] {
+        let mut world = World::whole();
+        world.content.retain(|(_, captured), _| *captured != resource);
+        assert_eq!(world.judge().verdict, Verdict::Inconclusive, "{resource}");
+    }
+    let mut world = World::whole();
+    world.configuration.clear();
+    assert_eq!(verdict(&world.judge(), "state"), Verdict::Inconclusive);
+    let mut world = World::whole();
+    world.deliveries = None;
+    assert_eq!(verdict(&world.judge(), "effects.total-orders"), Verdict::Inconclusive);
+}
+
+#[test]
+fn altered_evidence_is_inconclusive() {
+    type Alter = fn(&firedrill_model::run_dir::RunDir) -> std::path::PathBuf;
+    let files: [(&str, Alter); 4] = [
+        ("ledger", |dir| dir.ledger()),
+        ("plan", |dir| dir.plan()),
+        ("history", |dir| dir.history()),
+        ("capture", |dir| dir.content(CaptureName::Recovered, &uploads())),
+    ];
+    for (what, path) in files {
+        let root = tempfile::tempdir().unwrap();
+        let dir = World::whole().save(root.path());
+        let path = path(&dir);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let altered = text.replacen("\"at_ms\":1000", "\"at_ms\":1001", 1).replacen("us-east-1", "us-west-1", 1);
+        let altered = altered.replacen("digest-u-c-1", "digest-u-c-9", 1).replacen(
+            "\"origin\":\"seed\"",
+            "\"origin\":\"traffic\"",
+            1,
+        );
+        assert_ne!(text, altered, "{what}");
+        std::fs::write(&path, altered).unwrap();
+        let found = verify(&dir).unwrap();
+        assert!(has(&found, FindingKind::EvidenceAltered, Weight::Undecided), "{what}");
+        assert_ne!(found.verdict, Verdict::Pass, "{what}");
+    }
+}
+
+#[test]
+fn a_shortened_ledger_is_altered_evidence() {
+    let mut world = World::whole();
+    let lines = world.ledger.len() as u64;
+    world.each_event(|_, event| {
+        if let Event::Quiesced { ledger_lines, ledger_sha256 } = event {
+            (*ledger_lines, *ledger_sha256) = (lines + 1, "of a longer one".to_owned());
+        }
+    });
+    assert!(has(&world.judge(), FindingKind::EvidenceAltered, Weight::Undecided));
+}
+
+#[test]
+fn lines_that_follow_the_traffic_leave_the_ledger_whole() {
+    let mut world = World::whole();
+    let root = tempfile::tempdir().unwrap();
+    let dir = world.save(root.path());
+    let text = std::fs::read_to_string(dir.ledger()).unwrap();
+    let last = text.lines().last().unwrap();
+    std::fs::write(dir.ledger(), format!("{text}{last}\n")).unwrap();
+    assert!(!has(&verify(&dir).unwrap(), FindingKind::EvidenceAltered, Weight::Undecided));
+    world.ledger.pop();
+    let shorter = tempfile::tempdir().unwrap();
+    let text: String =
+        text.lines().rev().skip(1).collect::<Vec<_>>().into_iter().rev().flat_map(|line| [line, "\n"]).collect();
+    let dir = World::whole().save(shorter.path());
+    std::fs::write(dir.ledger(), text).unwrap();
+    assert!(has(&verify(&dir).unwrap(), FindingKind::EvidenceAltered, Weight::Undecided));
+}
+
+#[test]
+fn nothing_asserted_is_nothing_checked() {
+    let mut world = World::whole();
+    world.plan.expect = Expect::default();
+    world.drop_key(&uploads(), "a b.txt");
+    let found = world.judge();
+    assert_eq!((found.verdict, found.as_stated), (Verdict::NothingChecked, None));
+    assert!(found.checks.is_empty());
+    assert_eq!(found.not_asserted.len(), 6);
+    assert!(found.findings.iter().all(|finding| finding.check.is_none() && finding.weight == Weight::Note));
+    assert!(has(&found, FindingKind::BackupIncomplete, Weight::Note), "measured all the same");
+    world.plan.must_fail = vec![StatedFinding { finding: "nothing-checked".into(), resource: None }];
+    assert_eq!(world.judge().as_stated, Some(true));
+    world.plan.expect.consistent_cut = true;
+    assert_eq!(world.judge().as_stated, Some(false), "something is checked now");
+}
+
+#[test]
+fn a_must_fail_scenario_fails_for_exactly_what_it_states() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    let stated = |kind: &str, resource| StatedFinding { finding: kind.to_owned(), resource };
+    let table = [
+        (vec![stated("backup-incomplete", Some(uploads()))], true),
+        (vec![stated("backup-incomplete", None)], true),
+        (vec![stated("backup-incomplete", Some(orders()))], false),
+        (vec![stated("missing", Some(uploads()))], false),
+        (vec![stated("backup-incomplete", None), stated("rto-missed", None)], false),
+    ];
+    for (must_fail, expected) in table {
+        world.plan.must_fail = must_fail;
+        assert_eq!(world.judge().as_stated, Some(expected), "{:?}", world.plan.must_fail);
+    }
+}
+
+#[test]
+fn probes_are_neither_losses_nor_differences_and_explain_what_they_leave() {
+    let mut world = World::whole();
+    for (at, outcome) in
+        [(17_000, Outcome::Acknowledged), (19_900, Outcome::Acknowledged), (20_500, Outcome::Ambiguous)]
+    {
+        let mut line = put(&orders(), "probe#orders", &format!("p-{at}"), at);
+        (line.origin, line.writer) = (Origin::Probe, "probe".to_owned());
+        world.ledger.push(if outcome == Outcome::Ambiguous { ambiguous(line) } else { line });
+    }
+    let left = world.line("p-19900").clone();
+    world.drained(&totals()).push(running_total("probe", &[(&left, false)]));
+    let found = world.judge();
+    assert_eq!(roots(&found), []);
+    assert_eq!((found.rpo.lost_writes, found.equivalence.total.count()), (2, 0));
+}
+
+#[test]
+fn a_failure_says_what_where_since_when_and_what_to_try() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    let found = world.judge();
+    let root = finding(&found, FindingKind::BackupIncomplete);
+    insta::assert_snapshot!(
+        format!("{}\n{}\n{}", root.message, root.detail.join("\n"), root.help.clone().unwrap_or_default()),
+        @r"
+    1 key of bucket/uploads written before recovery point rp-0003 (captured from 14:00:18.0Z) began are in neither it nor the recovered state
+    a b.txt: written 14:00:02.0Z
+    the backup reported success without them: compare what the backup lists with what the source holds
+    "
+    );
+    assert_eq!(BACKUP.0, 18_000);
+}

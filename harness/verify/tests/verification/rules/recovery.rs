@@ -1,0 +1,235 @@
+//! Rules of the recovery point and the recovery time.
+
+use firedrill_model::{
+    findings::{FindingKind, Weight},
+    history::Event,
+    ids::{FaultId, ProbeId},
+    ledger::Origin,
+    units::{RunTime, Span},
+    verdict::Verdict,
+};
+
+use crate::support::{
+    READY, World, ambiguous, delete, entry, finding, has, orders, probed, put, roots, running_total, totals, uploads,
+    verdict,
+};
+
+// ---- recovery point -------------------------------------------------------------------------------------------------
+
+#[test]
+fn rpo_missed_when_the_earliest_loss_is_older_than_the_objective() {
+    let mut world = World::whole();
+    world.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(500);
+    world.ledger.push(put(&orders(), "C-3#late", "late-1", 19_700));
+    let found = world.judge();
+    assert_eq!(verdict(&found, "rpo"), Verdict::Fail);
+    assert_eq!(roots(&found), [(FindingKind::RpoMissed, None)]);
+    assert_eq!(found.equivalence.total.count(), 0, "lost writes are no differences of state");
+}
+
+#[test]
+fn rpo_is_not_measured_without_a_write_in_the_window() {
+    let mut world = World::whole();
+    world.ledger.retain(|line| line.issued_ms < RunTime::from_ms(13_500) || line.epoch > 0);
+    world.drop_key(&orders(), "C-2#o-3");
+    let o4 = world.line("o-4-1").clone();
+    world.drained(&totals())[1] = running_total("C-2", &[(&o4, false)]);
+    let found = world.judge();
+    assert_eq!(found.rpo.actual_ms, None);
+    assert_eq!(verdict(&found, "rpo"), Verdict::Inconclusive);
+}
+
+#[test]
+fn backup_incomplete_names_the_key_whatever_the_objective() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::BackupIncomplete, Some(uploads()))]);
+    let root = finding(&found, FindingKind::BackupIncomplete);
+    assert_eq!((root.key.as_deref(), root.count), (Some("a b.txt"), 1));
+    // What the function made of it, the objective and the writer's later writes follow from it.
+    for kind in [FindingKind::EffectOrphaned, FindingKind::RpoMissed, FindingKind::Torn] {
+        assert_eq!(finding(&found, kind).root.as_ref(), Some(&root.id), "{kind}");
+    }
+}
+
+#[test]
+fn the_restore_is_to_blame_for_what_the_recovery_point_holds() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    world.point(&uploads(), &["u-a-1", "u-c-1"]);
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::Missing, Some(uploads()))]);
+    assert_eq!(found.equivalence.by_resource[&uploads()].missing, 1);
+    assert_eq!(found.rpo.lost_writes, 3, "the lost set does not depend on who is to blame");
+}
+
+#[test]
+fn the_backup_is_to_blame_for_what_the_recovery_point_does_not_hold() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    world.point(&uploads(), &["u-c-1"]);
+    assert_eq!(roots(&world.judge()), [(FindingKind::BackupIncomplete, Some(uploads()))]);
+}
+
+#[test]
+fn resurrected_when_the_delete_came_before_the_backup_and_lost_when_after() {
+    let mut world = World::whole();
+    let revived = entry(world.line("o-2-1"));
+    world.add(&orders(), &revived);
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::Resurrected, Some(orders()))]);
+
+    let mut world = World::whole();
+    for line in world.ledger.iter_mut().filter(|line| line.write_id.as_str() == "o-2-2") {
+        (line.issued_ms, line.completed_ms) = (RunTime::from_ms(19_500), Some(RunTime::from_ms(19_510)));
+        line.seq = 19_500;
+    }
+    world.add(&orders(), &revived);
+    let (one, two) = (world.line("o-1-2").clone(), world.line("o-2-1").clone());
+    world.drained(&totals())[0] = running_total("C-1", &[(&one, false), (&two, false)]);
+    let found = world.judge();
+    assert_eq!(roots(&found), []);
+    assert_eq!(found.rpo.lost_writes, 3);
+}
+
+#[test]
+fn an_ambiguous_delete_may_have_happened() {
+    let mut world = World::whole();
+    let gone = put(&orders(), "C-3#o-9", "o-9-1", 15_000);
+    world.ledger.push(ambiguous(delete(&orders(), "C-3#o-9", "o-9-2", 15_500)));
+    world.ledger.push(gone);
+    let found = world.judge();
+    assert_eq!(found.rpo.lost_writes, 2);
+    assert_eq!(found.rpo.actual_upper_ms, Some(Span::from_ms(4_990)), "it may also be a loss");
+    world.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(2_000);
+    assert_eq!(verdict(&world.judge(), "rpo"), Verdict::Inconclusive);
+}
+
+#[test]
+fn holes_are_noted_when_a_survivor_is_younger_than_a_loss() {
+    let mut world = World::whole();
+    let survivor = put(&orders(), "C-3#o-9", "o-9-1", 19_500);
+    world.add(&orders(), &entry(&survivor));
+    world.ledger.push(survivor);
+    let found = world.judge();
+    assert_eq!(found.rpo.point_in_time, Some(false));
+    assert!(has(&found, FindingKind::Holes, Weight::Note));
+}
+
+#[test]
+fn a_key_made_and_deleted_after_the_backup_is_no_evidence_of_survival() {
+    let mut world = World::whole();
+    world.ledger.push(put(&orders(), "C-3#o-9", "o-9-1", 19_500));
+    world.ledger.push(delete(&orders(), "C-3#o-9", "o-9-2", 19_600));
+    let found = world.judge();
+    assert_eq!(found.rpo.point_in_time, Some(true));
+    assert_eq!(verdict(&found, "consistent-cut"), Verdict::Pass);
+    assert_eq!(found.rpo.lost_writes, 2);
+}
+
+// ---- recovery time --------------------------------------------------------------------------------------------------
+
+#[test]
+fn rto_missed_when_readiness_comes_too_late() {
+    let mut world = World::whole();
+    world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(5);
+    assert_eq!(roots(&world.judge()), [(FindingKind::RtoMissed, None)]);
+}
+
+#[test]
+fn rto_is_inconclusive_when_the_interval_crosses_the_objective() {
+    let mut world = World::whole();
+    for within in [7_600, 8_400] {
+        world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within);
+        assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive, "{within}");
+    }
+}
+
+#[test]
+fn the_declared_decision_counts() {
+    let mut world = World::whole();
+    world.plan.detect.decide = Span::from_secs(30);
+    let found = world.judge();
+    assert_eq!(found.rto.actual_ms, Some(Span::from_secs(38)));
+    assert!(found.rto.phases[1].declared);
+}
+
+#[test]
+fn a_late_failure_of_one_probe_moves_readiness() {
+    let mut world = World::whole();
+    world.event(33_200, probed(&ProbeId::new("table/orders"), 33_100, false));
+    let found = world.judge();
+    assert_eq!(found.rto.ready_ms, Some(RunTime::from_ms(33_500)));
+}
+
+#[test]
+fn never_stable_is_a_miss_with_no_number() {
+    let mut world = World::whole();
+    world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(10);
+    world.each_event(|_, event| {
+        if let Event::Probed { probe, ok, .. } = event
+            && probe.as_str() == "table/orders"
+        {
+            *ok = false;
+        }
+    });
+    let found = world.judge();
+    assert_eq!((found.rto.actual_ms, verdict(&found, "rto")), (None, Verdict::Fail));
+}
+
+#[test]
+fn not_stable_for_long_enough_is_no_pass() {
+    let mut world = World::whole();
+    world.plan.expect.rto.as_mut().unwrap().stable_for = Span::from_secs(20);
+    let found = world.judge();
+    assert_eq!((found.rto.actual_ms, verdict(&found, "rto")), (None, Verdict::Inconclusive));
+}
+
+#[test]
+fn silence_of_a_probe_is_not_a_pass() {
+    let mut world = World::whole();
+    world.events.retain(
+        |(at, event)| !matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders" && *at > 32_000),
+    );
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+}
+
+#[test]
+fn no_failed_probe_means_the_fault_did_not_bite() {
+    let mut world = World::whole();
+    world.each_event(|_, event| {
+        if let Event::Probed { ok, .. } = event {
+            *ok = true;
+        }
+    });
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+}
+
+#[test]
+fn self_healing_is_not_credited_unless_the_scenario_rides_it_out() {
+    let mut world = World::whole();
+    world.event(25_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultEnded { by, .. } if by == "heal"));
+    let found = world.judge();
+    assert_eq!(verdict(&found, "rto"), Verdict::Inconclusive);
+    assert!(has(&found, FindingKind::SelfHealed, Weight::Undecided));
+    world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Pass);
+}
+
+#[test]
+fn a_restore_that_goes_on_after_readiness_fails() {
+    let mut world = World::whole();
+    let mut line = put(&orders(), "C-1#o-1", "o-1-2", READY + 1_000);
+    line.origin = Origin::Restore;
+    world.ledger.push(line);
+    assert_eq!(roots(&world.judge()), [(FindingKind::RestoreAfterReadiness, None)]);
+}
+
+#[test]
+fn a_late_firedrill_cannot_judge_time() {
+    let mut world = World::whole();
+    world.event(45_000, Event::SchedulingLag { max_ms: Span::from_ms(3_001) });
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+}
