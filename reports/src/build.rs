@@ -55,6 +55,7 @@ fn record(
     bins: Bins,
     length: Span,
 ) -> RunRecord {
+    let beyond = plan.stack.template.as_ref().map(|template| template.beyond.clone()).unwrap_or_default();
     let folder_name = || dir.root().file_name().map(|name| name.to_string_lossy().into_owned());
     RunRecord {
         schema: RUN_SCHEMA.to_owned(),
@@ -76,7 +77,7 @@ fn record(
         layout: plan.target.layout,
         regions: [(Side::Primary, plan.topology.primary), (Side::Recovery, plan.topology.recovery)].into(),
         environment_class: plan.target.environment_class,
-        limitation: limitation(plan.target.environment_class),
+        limitation: limitation(plan.target.environment_class, &beyond),
         firedrill: told.firedrill,
         started_utc: told.first.map(|(_, utc)| utc),
         ended_utc: told.last.map(|(_, utc)| utc),

@@ -11,8 +11,8 @@ const LOSSES: &str =
 const STAFF: &str = "Whether people would be there, would be told and would decide as the drill assumes.";
 const ONE_RUN: &str = "Any rate of success: one run is one run.";
 
-/// What a run of this class proves and what it does not.
-pub fn limitation(class: EnvironmentClass) -> Limitation {
+/// What a run of this class proves and what it does not. `beyond`: what the stack has and the run did not look at.
+pub fn limitation(class: EnvironmentClass, beyond: &[String]) -> Limitation {
     let (in_short, proves, does_not_prove): (_, &[&str], &[&str]) = match class {
         EnvironmentClass::Simulation => (
             "the policy, in a simulation; nothing about AWS",
@@ -57,7 +57,11 @@ pub fn limitation(class: EnvironmentClass) -> Limitation {
         ),
     };
     let sentences = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    Limitation { in_short: in_short.to_owned(), proves: sentences(proves), does_not_prove: sentences(does_not_prove) }
+    let mut does_not_prove: Vec<String> = sentences(does_not_prove);
+    does_not_prove.extend((!beyond.is_empty()).then(|| {
+        format!("Anything about what the template has besides, which firedrill does not know: {}.", beyond.join(", "))
+    }));
+    Limitation { in_short: in_short.to_owned(), proves: sentences(proves), does_not_prove }
 }
 
 #[cfg(test)]
@@ -66,9 +70,16 @@ mod tests {
 
     #[test]
     fn an_emulator_run_never_claims_aws_recovery_times() {
-        let limits = limitation(EnvironmentClass::Emulator);
+        let limits = limitation(EnvironmentClass::Emulator, &[]);
         assert!(limits.proves.iter().all(|sentence| !sentence.contains("AWS")), "{:?}", limits.proves);
         assert!(limits.does_not_prove.iter().any(|sentence| sentence.starts_with("How long AWS takes")));
+    }
+
+    #[test]
+    fn what_the_run_did_not_look_at_is_named() {
+        let limits = limitation(EnvironmentClass::Emulator, &["`Alarms` (AWS::SNS::Topic)".to_owned()]);
+        let last = limits.does_not_prove.last().expect("a sentence");
+        assert!(last.ends_with("which firedrill does not know: `Alarms` (AWS::SNS::Topic)."), "{last}");
     }
 
     #[test]
@@ -76,7 +87,7 @@ mod tests {
         use EnvironmentClass as Class;
         for class in [Class::Simulation, Class::Emulator, Class::AwsNonprod, Class::AwsProdIsolated, Class::Production]
         {
-            let limits = limitation(class);
+            let limits = limitation(class, &[]);
             assert!(!limits.does_not_prove.is_empty() && !limits.proves.is_empty(), "{class:?}");
         }
     }

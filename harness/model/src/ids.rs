@@ -99,6 +99,19 @@ impl ResourceKind {
     }
 }
 
+/// ARN of a resource by its physical name; `None` for a trigger.
+///
+/// Source of the forms: AWS Service Authorization Reference, "Resource types" of each service.
+pub fn arn(kind: ResourceKind, region: &str, account: &str, physical: &str) -> Option<String> {
+    Some(match kind {
+        ResourceKind::Role => format!("arn:aws:iam::{account}:role/{physical}"),
+        ResourceKind::Bucket => format!("arn:aws:s3:::{physical}"),
+        ResourceKind::Table => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}"),
+        ResourceKind::Function => format!("arn:aws:lambda:{region}:{account}:function:{physical}"),
+        ResourceKind::Trigger => return None,
+    })
+}
+
 /// A resource of the stack by its logical name: `table/orders`, `trigger/total-orders`.
 ///
 /// The same in every region; the plan maps it to the physical name a region uses.
@@ -110,6 +123,12 @@ impl ResourceId {
     /// `kind/name`.
     pub fn new(kind: ResourceKind, name: &str) -> Self {
         Self(format!("{}/{name}", kind.word()))
+    }
+
+    /// A resource that is written as `kind/name`; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(text.to_owned());
+        id.kind().map(|_| id)
     }
 
     /// The whole text, `kind/name`.
@@ -126,6 +145,12 @@ impl ResourceId {
     pub fn kind(&self) -> Option<ResourceKind> {
         let word = self.0.split_once('/')?.0;
         ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Its ARN on any side, with `${region}`, `${account}` and, for its physical name, itself as `${table/orders}`; `None`
+    /// for a trigger, which has no ARN that is known beforehand.
+    pub fn arn(&self) -> Option<String> {
+        arn(self.kind()?, "${region}", "${account}", &format!("${{{self}}}"))
     }
 
     /// A file name for this resource: `table.orders`.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ids::{ResourceId, ResourceKind};
 
@@ -24,6 +25,24 @@ pub struct Stack {
     pub functions: BTreeMap<String, Function>,
     /// What invokes functions.
     pub triggers: BTreeMap<String, Trigger>,
+    /// The CloudFormation template that the resources above were read from, and that stands them up; `None` for a native
+    /// stack file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
+}
+
+/// A CloudFormation template. Logical names of the stack are the template's logical ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// The template, short forms of functions written out, code as local folders.
+    pub body: Value,
+    /// Parameters that are given to it.
+    pub parameters: BTreeMap<String, String>,
+    /// Physical names that it chooses itself, in which `${region}` and `${account}` stand for those of a side. Every
+    /// other resource is given the name that the plan has for it.
+    pub names: BTreeMap<ResourceId, String>,
+    /// What it has besides, as people call it: deployed, but neither protected nor compared.
+    pub beyond: Vec<String>,
 }
 
 impl Stack {
@@ -71,12 +90,16 @@ impl Stack {
     }
 }
 
-/// An IAM role that Lambda may assume.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// An IAM role. In its documents `${table/orders}` stands for the physical name of that resource, `${region}` and
+/// `${account}` for those of the side it is on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
-    /// Statements of the inline policy: action → resources, as ids of this stack (`table/orders`) or `*`.
-    pub allow: BTreeMap<String, Vec<String>>,
+    /// Trust policy: who may assume it.
+    pub assumed_by: Value,
+    /// Inline policies by name.
+    pub policies: BTreeMap<String, Value>,
+    /// ARNs of managed policies that are attached.
+    pub managed: Vec<String>,
 }
 
 /// An S3 bucket.

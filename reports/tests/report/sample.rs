@@ -444,6 +444,7 @@ fn plan() -> Plan {
         },
         topology: Topology { primary: Region::new("us-east-1"), recovery: Region::new("eu-west-1") },
         stack: Stack {
+            template: None,
             name: "order-pipeline".to_owned(),
             version: "9e".repeat(32),
             roles: BTreeMap::new(),

@@ -21,8 +21,11 @@ use crate::scenario::{
 /// Which stack, and where the scenario goes.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// The stack file
+    /// The stack file, or a CloudFormation template
     stack: PathBuf,
+    /// A parameter of the template, as `NAME=VALUE`; those that are left out have their defaults
+    #[arg(long = "parameter", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// The scenario to write; `scenarios/<stack>-region-loss.yaml` when left out. An existing file is never overwritten
     #[arg(long)]
     out: Option<PathBuf>,
@@ -32,6 +35,11 @@ pub(super) struct Args {
     /// Where it is recovered to
     #[arg(long, value_parser = region, default_value = "eu-west-1")]
     recovery: Region,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not written as NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn region(text: &str) -> Result<Region, String> {
@@ -44,7 +52,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if args.primary == args.recovery {
         return Err(Failure::usage(miette!("the workload cannot be recovered into the region it is lost in")));
     }
-    let stack = stack::load(&args.stack).map_err(Failure::usage)?;
+    let stack = stack::load(&args.stack, &args.stack.display().to_string(), &args.parameters.into_iter().collect())
+        .map_err(Failure::usage)?;
     let out = args.out.unwrap_or_else(|| Path::new("scenarios").join(format!("{}-region-loss.yaml", stack.name)));
     write(&out, &args.stack, &stack, &args.primary, &args.recovery)?;
     screen::line(format!("wrote {}; look at it, then: firedrill plan {}", out.display(), out.display()));
@@ -117,6 +126,13 @@ fn first_scenario(stack: &Stack, written_stack: &str, primary: &Region, recovery
     } else {
         format!("  seed: {{ {} }}\n  traffic:\n{}", seed.join(", "), traffic.concat())
     };
+    let parameters = match &stack.template {
+        Some(template) if !template.parameters.is_empty() => {
+            let given = template.parameters.iter().map(|(name, value)| format!("{name}: {}", text(value)));
+            format!("  parameters: {{ {} }}\n", given.collect::<Vec<_>>().join(", "))
+        }
+        Some(_) | None => String::new(),
+    };
     let redrive = if stack.triggers.is_empty() { "" } else { "  - redrive: all\n" };
     let expected_effects = if effects.is_empty() { String::new() } else { format!("  effects:\n{}", effects.concat()) };
     let name = &stack.name;
@@ -129,7 +145,7 @@ topology: {{ primary: {primary}, recovery: {recovery} }}
 
 workload:
   stack: {stack_file}
-{workload}
+{parameters}{workload}
 backup:
   - protect: all
     using: vault
@@ -158,18 +174,23 @@ expect:
     )
 }
 
+/// Text that is text in YAML too.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// A YAML scalar; JSON strings are YAML.
 fn quoted(text: &str) -> String {
     let plain = !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_alphabetic())
         && text.as_bytes()[0] != b'-';
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if plain { text.to_owned() } else { self::text(text) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeMap, path::Path};
 
     use firedrill_model::ids::Region;
 
@@ -184,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let out = folder.path().join("drills/first.yaml");
         let stack_path = root().join("fixtures/stacks/order-pipeline.yaml");
-        let stack = stack::load(&stack_path).expect("the stack");
+        let stack = stack::load(&stack_path, "stack.yaml", &BTreeMap::new()).expect("the stack");
         let (primary, recovery) = (Region::from("us-west-2"), Region::from("eu-central-1"));
         write(&out, &stack_path, &stack, &primary, &recovery).expect("written");
         let loaded = load(&out).expect("it can be used");
@@ -199,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_first_scenario_reads_well() {
-        let stack = stack::load(&root().join("fixtures/stacks/order-pipeline.yaml")).expect("the stack");
+        let stack = stack::load(&root().join("fixtures/stacks/order-pipeline.yaml"), "stack.yaml", &BTreeMap::new())
+            .expect("the stack");
         let (primary, recovery) = (Region::from("us-east-1"), Region::from("eu-west-1"));
         insta::assert_snapshot!(first_scenario(&stack, "../stack.yaml", &primary, &recovery));
     }

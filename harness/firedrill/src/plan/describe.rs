@@ -54,7 +54,8 @@ fn section(text: &mut String, title: &str, rows: &[(String, String)]) {
 fn timeline(plan: &Plan) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
-    row("provision", format!("{} in {}", counted(&plan.stack.resources()), plan.topology.primary));
+    let by = if plan.stack.template.is_some() { " by CloudFormation" } else { "" };
+    row("provision", format!("{} in {}{by}", counted(&plan.stack.resources()), plan.topology.primary));
     for (resource, count) in &plan.seeding {
         row("seed", format!("{count} in {resource}"));
     }

@@ -29,7 +29,8 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     for (index, backup) in scenario.backups.iter().enumerate() {
         lint.backup(&KeyPath::of(["backup"]).index(index), backup);
     }
-    lint.bucket_names();
+    lint.global_names();
+    lint.beyond_the_stack();
     lint.disaster();
     lint.detection();
     lint.recovery();
@@ -152,20 +153,33 @@ impl Lint<'_> {
         }
     }
 
-    fn bucket_names(&mut self) {
+    fn global_names(&mut self) {
         let names = names::physical(self.scenario, self.stack);
-        for clash in names::bucket_clashes(self.scenario, &names) {
+        for clash in names::clashes(self.scenario, &names) {
             let [one, other] = &clash.regions;
+            let kind = clash.kind.word();
             let message = if one == other {
-                format!("two buckets would be called `{}`", clash.name)
+                format!("two {kind}s would be called `{}`", clash.name)
             } else {
-                format!("the bucket `{}` would be in {one} and in {other}", clash.name)
+                format!("the {kind} `{}` would be in {one} and in {other}", clash.name)
             };
             let path = match clash.rule {
                 Some(rule) => KeyPath::of(["backup"]).index(rule).key("into").key("bucket"),
                 None => KeyPath::of(["workload", "stack"]),
             };
-            self.error(&path, message, "S3 has one namespace for all regions", "choose another name");
+            let found = format!("there is one namespace of {kind}s for all regions");
+            self.error(&path, message, &found, "choose another name, or make it from `AWS::Region`");
+        }
+    }
+
+    fn beyond_the_stack(&mut self) {
+        let beyond = self.stack.template.iter().flat_map(|template| &template.beyond);
+        let beyond: Vec<&str> = beyond.map(String::as_str).collect();
+        if !beyond.is_empty() {
+            let message =
+                format!("the template has what firedrill neither protects nor compares: {}", beyond.join(", "));
+            let help = "it is deployed with the rest; what depends on it is for a recovery step of your own";
+            self.warn(&KeyPath::of(["workload", "stack"]), message, "in this template", help);
         }
     }
 

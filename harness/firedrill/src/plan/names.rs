@@ -11,34 +11,48 @@ use firedrill_model::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::services::clients::EMULATOR_ACCOUNT;
+
 /// The names of every resource on both sides.
 ///
 /// Tables, functions and triggers are regional on AWS and keep their logical names. Buckets share one namespace over all
 /// regions and accounts, so they get the region and a suffix that depends on the scenario's name alone. Roles are global
-/// within an account, so they get the region.
+/// within an account, so they get the region. A template that chooses a name itself keeps it.
 pub fn physical(scenario: &Scenario, stack: &Stack) -> Names {
     let of = |side| -> BTreeMap<ResourceId, String> {
         let region = scenario.topology.region(side);
-        stack.resources().into_iter().map(|id| (id.clone(), name(&id, region, &scenario.name))).collect()
+        let chosen = |id: &ResourceId| {
+            let name = stack.template.as_ref()?.names.get(id)?;
+            Some(name.replace("${region}", region.as_str()).replace("${account}", EMULATOR_ACCOUNT))
+        };
+        let all = stack.resources().into_iter();
+        all.map(|id| (id.clone(), chosen(&id).unwrap_or_else(|| name(&id, region, &scenario.name)))).collect()
     };
     Names { primary: of(Side::Primary), recovery: of(Side::Recovery) }
 }
 
 fn name(id: &ResourceId, region: &Region, scenario: &str) -> String {
     match id.kind() {
-        Some(ResourceKind::Bucket) => format!("{}-{region}-{}", id.name(), suffix(scenario)),
+        Some(ResourceKind::Bucket) => format!("{}-{region}-{}", id.name().to_lowercase(), suffix(scenario)),
         Some(ResourceKind::Role) => format!("{}-{region}", id.name()),
         Some(ResourceKind::Table | ResourceKind::Function | ResourceKind::Trigger) | None => id.name().to_owned(),
     }
+}
+
+/// The bucket from which CloudFormation takes the code of functions in a region.
+pub fn code_bucket(scenario: &str, region: &Region) -> String {
+    format!("firedrill-code-{region}-{}", suffix(scenario))
 }
 
 fn suffix(scenario: &str) -> String {
     hex::encode(&Sha256::digest(scenario)[..3])
 }
 
-/// A bucket name that would have to exist in two regions, which S3 does not allow.
+/// A name that would have to exist in two regions, where the service has one namespace for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BucketClash {
+pub struct NameClash {
+    /// Bucket or role.
+    pub kind: ResourceKind,
     /// The name.
     pub name: String,
     /// The regions it would be in.
@@ -47,28 +61,30 @@ pub struct BucketClash {
     pub rule: Option<usize>,
 }
 
-/// Every bucket name that is used twice, other than by vaults that share their bucket.
-pub fn bucket_clashes(scenario: &Scenario, names: &Names) -> Vec<BucketClash> {
-    let mut taken: BTreeMap<&str, (Region, bool)> = BTreeMap::new();
+/// Every bucket or role name that is used twice, other than by vaults that share their bucket.
+pub fn clashes(scenario: &Scenario, names: &Names) -> Vec<NameClash> {
+    let mut taken: BTreeMap<(ResourceKind, &str), (Region, bool)> = BTreeMap::new();
     let mut clashes = Vec::new();
     for side in [Side::Primary, Side::Recovery] {
         let region = scenario.topology.region(side);
-        for (_, name) in names.of(side).iter().filter(|(id, _)| id.kind() == Some(ResourceKind::Bucket)) {
-            if let Some((other, _)) = taken.insert(name, (region.clone(), false)) {
-                clashes.push(BucketClash { name: name.clone(), regions: [other, region.clone()], rule: None });
+        for (id, name) in names.of(side) {
+            let Some(kind @ (ResourceKind::Bucket | ResourceKind::Role)) = id.kind() else { continue };
+            if let Some((other, _)) = taken.insert((kind, name), (region.clone(), false)) {
+                clashes.push(NameClash { kind, name: name.clone(), regions: [other, region.clone()], rule: None });
             }
         }
     }
     for (rule, backup) in scenario.backups.iter().enumerate() {
         let BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } = &backup.using else { continue };
-        match taken.get(bucket.as_str()) {
+        match taken.get(&(ResourceKind::Bucket, bucket.as_str())) {
             Some((other, true)) if other == region => {}
-            Some((other, _)) => clashes.push(BucketClash {
+            Some((other, _)) => clashes.push(NameClash {
+                kind: ResourceKind::Bucket,
                 name: bucket.clone(),
                 regions: [other.clone(), region.clone()],
                 rule: Some(rule),
             }),
-            None => drop(taken.insert(bucket, (region.clone(), true))),
+            None => drop(taken.insert((ResourceKind::Bucket, bucket), (region.clone(), true))),
         }
     }
     clashes

@@ -66,7 +66,7 @@ fn no_bucket_name_is_used_in_two_regions() {
         of_kind.map(|(_, name)| name.clone()).collect()
     };
     assert!(buckets(Side::Primary).is_disjoint(&buckets(Side::Recovery)));
-    assert_eq!(names::bucket_clashes(&loaded.scenario, &names), []);
+    assert_eq!(names::clashes(&loaded.scenario, &names), []);
 
     let taken = buckets(Side::Primary).pop_first().expect("a bucket");
     let clashing = altered(&[("bucket: order-vault", &format!("bucket: {taken}"))]);

@@ -69,7 +69,9 @@ pub(super) async fn observe_and_capture(
         let side = drill.authority.standing().side;
         let entries = capture(drill, CaptureName::Recovered, side, Scope::Everything).await?;
         recovery_point(drill, holdings).await?;
-        let settled = drain::drain(drill, &drill.site(side, Conduct::Clean), drill.plan.limits.drain).await?;
+        let settled =
+            drain::drain(drill, &drill.site(side, Conduct::Clean), drain::Owed::Traffic, drill.plan.limits.drain)
+                .await?;
         capture(drill, CaptureName::Drained, side, Scope::Effects).await?;
         let drained = if settled { "after the drain" } else { "the drain did not settle in its limit" };
         noted::<_, CloseError>((), format!("{entries} items and objects; {drained}"))

@@ -10,6 +10,7 @@ pub mod progress;
 pub mod stop;
 
 mod closing;
+mod deploy;
 mod disaster;
 mod dispatch;
 mod opening;

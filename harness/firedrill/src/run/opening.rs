@@ -4,6 +4,7 @@ use firedrill_model::{
     capture::CaptureName,
     history::{Event, Phase},
     ids::ResourceKind,
+    plan::Plan,
     topology::Side,
 };
 use tokio::sync::mpsc;
@@ -11,16 +12,21 @@ use tokio::sync::mpsc;
 use super::{
     Drill,
     capture::{Scope, capture},
+    deploy::deploy,
     dispatch::Holdings,
-    phase::{PhaseError, noted, phase},
+    phase::{Noted, PhaseError, noted, phase},
     progress::Progress,
     provision,
 };
 use crate::{
+    plan::names,
     recovery::redrive,
-    services::{ServiceError, clients::Conduct},
+    services::{ServiceError, Site, clients::Conduct},
     target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent, install::Stage},
-    workload::{probe, seed},
+    workload::{
+        drain::{Owed, drain},
+        probe, seed,
+    },
 };
 
 /// Passes the stages of an installation on to whoever watches the run.
@@ -71,16 +77,20 @@ fn inventory(drill: &Drill) -> String {
 pub(super) async fn stand_up(drill: &Drill, progress: &dyn Progress) -> Result<(), PhaseError> {
     let stack = &drill.plan.stack;
     let site = drill.site(Side::Primary, Conduct::Control);
-    phase(drill, progress, Phase::Provision, true, async {
-        provision::create(&site, stack).await?;
-        noted::<_, ServiceError>((), format!("in {}", drill.plan.topology.primary))
-    })
-    .await?;
+    phase(drill, progress, Phase::Provision, true, provisioned(drill, &site)).await?;
     phase(drill, progress, Phase::Seed, true, async {
         let summary = seed::seed(drill, &site).await.map_err(SeedError::Write)?;
-        provision::connect(&site, stack).await.map_err(SeedError::Connect)?;
-        let triggers: Vec<String> = stack.triggers.keys().cloned().collect();
-        redrive::redrive(drill, &site, &triggers, &[]).await.map_err(SeedError::Effects)?;
+        if stack.template.is_some() {
+            // The triggers of a template are there from the beginning.
+            let settled = drain(drill, &site, Owed::Seed, drill.plan.limits.phase).await;
+            if !settled.map_err(SeedError::Write)? {
+                return Err(SeedError::Unsettled);
+            }
+        } else {
+            provision::connect(&site, stack).await.map_err(SeedError::Connect)?;
+            let triggers: Vec<String> = stack.triggers.keys().cloned().collect();
+            redrive::redrive(drill, &site, &triggers, &[]).await.map_err(SeedError::Effects)?;
+        }
         noted::<_, SeedError>((), summary.to_string())
     })
     .await?;
@@ -94,12 +104,31 @@ pub(super) async fn stand_up(drill: &Drill, progress: &dyn Progress) -> Result<(
     .await
 }
 
+/// Creates the resources, and says where and how.
+async fn provisioned(drill: &Drill, site: &Site) -> Result<Noted<()>, ServiceError> {
+    let Plan { stack, topology, scenario, .. } = &*drill.plan;
+    let Some(template) = &stack.template else {
+        provision::create(site, stack).await?;
+        return noted((), format!("in {}", topology.primary));
+    };
+    let code_bucket = names::code_bucket(&scenario.name, &topology.primary);
+    let made_up = deploy(site, stack, template, &code_bucket).await?;
+    let mut note = format!("in {} by CloudFormation, as stack {}", topology.primary, stack.name);
+    if !made_up.is_empty() {
+        note.push_str("; left out by the target and set by the services' own calls: ");
+        note.push_str(&made_up.join(", "));
+    }
+    noted((), note)
+}
+
 #[derive(Debug, thiserror::Error)]
 enum SeedError {
     #[error("cannot write the data set")]
     Write(#[source] crate::workload::WorkloadError),
     #[error("cannot connect the triggers")]
     Connect(#[source] ServiceError),
+    #[error("the effects of the data set did not settle within the phase's limit")]
+    Unsettled,
     #[error("cannot bring about the effects of the data set")]
     Effects(#[source] redrive::RedriveError),
 }

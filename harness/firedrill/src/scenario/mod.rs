@@ -6,7 +6,7 @@
 //! 2. [`shape`]: the tree against the JSON Schema of the raw types → unknown keys, absent keys, wrong types, unknown
 //!    words, units that cannot be read.
 //! 3. [`raw`], [`stack_raw`]: serde fills the raw types. After pass 2 this does not fail.
-//! 4. [`meaning`], [`stack`]: names are resolved and rules that span keys are checked → validated types.
+//! 4. [`meaning`], [`stack`], [`template`]: names are resolved and rules that span keys are checked → validated types.
 
 pub mod choices;
 pub mod diagnostics;
@@ -23,6 +23,7 @@ pub mod shape;
 pub mod source;
 pub mod stack;
 pub mod stack_raw;
+pub mod template;
 pub mod written;
 
 use std::path::Path;
@@ -58,7 +59,7 @@ pub fn understand(source: ScenarioSource) -> Result<Loaded, Diagnostics> {
     if !stack_path.is_file() {
         return Err(meaning::absent_stack(&source, &raw.workload.stack).into());
     }
-    let stack = stack::load(&stack_path)?;
+    let stack = stack::load(&stack_path, &source.shown_beside(&raw.workload.stack), &raw.workload.parameters)?;
     let scenario = meaning::scenario(&raw, &source, &stack, &stack_path)?;
     Ok(Loaded { scenario, stack, source })
 }

@@ -76,9 +76,12 @@ pub struct RawTopology {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawWorkload {
-    /// The stack file, relative to the scenario.
+    /// The stack file, or a CloudFormation template, relative to the scenario.
     #[schemars(example = "../fixtures/stacks/order-pipeline.yaml")]
     pub stack: String,
+    /// Parameters of a CloudFormation template; those that are left out have their defaults.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
     /// How many items or objects each table or bucket starts with.
     #[serde(default)]
     pub seed: BTreeMap<String, u64>,

@@ -18,6 +18,41 @@ and by kind and name (`table/orders`, `trigger/total-orders`) everywhere. Editor
 its first line is `# yaml-language-server: $schema=./scenario.schema.json`; `firedrill check` says everything else.
 ";
 
+const TEMPLATES: &str = "
+## A CloudFormation template
+
+In place of a stack file, `workload.stack` may name a CloudFormation template, in YAML or JSON. The target's own
+CloudFormation deploys it as a stack with the file's name, triggers included; the drill then reads back every resource and
+stops when one is not what the template says. What an emulator's CloudFormation is known to leave out is set by the services'
+own calls, and the run says what that was. Logical ids are the names that a scenario uses. A notification from a bucket to a
+function is a trigger called `<Bucket>-<Function>`; an event source mapping has its own id.
+
+| in the template | what firedrill does |
+|---|---|
+| `AWS::S3::Bucket`, `AWS::DynamoDB::Table`, `AWS::IAM::Role`, `AWS::Lambda::Function`, `Version`, `Alias`, `Permission`, `EventSourceMapping` | protects, restores and compares them |
+| any other resource, or a property that firedrill does not know | deploys it; `check` warns, and the report says that nothing was proved about it |
+| a name that the template chooses | keeps it; buckets and roles need `AWS::Region` in theirs, since one account has them once for all regions |
+| no name | fills in the name that `plan` shows |
+| `Code: ./folder` | packs and uploads it, as `aws cloudformation package` does; `ZipFile` stays as it is |
+| the environment of a function | adds `AWS_ENDPOINT_URL`, the address of the fault plane |
+| parameters | values from `workload.parameters`, else the defaults |
+| `Ref`, `Fn::GetAtt`, `Fn::Sub`, `Fn::Join`, `Fn::Split`, `Fn::Select`, `Fn::If`, `Fn::FindInMap`, conditions | works them out where it has to know a value; an error says where it cannot |
+| macros (`Transform`), templates over 51,200 bytes | refuses them |
+
+What CloudFormation does not know stands in the metadata of a resource:
+
+| of | metadata | meaning |
+|---|---|---|
+| a bucket | `Metadata: { firedrill: { data: upload } }` | generator of its objects |
+| a table | `Metadata: { firedrill: { data: order } }` | generator of its items |
+| a table | `Metadata: { firedrill: { delivery_log: true } }` | functions log each delivery here |
+| a function | `Metadata: { firedrill: { effect: { table: Totals, model: running-total } } }` | what it must produce for an event |
+
+What the vault could not bring back as it was is an error, not a surprise after the disaster: provisioned capacity, indexes
+that do not project all attributes, streams without both images, keys of one's own for encryption, mappings that begin at
+`LATEST`, notifications with a suffix, permissions of a bucket without `SourceArn` and `SourceAccount`.
+";
+
 /// The whole page.
 pub fn page() -> String {
     let mut page = String::from(HEAD);
@@ -30,6 +65,7 @@ pub fn page() -> String {
         }
         page.push_str(&chapter.text);
     }
+    page.push_str(TEMPLATES);
     page
 }
 

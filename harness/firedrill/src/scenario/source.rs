@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     ops::Range,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -99,9 +99,13 @@ impl Node {
 impl Source {
     /// Reads a file of at most [`SIZE_MAX`] bytes.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
-        let shown = path.display().to_string();
+        Self::read_as(path, &path.display().to_string())
+    }
+
+    /// [`Source::read`] of a file that problems name `shown`.
+    pub fn read_as(path: &Path, shown: &str) -> Result<Self, Diagnostics> {
         let refused = |message: String, help: &str| {
-            let empty = Arc::new(NamedSource::new(&shown, String::new()));
+            let empty = Arc::new(NamedSource::new(shown, String::new()));
             Diagnostics::from(Problem::error(&empty, message).help(help))
         };
         let unreadable = |error: &io::Error| {
@@ -129,7 +133,7 @@ impl Source {
                 "save it as UTF-8",
             )
         })?;
-        Self::parse(path, &shown, text)
+        Self::parse(path, shown, text)
     }
 
     /// Parses text as if it had been read from `path`; problems name the file `shown`.
@@ -151,6 +155,21 @@ impl Source {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
+    /// How problems name a file that this one names by a relative path.
+    pub fn shown_beside(&self, written: &str) -> String {
+        let mut parts: Vec<Component<'_>> = Vec::new();
+        let folder = Path::new(self.shown()).parent().unwrap_or(Path::new(""));
+        for part in folder.components().chain(Path::new(written).components()) {
+            match (part, parts.last()) {
+                (Component::ParentDir, Some(Component::Normal(_))) => drop(parts.pop()),
+                (Component::RootDir | Component::Prefix(_), _) => parts = vec![part],
+                (Component::CurDir, _) => {}
+                (Component::ParentDir | Component::Normal(_), _) => parts.push(part),
+            }
+        }
+        parts.iter().collect::<PathBuf>().display().to_string()
+    }
+
     /// The root node.
     pub fn tree(&self) -> &Spanned<Node> {
         &self.tree
@@ -159,6 +178,11 @@ impl Source {
     /// Checks the tree against `schema`, then fills the raw type the schema was made from.
     pub fn decode<T: DeserializeOwned>(&self, schema: &Value) -> Result<T, Diagnostics> {
         Diagnostics::unless_empty(self.shown(), shape::check(self, schema))?;
+        self.fill()
+    }
+
+    /// Fills a type that takes whatever the file has.
+    pub fn fill<T: DeserializeOwned>(&self) -> Result<T, Diagnostics> {
         serde_saphyr::from_str_with_options(&self.text, options()).map_err(|error| syntax(&self.named, &error))
     }
 

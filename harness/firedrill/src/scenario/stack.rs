@@ -1,4 +1,4 @@
-//! Stack files: text → [`Stack`].
+//! Stack files: text → [`Stack`]. A native file is read here, a CloudFormation template in [`super::template`].
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +13,7 @@ use firedrill_model::{
     },
     units::Span,
 };
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -21,14 +22,25 @@ use super::{
     nearest::suggest,
     schema,
     source::Source,
-    stack_raw::{RawBucket, RawFunction, RawIndex, RawStack, RawTable, RawTrigger, RawTriggerSource},
+    stack_raw::{RawBucket, RawFunction, RawIndex, RawRole, RawStack, RawTable, RawTrigger, RawTriggerSource},
+    template,
 };
 
-/// Reads a stack file and the digests of its functions' code.
-pub fn load(path: &Path) -> Result<Stack, Diagnostics> {
-    let source = Source::read(path)?;
-    let raw: RawStack = source.decode(&schema::stack())?;
-    let mut stack = resolve(&raw, &source)?;
+/// Version of IAM's policy language.
+const POLICY_LANGUAGE: &str = "2012-10-17";
+
+/// Reads a stack file or a template with its `parameters`, and the digests of its functions' code. Problems name the file
+/// `shown`.
+pub fn load(path: &Path, shown: &str, parameters: &BTreeMap<String, String>) -> Result<Stack, Diagnostics> {
+    let source = Source::read_as(path, shown)?;
+    let mut stack = if template::is_template(&source) {
+        template::load(&source, parameters)?
+    } else if let Some(name) = parameters.keys().next() {
+        let problem = source.error(format!("a native stack file takes no parameters, and `{name}` is given"));
+        return Err(problem.help("only a CloudFormation template has parameters").into());
+    } else {
+        resolve(&source.decode(&schema::stack())?, &source)?
+    };
     stack.version = version(&stack, &source).map_err(|(folder, error)| {
         source.error(format!("the code in `{}` cannot be read: {error}", folder.display())).help("check the folder")
     })?;
@@ -45,7 +57,11 @@ fn version(stack: &Stack, source: &Source) -> Result<String, (PathBuf, io::Error
         digest.update(bytes);
     };
     add("stack", source.text.as_bytes());
-    for (name, function) in &stack.functions {
+    for (name, value) in stack.template.iter().flat_map(|template| &template.parameters) {
+        add(&format!("parameter {name}"), value.as_bytes());
+    }
+    // Code that stands in the template has no folder.
+    for (name, function) in stack.functions.iter().filter(|(_, function)| function.code != Path::new("")) {
         let failed = |error| (function.code.clone(), error);
         let mut files = Vec::new();
         code_files(&function.code, &mut files).map_err(failed)?;
@@ -87,12 +103,39 @@ fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
     Ok(Stack {
         name: raw.stack.clone(),
         version: String::new(),
-        roles: raw.roles.iter().map(|(name, role)| (name.clone(), Role { allow: role.allow.clone() })).collect(),
+        roles: raw.roles.iter().map(|(name, one)| (name.clone(), role(one))).collect(),
         buckets: raw.buckets.iter().map(|(name, one)| (name.clone(), bucket(one))).collect(),
         tables,
         functions,
         triggers,
+        template: None,
     })
+}
+
+/// A role that Lambda may assume, with one statement an action. A bucket or table stands for itself and everything in it
+/// (objects, indexes, streams).
+fn role(raw: &RawRole) -> Role {
+    let arns = |resource: &String| match ResourceId::parse(resource).and_then(|id| id.arn()) {
+        Some(arn) => vec![format!("{arn}/*"), arn],
+        None => vec![resource.clone()],
+    };
+    let statements = raw.allow.iter().map(|(action, resources)| {
+        // A statement id may have letters and digits alone.
+        let sid: String = action.chars().filter(char::is_ascii_alphanumeric).collect();
+        let resources: Vec<String> = resources.iter().flat_map(arns).collect();
+        json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources })
+    });
+    let access = json!({ "Version": POLICY_LANGUAGE, "Statement": statements.collect::<Vec<_>>() });
+    let lambda = json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    });
+    Role {
+        assumed_by: json!({ "Version": POLICY_LANGUAGE, "Statement": [lambda] }),
+        policies: BTreeMap::from([("access".to_owned(), access)]),
+        managed: Vec::new(),
+    }
 }
 
 fn bucket(raw: &RawBucket) -> Bucket {
@@ -179,11 +222,8 @@ impl Reader<'_> {
 
     /// A resource named as `table/orders`.
     fn reference(&mut self, id: &str, path: &KeyPath) {
-        let named = id
-            .split_once('/')
-            .and_then(|(word, name)| Some((ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?, name)));
-        if let Some((kind, name)) = named {
-            self.exists(kind, name, path);
+        if let Some((id, kind)) = ResourceId::parse(id).and_then(|id| Some((id.clone(), id.kind()?))) {
+            self.exists(kind, id.name(), path);
         } else {
             let message = format!("`{id}` is not a resource");
             self.wrong(path, message, "here", "write its kind and name, like `table/orders`");
@@ -345,7 +385,7 @@ fn references(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The rule that a logical name breaks, so that AWS would refuse the names made from it.
-fn broken_name_rule(kind: ResourceKind, name: &str) -> Option<&'static str> {
+pub(super) fn broken_name_rule(kind: ResourceKind, name: &str) -> Option<&'static str> {
     let of = |also: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || also.as_bytes().contains(&byte));
     let (legal, rule) = match kind {
         // The region and a suffix are added, and the whole may have 63 characters.

@@ -1,8 +1,6 @@
 //! ARNs of the stack's resources at a site, and the way back to logical names.
-//!
-//! Source of the forms: AWS Service Authorization Reference, "Resource types" of each service.
 
-use firedrill_model::ids::{ResourceId, ResourceKind};
+use firedrill_model::ids::{self, ResourceId, ResourceKind};
 use serde_json::Value;
 
 use super::{Site, clients::EMULATOR_ACCOUNT};
@@ -14,22 +12,17 @@ pub(crate) fn account(_site: &Site) -> &'static str {
 
 /// ARN of a resource by its physical name; `None` for a trigger, which has none that is known beforehand.
 pub(crate) fn of(site: &Site, kind: ResourceKind, physical: &str) -> Option<String> {
-    let (region, account) = (&site.clients.region, account(site));
-    Some(match kind {
-        ResourceKind::Role => format!("arn:aws:iam::{account}:role/{physical}"),
-        ResourceKind::Bucket => format!("arn:aws:s3:::{physical}"),
-        ResourceKind::Table => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}"),
-        ResourceKind::Function => format!("arn:aws:lambda:{region}:{account}:function:{physical}"),
-        ResourceKind::Trigger => return None,
-    })
+    ids::arn(kind, site.clients.region.as_str(), account(site), physical)
 }
 
 /// Puts logical names in place of physical ones, so that two sides can be compared: `${table/orders}`, `${region}`,
 /// `${account}`.
 #[derive(Debug)]
 pub(crate) struct Logical {
-    /// What to replace where a name ends, longest first.
+    /// What to replace where a name ends, longest first: ARNs, by the id alone.
     arns: Vec<(String, String)>,
+    /// ARNs, by the form that [`Site::expand`] takes.
+    forms: Vec<(String, String)>,
     /// Names that an environment may refer to.
     data: Vec<(String, String)>,
     own: (String, String),
@@ -40,20 +33,23 @@ pub(crate) struct Logical {
 impl Logical {
     /// For the configuration of `own`.
     pub(crate) fn new(site: &Site, own: &ResourceId) -> Self {
-        let mut arns = Vec::new();
-        let mut data = Vec::new();
+        let (mut arns, mut forms, mut data) = (Vec::new(), Vec::new(), Vec::new());
         for (id, physical) in site.names() {
             let Some(kind) = id.kind() else { continue };
-            arns.extend(of(site, kind, physical).map(|arn| (arn, format!("${{{id}}}"))));
+            if let (Some(arn), Some(form)) = (of(site, kind, physical), id.arn()) {
+                arns.push((arn.clone(), format!("${{{id}}}")));
+                forms.push((arn, form));
+            }
             if matches!(kind, ResourceKind::Bucket | ResourceKind::Table) {
                 data.push((physical.to_owned(), format!("${{{id}}}")));
             }
         }
-        for list in [&mut arns, &mut data] {
+        for list in [&mut arns, &mut forms, &mut data] {
             list.sort_by_key(|(physical, _)| std::cmp::Reverse(physical.len()));
         }
         Self {
             arns,
+            forms,
             data,
             own: (site.physical(own).to_owned(), format!("${{{own}}}")),
             region: site.clients.region.to_string(),
@@ -74,21 +70,36 @@ impl Logical {
         text.replace(&self.region, "${region}").replace(&self.account, "${account}")
     }
 
-    /// A value of a function's environment: what [`Site::expand`] made of `${table/orders}`, back.
+    /// A value of a function's environment: what [`Site::expand`] made of `${table/orders}` or of an ARN, back.
     pub(crate) fn environment(&self, text: &str) -> String {
-        self.data.iter().fold(text.to_owned(), |text, (physical, id)| replace_name(&text, physical, id))
+        let text = self.forms.iter().fold(text.to_owned(), |text, (arn, form)| replace_name(&text, arn, form));
+        self.data.iter().fold(text, |text, (physical, id)| replace_name(&text, physical, id))
     }
 
     /// Every text in a value.
     pub(crate) fn value(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.text(text)),
-            Value::Array(list) => Value::Array(list.iter().map(|value| self.value(value)).collect()),
-            Value::Object(map) => {
-                Value::Object(map.iter().map(|(name, value)| (name.clone(), self.value(value))).collect())
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        each_text(value, &|text| self.text(text))
+    }
+
+    /// A policy document in the form that [`Site::expand`] takes: what [`Logical::value`] gives for people and comparison
+    /// cannot be turned back.
+    pub(crate) fn document(&self, value: &Value) -> Value {
+        each_text(value, &|text| {
+            let text = self.forms.iter().fold(text.to_owned(), |text, (arn, form)| replace_name(&text, arn, form));
+            text.replace(&self.region, "${region}").replace(&self.account, "${account}")
+        })
+    }
+}
+
+/// The same value with every text in it replaced.
+fn each_text(value: &Value, with: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(with(text)),
+        Value::Array(list) => Value::Array(list.iter().map(|value| each_text(value, with)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(name, value)| (name.clone(), each_text(value, with))).collect())
         }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 

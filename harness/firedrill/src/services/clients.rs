@@ -46,6 +46,8 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
@@ -94,6 +96,7 @@ impl Clients {
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use firedrill_model::{capture::Configuration, ids::ResourceId};
 use serde_json::Value;
 
+use super::cloudformation;
+
 /// Members that name an element of a list, best first: elements are keyed by it, so that their order does not matter.
 const NAMES: [&str; 7] = ["Key", "AttributeName", "IndexName", "Sid", "Id", "ID", "PolicyName"];
 
@@ -22,18 +24,23 @@ pub(crate) struct Rules {
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     values: BTreeMap<Vec<String>, Value>,
-    not_offered: Vec<String>,
+    set_aside: BTreeMap<String, String>,
 }
 
 impl Fields {
-    /// Adds every leaf of `value` below `prefix`.
+    /// Adds every leaf of `value` below `prefix`. Null, an empty list and an empty mapping are the same as nothing.
     pub(crate) fn add(&mut self, prefix: &str, value: &Value) {
         self.flatten(&mut vec![prefix.to_owned()], value);
     }
 
     /// The target does not know the call that would describe what is below `prefix`: it cannot be compared there.
     pub(crate) fn not_offered(&mut self, prefix: &str) {
-        self.not_offered.push(prefix.to_owned());
+        self.set_aside(prefix, "the target does not offer the call that describes it");
+    }
+
+    /// What is below `prefix` is not compared, for a reason that only this resource's other fields give.
+    pub(crate) fn set_aside(&mut self, prefix: &str, reason: &str) {
+        self.set_aside.insert(prefix.to_owned(), reason.to_owned());
     }
 
     /// Adds every leaf of `value` below `prefix` and then `name`, which may hold dots.
@@ -54,12 +61,14 @@ impl Fields {
                     self.below(path, &name, &rest);
                 }
             }
+            Value::Null | Value::Object(_) => {}
+            Value::Array(list) if list.is_empty() => {}
             Value::Array(list) => {
                 let mut list = list.clone();
                 list.sort_by_key(Value::to_string);
                 self.values.insert(path.clone(), Value::Array(list));
             }
-            Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 self.values.insert(path.clone(), value.clone());
             }
         }
@@ -75,12 +84,14 @@ impl Fields {
     pub(crate) fn sorted(self, resource: ResourceId, rules: Rules) -> Configuration {
         let mut configuration = absent(resource);
         configuration.absent = false;
-        for prefix in self.not_offered {
-            configuration.volatile.insert(prefix, "the target does not offer the call that describes it".to_owned());
-        }
+        configuration.volatile.extend(self.set_aside);
         for (path, value) in self.values {
             let text = path.join(".");
-            if let Some((_, reason)) = rules.volatile.iter().find(|(pattern, _)| matches(pattern, &path)) {
+            if path.iter().any(|step| cloudformation::owns_tag(step)) {
+                configuration
+                    .volatile
+                    .insert(text, "a tag of CloudFormation's own, which nobody else may set".to_owned());
+            } else if let Some((_, reason)) = rules.volatile.iter().find(|(pattern, _)| matches(pattern, &path)) {
                 configuration.volatile.insert(text, (*reason).to_owned());
             } else if rules.compared.iter().any(|pattern| matches(pattern, &path)) {
                 configuration.compared.insert(text, value);

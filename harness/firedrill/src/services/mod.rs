@@ -11,6 +11,7 @@ pub(crate) mod arn;
 
 pub mod canonical;
 pub mod clients;
+pub mod cloudformation;
 pub mod cloudwatch;
 pub mod dynamodb;
 pub mod error;
@@ -67,6 +68,12 @@ pub trait Service: Send + Sync {
 
     /// Switches on what reacts to content, once the content is in place.
     async fn activate(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
+        let (_, _, _) = (site, name, blueprint);
+        Ok(())
+    }
+
+    /// Sets what emulators are known to leave out of a resource that their CloudFormation made.
+    async fn complete(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
         let (_, _, _) = (site, name, blueprint);
         Ok(())
     }

@@ -8,7 +8,7 @@ use firedrill_model::{
     topology::Side,
 };
 
-use super::Clients;
+use super::{Clients, arn};
 
 /// One side of the workload. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,9 +67,11 @@ impl Site {
         self.names.get(resource).map_or(resource.name(), String::as_str)
     }
 
-    /// Puts physical names in place of `${kind/name}`.
+    /// Puts physical names in place of `${kind/name}`, and this side's own in place of `${region}` and `${account}`.
     pub fn expand(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(&format!("${{{id}}}"), name))
+        let named =
+            self.names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(&format!("${{{id}}}"), name));
+        named.replace("${region}", self.clients.region.as_str()).replace("${account}", arn::account(self))
     }
 
     /// The resource whose physical name is exactly `physical` among those that `of` accepts.

@@ -35,10 +35,19 @@ struct Picture {
     derived: BTreeMap<String, (u64, u64)>,
 }
 
+/// Which writes must have had their events delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// Those of the data set that the workload starts with.
+    Seed,
+    /// Those that came after it.
+    Traffic,
+}
+
 /// Waits until derived tables and the delivery log of `site` have not changed for 1.5 s and every write that the current
 /// epoch owes an event for was delivered. False when `limit` passes first: what is missing then is for the verdict to say.
-pub async fn drain(drill: &Drill, site: &Site, limit: Span) -> Result<bool, WorkloadError> {
-    let owed = owed(drill, site)?;
+pub async fn drain(drill: &Drill, site: &Site, by: Owed, limit: Span) -> Result<bool, WorkloadError> {
+    let owed = owed(drill, site, by)?;
     let quiet = Mutex::new(Quiet::default());
     let look = || async {
         match look_at(&drill.plan.stack, site, &owed).await {
@@ -79,12 +88,13 @@ impl Quiet {
 }
 
 /// Event ids that writes acknowledged on this side in the current epoch must have caused.
-fn owed(drill: &Drill, site: &Site) -> Result<BTreeSet<String>, WorkloadError> {
+fn owed(drill: &Drill, site: &Site, by: Owed) -> Result<BTreeSet<String>, WorkloadError> {
     let epoch = drill.authority.standing().epoch;
     let mut owed = BTreeSet::new();
     for line in drill.dir.read_ledger()? {
         let line = line?;
-        let counts = line.epoch == epoch && line.side == site.side && line.origin != Origin::Seed;
+        let counts =
+            line.epoch == epoch && line.side == site.side && (line.origin == Origin::Seed) == (by == Owed::Seed);
         if counts && line.outcome == Outcome::Acknowledged {
             owed.extend(event_of(&drill.plan.stack, &line));
         }

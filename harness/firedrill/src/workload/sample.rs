@@ -82,6 +82,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         },
         topology: Topology { primary: "us-east-1".into(), recovery: "eu-west-1".into() },
         stack: Stack {
+            template: None,
             name: "sample".into(),
             version: String::new(),
             roles: BTreeMap::new(),

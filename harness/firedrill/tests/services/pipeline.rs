@@ -12,6 +12,7 @@ use firedrill_model::{
     stack::{Bucket, CorsRule, Function, Index, KeyAttribute, KeyType, Role, Table, Trigger, TriggerSource},
     topology::Side,
 };
+use serde_json::{Value, json};
 
 /// A side whose physical names differ from the logical ones and from those of other tests.
 pub(crate) fn site(url: &str, side: Side, region: &str, test: &str) -> Site {
@@ -44,9 +45,28 @@ pub(crate) fn blueprints() -> Vec<(ResourceId, Blueprint)> {
 }
 
 fn role(resources: &[&str]) -> Role {
-    let resources: Vec<String> = resources.iter().map(|text| (*text).to_owned()).collect();
-    let allow = [("s3:GetObject".to_owned(), resources.clone()), ("dynamodb:PutItem".to_owned(), resources)];
-    Role { allow: BTreeMap::from(allow) }
+    let arns: Vec<String> = resources
+        .iter()
+        .map(|text| ResourceId::parse(text).and_then(|id| id.arn()).unwrap_or_else(|| (*text).to_owned()))
+        .collect();
+    let document = |statement: Value| json!({ "Version": "2012-10-17", "Statement": [statement] });
+    let lambda = json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    });
+    let several = json!({ "Effect": "Allow", "Action": ["s3:GetObject", "dynamodb:PutItem"], "Resource": arns });
+    let here = json!({
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": { "StringNotEquals": { "aws:RequestedRegion": "${region}" } },
+    });
+    Role {
+        assumed_by: document(lambda),
+        policies: BTreeMap::from([("access".to_owned(), document(several)), ("stay-here".to_owned(), document(here))]),
+        managed: vec!["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole".to_owned()],
+    }
 }
 
 fn tags() -> BTreeMap<String, String> {

@@ -87,6 +87,19 @@ pub(super) async fn activate(site: &Site, name: &str, table: &Table) -> Result<(
     Ok(())
 }
 
+/// Switches on the encryption that the table has.
+pub(super) async fn encrypt(site: &Site, name: &str, table: &Table) -> Result<(), ServiceError> {
+    if !table.encryption {
+        return Ok(());
+    }
+    let physical = site.name_of(ResourceKind::Table, name);
+    let encryption = SseSpecification::builder().enabled(true).build();
+    let request = site.clients.dynamodb.update_table().table_name(&physical).sse_specification(encryption);
+    let operation = format!("DynamoDB UpdateTable {name} (encryption)");
+    request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
+    until_active(site, &physical).await
+}
+
 async fn until_active(site: &Site, physical: &str) -> Result<(), ServiceError> {
     poll::until(format!("table {physical} to become active"), EVERY, LIMIT, &CancellationToken::new(), || async {
         match describe::find(site, physical).await {

@@ -10,7 +10,7 @@ use firedrill_model::{
     stack::{Index, KeyAttribute, KeyType as AttributeKind, Table},
 };
 
-use crate::services::{ServiceError, Site};
+use crate::services::{ServiceError, Site, cloudformation};
 
 /// Code of the error for a table that is not there.
 pub(super) const NOT_FOUND: &str = "ResourceNotFoundException";
@@ -110,7 +110,8 @@ async fn tags(site: &Site, name: &str, arn: &str) -> Result<BTreeMap<String, Str
         let answer = request.send().await;
         let answer =
             answer.map_err(|error| ServiceError::request(format!("DynamoDB ListTagsOfResource {name}"), &error))?;
-        tags.extend(answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
+        let listed = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
+        tags.extend(listed.filter(|(key, _)| !cloudformation::owns_tag(key)));
         next = answer.next_token;
         if next.is_none() {
             return Ok(tags);

@@ -48,6 +48,12 @@ impl Service for Tables {
         create::activate(site, name, table).await
     }
 
+    async fn complete(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
+        let Blueprint::Table(table) = blueprint else { return Err(wrong_blueprint(Table, name)) };
+        create::encrypt(site, name, table).await?;
+        create::activate(site, name, table).await
+    }
+
     async fn exists(&self, site: &Site, name: &str) -> Result<bool, ServiceError> {
         Ok(describe::find(site, &site.name_of(Table, name)).await?.is_some())
     }

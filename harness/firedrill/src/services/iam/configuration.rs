@@ -1,5 +1,6 @@
 //! Every field of a role that the service describes.
 
+use aws_sdk_iam::types::Role;
 use firedrill_model::{
     capture::Configuration,
     ids::{ResourceId, ResourceKind},
@@ -58,6 +59,34 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
         fields.add("attached", &logical.value(&attached["ListAttachedRolePoliciesResult"]["AttachedPolicies"]));
     }
     Ok(fields.sorted(id, RULES))
+}
+
+/// The role, or `None` when it is not there.
+pub(super) async fn find(site: &Site, name: &str) -> Result<Option<Role>, ServiceError> {
+    let role = site.clients.iam.get_role().role_name(site.name_of(ResourceKind::Role, name)).send().await;
+    match role.map_err(|error| ServiceError::request(format!("IAM GetRole {name}"), &error)) {
+        Ok(answer) => Ok(answer.role),
+        Err(error) if error.code() == Some(NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Who may assume a role.
+pub(super) fn trust(role: &Role, name: &str) -> Result<Value, ServiceError> {
+    let text = role.assume_role_policy_document.clone().unwrap_or_default();
+    document(&Value::String(text), &format!("IAM GetRole {name}"))
+}
+
+/// ARNs of the managed policies that are attached to a role.
+pub(super) async fn managed_policies(site: &Site, name: &str) -> Result<Vec<String>, ServiceError> {
+    let request = site.clients.iam.list_attached_role_policies().role_name(site.name_of(ResourceKind::Role, name));
+    let listed = request.send().await;
+    let listed =
+        listed.map_err(|error| ServiceError::request(format!("IAM ListAttachedRolePolicies {name}"), &error))?;
+    let mut arns: Vec<String> =
+        listed.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn).collect();
+    arns.sort();
+    Ok(arns)
 }
 
 /// Names of a role's inline policies.

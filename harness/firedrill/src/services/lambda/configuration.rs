@@ -95,6 +95,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     add_policy(&mut fields, &logical, site, &physical, None).await?;
     let mut settings = logical.value(&function["Configuration"]);
     name_variables(&mut settings, &function["Configuration"], &logical);
+    without_unset(&mut settings);
     fields.add("function", &settings);
     if function["Concurrency"].is_object() {
         fields.add("concurrency", &function["Concurrency"]);
@@ -115,6 +116,19 @@ fn name_variables(settings: &mut Value, raw: &Value, logical: &arn::Logical) {
         let text = value.as_str().unwrap_or_default();
         settings["Environment"]["Variables"][name] = Value::String(logical.environment(text));
     }
+}
+
+/// Takes out what is not set: the service leaves such a field out, or writes it as empty text.
+fn without_unset(settings: &mut Value) {
+    let unset = |of: &mut Value, name: &str| {
+        if of[name] == ""
+            && let Some(of) = of.as_object_mut()
+        {
+            of.shift_remove(name);
+        }
+    };
+    unset(settings, "KMSKeyArn");
+    unset(&mut settings["VpcConfig"], "VpcId");
 }
 
 /// The statements of a resource policy, without those that let a service's events in: they belong to the trigger.

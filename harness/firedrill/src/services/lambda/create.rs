@@ -35,16 +35,20 @@ pub(super) async fn create(site: &Site, name: &str, spec: &Function, code: &Byte
         let request = client.create_alias().function_name(&physical).name(alias).function_version(version);
         request.send().await.map_err(|error| ServiceError::request(format!("Lambda CreateAlias {name}"), &error))?;
     }
-    if let Some(reserved) = spec.reserved_concurrency {
-        let request = client
-            .put_function_concurrency()
-            .function_name(&physical)
-            .reserved_concurrent_executions(i32::try_from(reserved).unwrap_or(i32::MAX));
-        request
-            .send()
-            .await
-            .map_err(|error| ServiceError::request(format!("Lambda PutFunctionConcurrency {name}"), &error))?;
-    }
+    reserve(site, name, spec).await
+}
+
+/// Reserves the concurrency that the function has, if it has any.
+pub(super) async fn reserve(site: &Site, name: &str, spec: &Function) -> Result<(), ServiceError> {
+    let Some(reserved) = spec.reserved_concurrency else { return Ok(()) };
+    let request = site
+        .clients
+        .lambda
+        .put_function_concurrency()
+        .function_name(site.name_of(ResourceKind::Function, name))
+        .reserved_concurrent_executions(i32::try_from(reserved).unwrap_or(i32::MAX));
+    let operation = format!("Lambda PutFunctionConcurrency {name}");
+    request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
     Ok(())
 }
 

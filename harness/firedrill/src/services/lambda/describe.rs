@@ -9,7 +9,7 @@ use firedrill_model::{
 };
 
 use super::{ENDPOINT_VARIABLE, NOT_FOUND, code};
-use crate::services::{Blueprint, ServiceError, Site, arn};
+use crate::services::{Blueprint, ServiceError, Site, arn, cloudformation};
 
 /// An alias of a function.
 #[derive(Clone, Debug)]
@@ -79,7 +79,12 @@ pub(super) async fn describe(site: &Site, name: &str) -> Result<Blueprint, Servi
             .and_then(|concurrency| concurrency.reserved_concurrent_executions)
             .and_then(|reserved| u32::try_from(reserved).ok()),
         alias: alias.map(|alias| alias.name),
-        tags: answer.tags.unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>(),
+        tags: answer
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(key, _)| !cloudformation::owns_tag(key))
+            .collect::<BTreeMap<_, _>>(),
     };
     Ok(Blueprint::Function { spec, code })
 }

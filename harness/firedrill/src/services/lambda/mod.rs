@@ -18,7 +18,7 @@ use super::{Blueprint, Service, ServiceError, Site, wrong_blueprint};
 pub(crate) const NOT_FOUND: &str = "ResourceNotFoundException";
 
 /// Variable that firedrill gives every function so that its calls go through the fault plane.
-const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
+pub(crate) const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
 /// The functions of a stack.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,11 @@ impl Service for Functions {
     async fn create(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
         let Blueprint::Function { spec, code } = blueprint else { return Err(wrong_blueprint(Function, name)) };
         create::create(site, name, spec, code).await
+    }
+
+    async fn complete(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
+        let Blueprint::Function { spec, .. } = blueprint else { return Err(wrong_blueprint(Function, name)) };
+        create::reserve(site, name, spec).await
     }
 
     async fn exists(&self, site: &Site, name: &str) -> Result<bool, ServiceError> {

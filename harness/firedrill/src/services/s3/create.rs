@@ -26,6 +26,12 @@ pub(super) async fn create(site: &Site, name: &str, bucket: &Bucket) -> Result<(
     });
     let request = site.clients.s3.create_bucket().bucket(&physical).set_create_bucket_configuration(location);
     request.send().await.map_err(|error| ServiceError::request(format!("S3 CreateBucket {name}"), &error))?;
+    configure(site, name, bucket).await
+}
+
+/// Gives a bucket that is there the settings that it has.
+pub(super) async fn configure(site: &Site, name: &str, bucket: &Bucket) -> Result<(), ServiceError> {
+    let physical = site.name_of(ResourceKind::Bucket, name);
     if bucket.versioning {
         let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         let request = site.clients.s3.put_bucket_versioning().bucket(&physical).versioning_configuration(versioning);

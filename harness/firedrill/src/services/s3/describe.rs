@@ -8,7 +8,7 @@ use firedrill_model::{
     stack::{Bucket, CorsRule},
 };
 
-use crate::services::{ServiceError, Site};
+use crate::services::{ServiceError, Site, cloudformation};
 
 /// Codes of the error for a bucket that is not there; `HeadBucket` has no body to say it in.
 pub(super) const NOT_FOUND: [&str; 2] = ["NoSuchBucket", "NotFound"];
@@ -86,5 +86,6 @@ async fn tags(site: &Site, name: &str) -> Result<BTreeMap<String, String>, Servi
     let answer = request.send().await;
     let answer = answer.map_err(|error| ServiceError::request(format!("S3 GetBucketTagging {name}"), &error));
     let answer = unless_absent(answer, "NoSuchTagSet")?;
-    Ok(answer.map(|answer| answer.tag_set).unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
+    let tags = answer.map(|answer| answer.tag_set).unwrap_or_default().into_iter();
+    Ok(tags.map(|tag| (tag.key, tag.value)).filter(|(key, _)| !cloudformation::owns_tag(key)).collect())
 }

@@ -34,6 +34,11 @@ impl Service for Buckets {
         create::create(site, name, bucket).await
     }
 
+    async fn complete(&self, site: &Site, name: &str, blueprint: &Blueprint) -> Result<(), ServiceError> {
+        let Blueprint::Bucket(bucket) = blueprint else { return Err(wrong_blueprint(Bucket, name)) };
+        create::configure(site, name, bucket).await
+    }
+
     async fn exists(&self, site: &Site, name: &str) -> Result<bool, ServiceError> {
         describe::exists(site, name).await
     }
