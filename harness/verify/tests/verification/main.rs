@@ -4,6 +4,7 @@
 mod support;
 
 mod ambiguity;
+mod documented;
 mod laws;
 mod oracle;
 mod rules;

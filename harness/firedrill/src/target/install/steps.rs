@@ -18,6 +18,8 @@ use super::{InstallError, InstallProgress, REQUIREMENTS, Stage, SystemPython, in
 const PIP_WHEEL: &str = "pip-26.3-py3-none-any.whl";
 const PIP_SHA256: &str = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13";
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
+/// Kills the program that it runs, with all that it started, when standard input closes: whoever closed it, and however.
+const GUARD: &str = include_str!("guard.sh");
 /// How much of a failed program's output goes into the error.
 const TAIL_LINES: usize = 12;
 /// What would lead an installer away from the environment that is being filled.
@@ -131,22 +133,20 @@ fn bootstrap(python: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end in a process group of its own, each line of its output through `line`; an error holds the end
+/// Runs a program to its end in a process group of its own that does not outlive this process, each line of its output through `line`; an error holds the end
 /// of all it wrote.
 fn run(
     progress: &dyn InstallProgress,
     step: &'static str,
-    mut command: Command,
+    command: Command,
     mut line: impl FnMut(&str),
 ) -> Result<(), InstallError> {
-    for name in MISLEADING {
-        command.env_remove(name);
-    }
     let program = OsStr::to_string_lossy(command.get_program()).into_owned();
     let spawn_error = |source| InstallError::Spawn { program: program.clone(), source };
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().map_err(spawn_error)?;
+    let mut child = guarded(&command).spawn().map_err(spawn_error)?;
     progress.working(i32::try_from(child.id()).ok());
+    // Kept until the end: waiting would close it.
+    let _held = child.stdin.take();
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
     let complaints = thread::spawn(move || {
@@ -175,6 +175,17 @@ fn run(
     Err(InstallError::Step { step, tail: format!("{status}\n{tail}") })
 }
 
+fn guarded(command: &Command) -> Command {
+    let mut guarded = Command::new("/bin/sh");
+    guarded.args(["-c", GUARD, "firedrill"]).arg(command.get_program()).args(command.get_args());
+    guarded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    for name in MISLEADING {
+        guarded.env_remove(name);
+    }
+    guarded.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    guarded
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::Silent, *};
@@ -194,6 +205,8 @@ mod tests {
     #[test]
     fn an_absent_program_is_named() {
         let error = run(&Silent, "trying", Command::new("no-such-program-here"), |_| {}).expect_err("it is not there");
-        assert_eq!(error.to_string(), "cannot start `no-such-program-here`");
+        let text = error.to_string();
+        assert!(text.starts_with("trying failed: exit status: 127"), "{text}");
+        assert!(text.contains("no-such-program-here: not found"), "{text}");
     }
 }
