@@ -53,7 +53,7 @@ pub(super) fn build(
     progress.stage(Stage::of(format!("making a virtual environment with {python}")));
     let mut venv = Command::new(&python.program);
     venv.args(["-m", "venv", "--without-pip"]).arg(folder);
-    run(progress, "making a virtual environment", venv, |_| {})?;
+    run(progress, "making a virtual environment", &venv, |_| {})?;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(in_cache(&requirements))?;
     if let Some(uv) = python::find_uv() {
@@ -71,7 +71,7 @@ pub(super) fn build(
 pub(super) fn check(folder: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
     let mut command = Command::new(folder.join("bin").join("python"));
     command.args(["-I", "-c", "import boto3, hypercorn, ministack.app"]);
-    run(progress, "checking the emulator", command, |_| {})
+    run(progress, "checking the emulator", &command, |_| {})
 }
 
 fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
@@ -88,7 +88,7 @@ fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn Install
         command.env("SSL_CERT_FILE", cert);
     }
     command.arg("--requirement").arg(requirements);
-    run(progress, "installing the emulator with uv", command, |_| {})
+    run(progress, "installing the emulator with uv", &command, |_| {})
 }
 
 fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
@@ -96,7 +96,7 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     progress.stage(Stage::of("downloading pip"));
     let mut fetch = bootstrap(&python);
     fetch.args(["fetch", PIP_WHEEL, PIP_SHA256]).arg(folder);
-    run(progress, "downloading pip", fetch, |_| {})?;
+    run(progress, "downloading pip", &fetch, |_| {})?;
 
     let wheel = folder.join(PIP_WHEEL);
     let total = REQUIREMENTS.lines().filter(|line| line.contains("==")).count() as u64;
@@ -106,7 +106,7 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     command.arg(wheel.join("pip")).args(["--disable-pip-version-check", "--no-input", "install"]);
     command.args(["--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "--requirement"]);
     command.arg(requirements);
-    run(progress, "installing the emulator with pip", command, |line| {
+    run(progress, "installing the emulator with pip", &command, |line| {
         if let Some(rest) = line.strip_prefix("Collecting ") {
             collected += 1;
             let name = rest.split(['=', '[', ' ']).next().unwrap_or(rest);
@@ -122,7 +122,7 @@ fn read_settings(folder: &Path, progress: &dyn InstallProgress) -> Result<Settin
     let mut command = bootstrap(&folder.join("bin").join("python"));
     command.arg("settings");
     let mut text = String::new();
-    run(progress, "reading pip's settings", command, |line| text.push_str(line))?;
+    run(progress, "reading pip's settings", &command, |line| text.push_str(line))?;
     serde_json::from_str(&text)
         .map_err(|error| InstallError::Step { step: "reading pip's settings", tail: error.to_string() })
 }
@@ -138,12 +138,12 @@ fn bootstrap(python: &Path) -> Command {
 fn run(
     progress: &dyn InstallProgress,
     step: &'static str,
-    command: Command,
+    command: &Command,
     mut line: impl FnMut(&str),
 ) -> Result<(), InstallError> {
     let program = OsStr::to_string_lossy(command.get_program()).into_owned();
     let spawn_error = |source| InstallError::Spawn { program: program.clone(), source };
-    let mut child = guarded(&command).spawn().map_err(spawn_error)?;
+    let mut child = guarded(command).spawn().map_err(spawn_error)?;
     progress.working(i32::try_from(child.id()).ok());
     // Kept until the end: waiting would close it.
     let _held = child.stdin.take();
@@ -195,7 +195,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "for i in $(seq 1 40); do echo out-$i; done; echo why >&2; exit 3"]);
         let mut lines = 0;
-        let error = run(&Silent, "trying", command, |_| lines += 1).expect_err("it failed");
+        let error = run(&Silent, "trying", &command, |_| lines += 1).expect_err("it failed");
         assert_eq!(lines, 40);
         let text = error.to_string();
         assert!(text.starts_with("trying failed: exit status: 3") && text.ends_with("out-40\nwhy"), "{text}");
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_absent_program_is_named() {
-        let error = run(&Silent, "trying", Command::new("no-such-program-here"), |_| {}).expect_err("it is not there");
+        let error = run(&Silent, "trying", &Command::new("no-such-program-here"), |_| {}).expect_err("it is not there");
         let text = error.to_string();
         assert!(text.starts_with("trying failed: exit status: 127"), "{text}");
         assert!(text.contains("no-such-program-here: not found"), "{text}");
