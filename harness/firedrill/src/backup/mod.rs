@@ -28,6 +28,11 @@ use crate::{
 /// What a backup strategy can do. A value is made for one backup rule of one run.
 #[async_trait]
 pub trait Strategy: Send + Sync {
+    /// Gets ready before anything is written that a capture has to hold.
+    async fn prepare(&self) -> Result<(), BackupError> {
+        Ok(())
+    }
+
     /// Captures a recovery point and reads it back; [`RecoveryPoint::verified`] says whether every part had its digest.
     /// A failed capture leaves nothing that a restore could take for whole.
     async fn capture(&self, id: &RecoveryPointId) -> Result<RecoveryPoint, BackupError>;

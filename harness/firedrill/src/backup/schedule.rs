@@ -78,21 +78,32 @@ struct Points {
 }
 
 impl Backups {
-    /// Starts every rule of the plan; the first captures begin at once.
-    pub fn start(drill: &Drill, source: &Site) -> Result<Self, ScheduleError> {
+    /// Makes every rule of the plan ready: before the traffic begins, see [`Strategy::prepare`].
+    pub async fn prepare(drill: &Drill, source: &Site) -> Result<Self, ScheduleError> {
         let (sender, verified) = watch::channel(0);
-        let shared = Shared { drill: drill.clone(), ledger: Arc::default(), verified: sender };
-        let stop = drill.cancel.child_token();
         let mut strategies: Vec<Arc<dyn Strategy>> = Vec::new();
-        let mut tasks = JoinSet::new();
         for (rule, backup) in drill.plan.backups.iter().enumerate() {
             let of_rule: Arc<dyn Strategy> = Arc::from(strategy(drill, rule, backup, source.clone())?);
-            strategies.push(Arc::clone(&of_rule));
-            let (shared, stop) = (shared.clone(), stop.clone());
+            of_rule.prepare().await?;
+            strategies.push(of_rule);
+        }
+        Ok(Self {
+            strategies,
+            shared: Shared { drill: drill.clone(), ledger: Arc::default(), verified: sender },
+            stop: drill.cancel.child_token(),
+            tasks: tokio::sync::Mutex::default(),
+            verified,
+        })
+    }
+
+    /// Starts every rule; the first captures begin at once.
+    pub async fn start(&self) {
+        let mut tasks = self.tasks.lock().await;
+        for (rule, (backup, of_rule)) in self.shared.drill.plan.backups.iter().zip(&self.strategies).enumerate() {
+            let (shared, of_rule, stop) = (self.shared.clone(), Arc::clone(of_rule), self.stop.clone());
             let (every, keep) = (backup.every, backup.keep);
             tasks.spawn(async move { shared.repeat(rule, &*of_rule, every, keep, &stop).await });
         }
-        Ok(Self { strategies, shared, stop, tasks: tokio::sync::Mutex::new(tasks), verified })
     }
 
     /// How many backups are complete and verified; changes can be awaited.

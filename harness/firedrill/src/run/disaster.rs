@@ -74,9 +74,11 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     let mut faults = drill.plan.disaster.iter();
     let first = faults.next();
     phase(drill, progress, Phase::Traffic, true, async {
+        let source = drill.site(Side::Primary, Conduct::Control);
+        let backups = holdings.backups.insert(Backups::prepare(drill, &source).await?);
         holdings.traffic = Some(Traffic::start(drill)?);
         holdings.canary.insert(Canary::start(drill).await?).steady().await?;
-        let backups = holdings.backups.insert(Backups::start(drill, &drill.site(Side::Primary, Conduct::Control))?);
+        backups.start().await;
         if let Some(fault) = first {
             await_onset(drill, fault.when, began, backups.completed()).await?;
         }

@@ -42,7 +42,9 @@ pub fn standing(process: &ProcessRecord) -> Standing {
     match stat(process.pid) {
         Some(stat) if stat.start_ticks != process.start_ticks => Standing::Gone,
         Some(stat) if !stat.zombie => Standing::Running,
-        _ if members(process.pid).iter().any(|member| member.start_ticks >= process.start_ticks) => Standing::LeftGroup,
+        _ if members(process.pid).iter().any(|(_, member)| member.start_ticks >= process.start_ticks) => {
+            Standing::LeftGroup
+        }
         _ => Standing::Gone,
     }
 }
@@ -59,13 +61,34 @@ pub fn signal(process: &ProcessRecord, signal: Signal) -> Result<bool, Errno> {
     }
 }
 
-/// Members of a process group that are not zombies.
-fn members(group: i32) -> Vec<Stat> {
+/// Whether it is a member of the group of a recorded process that listens on this port, and no stranger.
+pub fn listens(process: &ProcessRecord, port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let sockets: Vec<String> =
+        table.lines().filter_map(|line| listener(line, port)).map(|inode| format!("socket:[{inode}]")).collect();
+    let holds = |pid: i32| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+        let mut links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+        links.any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
+    };
+    members(process.pid).iter().any(|(pid, _)| holds(*pid))
+}
+
+/// The inode of a socket that listens on this port, from a line of `/proc/net/tcp` (`proc_net_tcp(5)`).
+fn listener(line: &str, port: u16) -> Option<&str> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
+    let listening = fields.get(3) == Some(&"0A") && u16::from_str_radix(local_port, 16) == Ok(port);
+    fields.get(9).filter(|_| listening).copied()
+}
+
+/// Members of a process group that are not zombies, by process id.
+fn members(group: i32) -> Vec<(i32, Stat)> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(stat)
-        .filter(|stat| stat.group == group && !stat.zombie)
+        .filter_map(|pid| Some((pid, stat(pid)?)))
+        .filter(|(_, stat)| stat.group == group && !stat.zombie)
         .collect()
 }
 

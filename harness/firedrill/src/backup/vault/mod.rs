@@ -75,7 +75,7 @@ struct State {
 }
 
 impl Vault {
-    /// The vault of a rule. Nothing is sent before the first capture.
+    /// The vault of a rule. Nothing is sent before [`Strategy::prepare`].
     pub fn open(
         drill: &Drill,
         rule: usize,
@@ -138,6 +138,19 @@ fn vault_site(drill: &Drill, region: &firedrill_model::ids::Region, source: &Sit
 
 #[async_trait]
 impl Strategy for Vault {
+    /// Begins to read the streams of the tables. A log that began with the first capture would not have the deletions
+    /// that are on their way to a function then, so that no redrive could deliver them.
+    async fn prepare(&self) -> Result<(), BackupError> {
+        let mut state = self.state.lock().await;
+        for resource in &self.protect {
+            let table = self.drill.plan.stack.tables.get(resource.name());
+            if resource.kind() == Some(ResourceKind::Table) && table.is_some_and(|table| table.stream) {
+                state.logs.entry(resource.clone()).or_default().catch_up(&self.source, resource.name()).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn capture(&self, id: &RecoveryPointId) -> Result<RecoveryPoint, BackupError> {
         let mut state = self.state.lock().await;
         let State { logs, previous, manifests } = &mut *state;

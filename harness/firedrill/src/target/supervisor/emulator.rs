@@ -102,9 +102,19 @@ struct GuardReport {
 impl Emulator {
     /// Starts it and waits until it is healthy.
     pub(crate) async fn start(recipe: &Recipe, cancel: &CancellationToken) -> Result<Self, EmulatorError> {
+        Self::start_on(recipe, free_port, cancel).await
+    }
+
+    /// [`Emulator::start`] on the first of `ports` that no other program has.
+    async fn start_on(
+        recipe: &Recipe,
+        mut ports: impl FnMut() -> io::Result<u16>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, EmulatorError> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(recipe, cancel).await {
+            let port = ports().map_err(|source| EmulatorError::Io { region: recipe.name.clone(), source })?;
+            match Self::try_start(recipe, port, cancel).await {
                 Err(EmulatorError::Died { tail, .. }) if attempt < PORT_ATTEMPTS && tail.contains("in use") => {
                     attempt += 1;
                 }
@@ -113,9 +123,8 @@ impl Emulator {
         }
     }
 
-    async fn try_start(recipe: &Recipe, cancel: &CancellationToken) -> Result<Self, EmulatorError> {
+    async fn try_start(recipe: &Recipe, port: u16, cancel: &CancellationToken) -> Result<Self, EmulatorError> {
         let io_error = |source| EmulatorError::Io { region: recipe.name.clone(), source };
-        let port = free_port().map_err(io_error)?;
         let log = recipe.folder.join(format!("{}.log", recipe.name));
         let scratch = recipe.folder.join(format!("{}.tmp", recipe.name));
         fs::create_dir_all(&scratch).map_err(io_error)?;
@@ -130,11 +139,13 @@ impl Emulator {
         let mut emulator = Self { guard, process, port, scratch };
         let healthy =
             poll::until(format!("the emulator of {}", recipe.name), HEALTH_EVERY, HEALTH_LIMIT, cancel, || {
-                let exited = emulator.exited();
+                let (exited, process) = (emulator.exited(), emulator.process.clone());
                 async move {
                     match look(port).await {
                         _ if exited => Look::Ready(false),
-                        Ok(()) => Look::Ready(true),
+                        Ok(()) if process::listens(&process, port) => Look::Ready(true),
+                        // Its data would be taken for ours: the emulator of another run answers in the same way.
+                        Ok(()) => Look::NotYet(format!("another program answers on port {port}")),
                         Err(error) => Look::NotYet(error.to_string()),
                     }
                 }
@@ -274,4 +285,69 @@ fn tail(log: &Path) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     read().unwrap_or_else(|error| format!("(it cannot be read: {error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        os::unix::fs::PermissionsExt,
+        thread,
+    };
+
+    use super::*;
+
+    /// Stands in for a Python that has the emulator: it answers every request with 200, as the health page does.
+    const STAND_IN: &str = r#"#!/bin/sh
+[ "$2" = "-S" ] && exec /usr/bin/python3 "$@"
+exec /usr/bin/python3 -c '
+import http.server, os
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+http.server.HTTPServer.allow_reuse_address = False
+http.server.HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Health).serve_forever()
+'
+"#;
+
+    /// Answers every connection as the health page of another run's emulator would.
+    fn stranger() -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 512];
+                if stream.read(&mut request).is_ok_and(|length| length > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_port_that_another_program_has_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let python = folder.path().join("python");
+        fs::write(&python, STAND_IN).unwrap();
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        let recipe = Recipe {
+            python,
+            name: "us-east-1".into(),
+            home: "us-east-1".into(),
+            function_endpoint: String::new(),
+            folder: folder.path().to_owned(),
+        };
+        let taken = stranger();
+        let free = free_port().unwrap();
+        let mut ports = [taken, free].into_iter();
+        let cancel = CancellationToken::new();
+        let started = Emulator::start_on(&recipe, || Ok(ports.next().unwrap()), &cancel).await;
+        let mut emulator = started.unwrap();
+        assert_eq!(emulator.address().port(), free);
+        assert!(process::listens(emulator.process(), free) && !process::listens(emulator.process(), taken));
+        emulator.end().await;
+        assert_eq!(process::standing(emulator.process()), process::Standing::Gone);
+    }
 }
