@@ -303,8 +303,9 @@ mod tests {
 exec /usr/bin/python3 -c '
 import http.server, os
 class Health(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     def do_GET(self):
-        self.send_response(200); self.end_headers()
+        self.send_response(200); self.send_header("content-length", "0"); self.end_headers()
 http.server.HTTPServer.allow_reuse_address = False
 http.server.HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Health).serve_forever()
 '
