@@ -30,8 +30,8 @@ pub(super) async fn deploy(
     cloudformation::create_stack(&site.clients, &stack.name, body.to_string(), &template.parameters).await?;
     let mut made_up = Vec::new();
     for id in stack.resources() {
-        let Some(expected) = expected(stack, &id) else { continue };
-        let service = services::service(id.kind().unwrap_or(ResourceKind::Table));
+        let (Some(kind), Some(expected)) = (id.kind(), expected(stack, &id)) else { continue };
+        let service = services::service(kind);
         let left_out = differences(site, &expected, service.describe(site, id.name()).await?);
         if left_out.is_empty() {
             continue;

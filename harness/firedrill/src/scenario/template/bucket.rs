@@ -11,37 +11,38 @@ use crate::scenario::stack_raw::ObjectData;
 pub(super) const TYPE: &str = "AWS::S3::Bucket";
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Versioning {
     status: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Encryption {
     server_side_encryption_configuration: Vec<EncryptionRule>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct EncryptionRule {
     server_side_encryption_by_default: DefaultEncryption,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct DefaultEncryption {
     #[serde(rename = "SSEAlgorithm")]
     algorithm: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Cors {
     cors_rules: Vec<WrittenCors>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct WrittenCors {
     allowed_origins: Vec<String>,
     allowed_methods: Vec<String>,

@@ -21,7 +21,7 @@ pub(super) const ALIAS: &str = "AWS::Lambda::Alias";
 pub(super) const VERSION: &str = "AWS::Lambda::Version";
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Environment {
     #[serde(default)]
     variables: BTreeMap<String, Text>,

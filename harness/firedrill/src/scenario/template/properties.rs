@@ -167,7 +167,7 @@ impl<'r, 'a, 'p> Properties<'r, 'a, 'p> {
         serde_json::from_value(value)
             .map_err(|error| {
                 let message = format!("`{property}` of `{}` cannot be read: {error}", self.id);
-                self.wrong(property, message, "firedrill reads it as the CloudFormation reference describes it");
+                self.wrong(property, message, "firedrill takes of it what it can restore");
             })
             .ok()
     }
@@ -243,7 +243,7 @@ impl<'de> Deserialize<'de> for Flag {
 
 /// One tag.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Tag {
     pub(super) key: String,
     pub(super) value: Value,

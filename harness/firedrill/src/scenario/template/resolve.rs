@@ -137,7 +137,8 @@ impl Resolver<'_> {
                 let both = [self.resolve(one)?, self.resolve(other)?];
                 let texts: Vec<String> = both.iter().flatten().filter_map(text_of).collect();
                 same_on_both_sides(&texts)?;
-                Ok(texts.len() == 2 && texts[0] == texts[1])
+                let [one, other] = texts.as_slice() else { return Err(malformed()) };
+                Ok(one == other)
             }
             ("Fn::Not", [one]) => Ok(!self.is_true(one)?),
             ("Fn::And", [_, _, ..]) => parts.iter().try_fold(true, |all, one| Ok(all & self.is_true(one)?)),
@@ -308,7 +309,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_beforehand_is_said_and_never_guessed() {
-        let body = json!({ "Conditions": { "Here": { "Fn::Equals": [{ "Ref": "AWS::Region" }, "us-east-1"] } } });
+        let body = json!({ "Conditions": {
+            "Here": { "Fn::Equals": [{ "Ref": "AWS::Region" }, "us-east-1"] },
+            "OfAList": { "Fn::Equals": [{ "Ref": "Sizes" }, "1"] },
+        } });
         let resolver = resolver(&body);
         for (value, expected) in [
             (json!({ "Fn::ImportValue": "vpc" }), "`Fn::ImportValue` is known only to AWS"),
@@ -319,6 +323,7 @@ mod tests {
             (json!({ "Fn::Join": ["-", "text"] }), "`Fn::Join` is not written as CloudFormation takes it"),
             (json!({ "Fn::Sub": "${Stage" }), "`Fn::Sub` has a `${` without its `}`"),
             (json!({ "Fn::If": ["Gone", 1, 2] }), "the template has no condition `Gone`"),
+            (json!({ "Fn::If": ["OfAList", 1, 2] }), "a condition is not written as CloudFormation takes it"),
             (json!({ "Fn::If": ["Here", 1, 2] }), "it depends on `${region}`, which is not the same on both sides"),
             (
                 json!({ "Fn::FindInMap": ["Size", { "Ref": "AWS::Region" }, "x"] }),

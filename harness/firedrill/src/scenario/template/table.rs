@@ -13,21 +13,21 @@ use crate::scenario::stack_raw::ItemData;
 pub(super) const TYPE: &str = "AWS::DynamoDB::Table";
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct KeyElement {
     attribute_name: String,
     key_type: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Definition {
     attribute_name: String,
     attribute_type: KeyType,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct WrittenIndex {
     index_name: String,
     key_schema: Vec<KeyElement>,
@@ -35,27 +35,27 @@ struct WrittenIndex {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Projection {
     #[serde(default)]
     projection_type: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Stream {
     stream_view_type: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct TimeToLive {
     attribute_name: Option<String>,
     enabled: Flag,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Encryption {
     #[serde(rename = "SSEEnabled")]
     enabled: Flag,

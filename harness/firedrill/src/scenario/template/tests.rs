@@ -115,6 +115,17 @@ fn what_recovery_could_not_bring_back_is_refused() {
             "the code folder `../functions/gone` is not there",
         ),
         (
+            "MaximumRetryAttempts: 5",
+            "MaximumRetryAttempts: five",
+            "`MaximumRetryAttempts` of `OrdersToTotal` cannot be read: `five` is not a number of attempts",
+        ),
+        (
+            "            MaxAge: 600",
+            "            MaxAge: 600\n            ExposedHeaders: [etag]",
+            "`CorsConfiguration` of `Uploads` cannot be read: unknown field `ExposedHeaders`, expected one of \
+             `AllowedOrigins`, `AllowedMethods`, `AllowedHeaders`, `MaxAge`",
+        ),
+        (
             "Role: !GetAtt TotalRole.Arn",
             "Role: arn:aws:iam::1:role/x",
             "`arn:aws:iam::1:role/x` is not a role of this template",

@@ -22,14 +22,14 @@ pub(super) const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 pub(super) const PERMISSION: &str = "AWS::Lambda::Permission";
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Notifications {
     #[serde(default)]
     lambda_configurations: Vec<Notification>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Notification {
     event: String,
     function: Text,
@@ -37,19 +37,19 @@ struct Notification {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Filter {
     s3_key: KeyFilter,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct KeyFilter {
     rules: Vec<FilterRule>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct FilterRule {
     name: String,
     value: Text,
@@ -67,6 +67,22 @@ struct Metadata {
 struct WrittenEffect {
     table: String,
     model: EffectModel,
+}
+
+/// Attempts before a batch is given up; -1 stands for "until the record expires".
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Text")]
+struct Retries(Option<u32>);
+
+impl TryFrom<Text> for Retries {
+    type Error = String;
+
+    fn try_from(Text(text): Text) -> Result<Self, String> {
+        if text == "-1" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|limit| Self(Some(limit))).map_err(|_| format!("`{text}` is not a number of attempts"))
+    }
 }
 
 /// Reads an event source mapping.
@@ -89,13 +105,12 @@ pub(super) fn read(of: &mut Properties<'_, '_, '_>) -> Option<Trigger> {
     }
     let function: Text = of.required("FunctionName")?;
     let function = invoked(of, "FunctionName", &function)?;
-    // -1 stands for "until the record expires".
-    let retries: Option<Text> = of.get("MaximumRetryAttempts");
+    let retries: Option<Retries> = of.get("MaximumRetryAttempts");
     let source = TriggerSource::TableStream {
         table: table.name().to_owned(),
         batch_size: of.get("BatchSize").map_or(100, |Whole(size)| size),
         batch_window_s: of.get("MaximumBatchingWindowInSeconds").map_or(0, |Whole(seconds)| seconds),
-        retries: retries.and_then(|Text(retries)| retries.parse().ok()),
+        retries: retries.and_then(|Retries(limit)| limit),
         bisect: of.get("BisectBatchOnFunctionError").is_some_and(|Flag(bisect)| bisect),
     };
     Some(Trigger { source, function, effect: None })

@@ -124,10 +124,10 @@ fn set_aside(fields: &mut Fields, table: &mut Value) {
             && let Some(index) = index.as_object_mut()
         {
             index.shift_remove("IndexStatus");
+            fields.set_aside("table.GlobalSecondaryIndexes.*.IndexStatus", "compared only when it is not ACTIVE");
         }
     }
     if dropped {
         fields.set_aside("table.ProvisionedThroughput", "on-demand capacity has none");
     }
-    fields.set_aside("table.GlobalSecondaryIndexes.*.IndexStatus", "compared only when it is not ACTIVE");
 }
