@@ -199,7 +199,10 @@ impl Comparison<'_> {
 
     fn since(&self, cause: &Key) -> String {
         let last = self.causes.writes_of(cause).iter().rfind(|write| write.acknowledged());
-        last.map_or_else(String::new, |write| format!("written {}", self.edge.case.timeline.clock(write.completed)))
+        last.map_or_else(String::new, |write| {
+            let what = if write.op == Op::Delete { "deleted" } else { "written" };
+            format!("{what} {}", self.edge.case.timeline.clock(write.completed))
+        })
     }
 
     fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
