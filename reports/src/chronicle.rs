@@ -101,6 +101,7 @@ impl Chronicle {
             | Event::TargetStarted { .. }
             | Event::TargetInspected { .. }
             | Event::SourceReachability { .. }
+            | Event::Sabotaged { .. }
             | Event::Fenced { .. }
             | Event::Quiesced { .. }
             | Event::Healed { .. }

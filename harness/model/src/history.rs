@@ -147,6 +147,13 @@ pub enum Event {
         /// Which.
         id: RecoveryPointId,
     },
+    /// A defect of the scenario was put into a backup or a restore, and hit this key alone.
+    Sabotaged {
+        /// The bucket or table.
+        resource: ResourceId,
+        /// The key.
+        key: String,
+    },
     /// A fault is about to be switched on; this record is synced to disk first.
     FaultArming {
         /// Which.

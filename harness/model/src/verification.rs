@@ -37,6 +37,18 @@ pub struct Verification {
     pub as_stated: Option<bool>,
 }
 
+impl Verification {
+    /// The verdict that counts for an exit code. Findings that are exactly the stated ones are a pass where that is
+    /// accepted; a pass of a drill that states findings is a failure: its sabotage went unnoticed.
+    pub fn counted(&self, accept_stated: bool) -> Verdict {
+        match self.as_stated {
+            Some(true) if accept_stated => Verdict::Pass,
+            Some(false) if self.verdict == Verdict::Pass => Verdict::Fail,
+            Some(_) | None => self.verdict,
+        }
+    }
+}
+
 /// Recovery time actual.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryTime {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     findings::{Finding, FindingKind, Weight},
-    ids::CheckId,
+    ids::{CheckId, ResourceId},
     scenario::StatedFinding,
     verdict::Verdict,
 };
@@ -36,17 +36,25 @@ const NOTHING_CHECKED: &str = "nothing-checked";
 ///
 /// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, or for
 /// `not-provable` as what leaves checks undecided, and nothing else may fail or stay undecided. `nothing-checked` is
-/// stated by a scenario without expectations.
-pub(crate) fn as_stated(stated: &[StatedFinding], verdict: Verdict, findings: &[Finding]) -> Option<bool> {
+/// stated by a scenario without expectations. What is found of a resource in which one key was hit on purpose must be
+/// that key and no other.
+pub(crate) fn as_stated(
+    stated: &[StatedFinding],
+    sabotaged: &BTreeMap<ResourceId, String>,
+    verdict: Verdict,
+    findings: &[Finding],
+) -> Option<bool> {
     if stated.is_empty() {
         return None;
     }
     let roots: Vec<&Finding> =
         findings.iter().filter(|finding| finding.root.is_none() && finding.weight != Weight::Note).collect();
+    let hit = |root: &Finding| root.resource.as_ref().and_then(|resource| sabotaged.get(resource));
     let matches = |stated: &StatedFinding, root: &Finding| {
         (root.weight == Weight::Failure || root.kind == FindingKind::NotProvable)
             && stated.finding == root.kind.to_string()
             && (stated.resource.is_none() || stated.resource == root.resource)
+            && hit(root).is_none_or(|key| root.key.as_ref() == Some(key) && root.count == 1)
     };
     let seen = |stated: &StatedFinding| match stated.finding.as_str() {
         NOTHING_CHECKED => verdict == Verdict::NothingChecked,

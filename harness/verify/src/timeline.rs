@@ -73,6 +73,8 @@ pub(crate) struct Timeline {
     pub(crate) captures: BTreeMap<CaptureName, CaptureRecord>,
     pub(crate) ledger: Option<SealedLedger>,
     pub(crate) scheduling_lag: Option<Span>,
+    /// Keys that a defect of the scenario hit.
+    pub(crate) sabotaged: BTreeMap<ResourceId, String>,
     /// What cut the run short, in words.
     pub(crate) incomplete: Vec<String>,
 }
@@ -96,6 +98,9 @@ impl Timeline {
             Event::RunBegan { plan_sha256, .. } => self.plan_sha256 = Some(plan_sha256.clone()),
             Event::PhaseEnded { phase, ending, note } => self.take_phase(*phase, *ending, note),
             Event::BackupCompleted { recovery_point } => self.backups.push((at, recovery_point.clone())),
+            Event::Sabotaged { resource, key } => {
+                self.sabotaged.insert(resource.clone(), key.clone());
+            }
             Event::FaultArmed { id } => self.fault(id).armed = Some(at),
             Event::FaultBit { id } => {
                 let fault = self.fault(id);

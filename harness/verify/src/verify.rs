@@ -93,7 +93,7 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
         effects: effects.unwrap_or_default(),
         as_stated: None,
     };
-    conclude(plan, book.clone(), &mut verification);
+    conclude(case, book.clone(), &mut verification);
     verification
 }
 
@@ -157,12 +157,13 @@ fn equivalence(content: Content, configured: Configured) -> Equivalence {
     equivalence
 }
 
-fn conclude(plan: &Plan, book: Book, verification: &mut Verification) {
+fn conclude(case: Case<'_>, book: Book, verification: &mut Verification) {
     let asserted = book.asserted().clone();
     let findings = book.finish();
     verification.checks = judge::checks(&asserted, &findings);
     verification.verdict = Verdict::of_checks(verification.checks.values().copied());
-    verification.as_stated = judge::as_stated(&plan.must_fail, verification.verdict, &findings);
+    let (stated, sabotaged) = (&case.plan.must_fail, &case.timeline.sabotaged);
+    verification.as_stated = judge::as_stated(stated, sabotaged, verification.verdict, &findings);
     verification.findings = findings;
     let verdict = |check: &str| verification.checks.get(&CheckId::new(check)).copied();
     let RecoveryTime { verdict: rto, .. } = &mut verification.rto;

@@ -21,7 +21,7 @@ use thiserror::Error;
 
 pub use self::schedule::Backups;
 use crate::{
-    run::Drill,
+    run::{Drill, journal::JournalError},
     services::{ServiceError, Site},
 };
 
@@ -114,6 +114,9 @@ pub enum BackupError {
         /// Why.
         source: std::io::Error,
     },
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The run was asked to stop.
     #[error("stopped before it was complete")]
     Stopped,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use firedrill_model::{
+    history::Event,
     ids::ResourceId,
     ledger::{LedgerLine, Origin, Outcome},
     run_dir::RunDirError,
@@ -39,7 +40,8 @@ impl Saboteur {
         Self::default()
     }
 
-    /// Draws the victim of `sabotage` from the keys that the data set keeps still.
+    /// Draws the victim of `sabotage` from the keys that the data set keeps still, and writes it into the history: the
+    /// verdict must name that key.
     pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
         let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
         let seed = drill.plan.seed;
@@ -47,12 +49,10 @@ impl Saboteur {
             Some(resource) => victim(drill.dir.read_ledger()?, resource, &still(drill, resource)?)?,
             None => None,
         };
+        if let (Some(resource), Some(key)) = (resource_of(sabotage), &victim) {
+            drill.journal.append(Event::Sabotaged { resource: resource.clone(), key: key.clone() })?;
+        }
         Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
-    }
-
-    /// The key that is hit, for the log.
-    pub fn victim(&self) -> Option<&str> {
-        self.victim.as_deref()
     }
 
     fn hits(&self, resource: &ResourceId, key: &str) -> bool {

@@ -93,24 +93,16 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// One drill that came to its end.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about how the drill ended")]
 struct Ended {
     name: String,
     verdict: Verdict,
-    /// A must-fail scenario whose findings are exactly the stated ones.
-    as_stated: bool,
-    /// That is accepted as a pass.
-    accepted: bool,
+    /// The verdict that counts for the exit code.
+    counted: Verdict,
+    /// Of a must-fail scenario: whether its findings are exactly the stated ones.
+    as_stated: Option<bool>,
     /// A phase did not reach its end; after the verdict that is the heal.
     unfinished: bool,
     target_lost: bool,
-}
-
-impl Ended {
-    /// The verdict that counts for the exit code.
-    fn counted(&self) -> Verdict {
-        if self.accepted { Verdict::Pass } else { self.verdict }
-    }
 }
 
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
@@ -137,8 +129,8 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
         return Ok(Ended {
             name,
             verdict: Verdict::Inconclusive,
-            as_stated: false,
-            accepted: false,
+            counted: Verdict::Inconclusive,
+            as_stated: None,
             unfinished: true,
             target_lost: false,
         });
@@ -149,12 +141,11 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
     let outcome = run::run(request, progress.as_ref(), &own).await.map_err(|error| without_verdict(&error))?;
     drop(progress);
     show(args, &outcome)?;
-    let as_stated = outcome.verification.as_stated == Some(true);
     Ok(Ended {
         name,
         verdict: outcome.verification.verdict,
-        as_stated,
-        accepted: as_stated && args.accept_stated && outcome.broken.is_none(),
+        counted: outcome.verification.counted(args.accept_stated && outcome.broken.is_none()),
+        as_stated: outcome.verification.as_stated,
         unfinished: outcome.broken.is_some(),
         target_lost: outcome.target_unavailable(),
     })
@@ -200,7 +191,11 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
 fn summarise(ended: &[Ended]) {
     screen::line("");
     for drill in ended {
-        let stated = if drill.as_stated { "   as stated" } else { "" };
+        let stated = match drill.as_stated {
+            Some(true) => "   as stated",
+            Some(false) => "   not as stated",
+            None => "",
+        };
         screen::line(format!("{:<16} {}{stated}", drill.verdict.word(), drill.name));
     }
 }
@@ -214,7 +209,7 @@ fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
     if ended.iter().any(|drill| drill.target_lost) {
         return exit::UNAVAILABLE;
     }
-    let verdict = Verdict::of_runs(ended.iter().map(Ended::counted));
+    let verdict = Verdict::of_runs(ended.iter().map(|drill| drill.counted));
     // A verdict of pass does not open a gate when something was left undone.
     let undone = verdict == Verdict::Pass && ended.iter().any(|drill| drill.unfinished);
     if undone { exit::INTERNAL } else { verdict.exit_code() }
@@ -226,14 +221,15 @@ mod tests {
 
     fn ended(verdict: Verdict) -> Ended {
         let name = "a drill".to_owned();
-        Ended { name, verdict, as_stated: false, accepted: false, unfinished: false, target_lost: false }
+        Ended { name, verdict, counted: verdict, as_stated: None, unfinished: false, target_lost: false }
     }
 
     #[test]
     fn the_exit_code_says_what_counts_most() {
         use Verdict::{Fail, Inconclusive, NothingChecked, Pass};
         let unfinished = |verdict| Ended { unfinished: true, ..ended(verdict) };
-        let accepted = Ended { as_stated: true, accepted: true, ..ended(Fail) };
+        let accepted = Ended { as_stated: Some(true), counted: Pass, ..ended(Fail) };
+        let unnoticed = Ended { as_stated: Some(false), counted: Fail, ..ended(Pass) };
         let lost = Ended { target_lost: true, unfinished: true, ..ended(Inconclusive) };
         let cases: Vec<(&str, Vec<Ended>, Option<StopReason>, u8)> = vec![
             ("a pass", vec![ended(Pass)], None, 0),
@@ -245,6 +241,7 @@ mod tests {
             ("inconclusive before nothing checked", vec![ended(NothingChecked), ended(Inconclusive)], None, 2),
             ("nothing checked is no pass", vec![ended(Pass), ended(NothingChecked)], None, 3),
             ("a stated failure that is accepted", vec![accepted], None, 0),
+            ("a sabotage that nothing noticed", vec![ended(Pass), unnoticed], None, 1),
             ("the target was lost", vec![lost, ended(Fail)], None, exit::UNAVAILABLE),
             ("Ctrl-C", vec![ended(Fail)], Some(StopReason::Interrupt), exit::SIGINT),
             ("a cancelled job", vec![unfinished(Inconclusive)], Some(StopReason::Hangup), exit::SIGTERM),

@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     } else {
         screen::line(firedrill_reports::terminal(&record, std::io::stdout().is_terminal()));
     }
-    Ok(verification.verdict.exit_code())
+    Ok(verification.counted(false).exit_code())
 }
 
 /// The run directory at `path`, when it looks like one.

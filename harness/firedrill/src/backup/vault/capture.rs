@@ -19,7 +19,6 @@ use firedrill_model::{
     units::Span,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
 
 use super::{
     Vault, blueprint, export,
@@ -43,8 +42,8 @@ const CONCURRENT_OBJECTS: usize = 4;
 /// After T, for a stream to show what was written before T.
 const STREAM_SETTLE: Span = Span::from_ms(100);
 
-/// Items of a table by key, as DynamoDB JSON.
-type Items = BTreeMap<String, Value>;
+/// Items of a table by key, as text of DynamoDB JSON.
+type Items = BTreeMap<String, String>;
 
 /// What is known of the previous point, to copy only what changed.
 #[derive(Clone, Debug)]
@@ -169,7 +168,7 @@ impl Capture<'_> {
             for item in page {
                 let Some(key) = key_of(&item, table) else { return Err(keyless(resource).into()) };
                 if !self.saboteur.leaves_out(resource, &key) {
-                    items.insert(key, dynamodb::json::from_item(&item));
+                    items.insert(key, dynamodb::json::text(&item));
                 }
             }
         }
@@ -200,7 +199,7 @@ impl Capture<'_> {
                 _ => items.remove(&key),
             };
         }
-        let removed = lines::write(&rolled.removed)
+        let removed = lines::write_texts(rolled.removed)
             .map_err(|source| BackupError::File { path: "removed.jsonl.gz".to_owned(), source })?;
         self.writer.part(resource, PartRole::Removed, "removed.jsonl.gz", removed).await
     }
@@ -216,7 +215,7 @@ impl Capture<'_> {
             started,
             ended: clock.utc_text(clock.now()),
         };
-        let items: Vec<Value> = items.values().cloned().collect();
+        let items: Vec<&str> = items.values().map(String::as_str).collect();
         let export = export::write(&about, &items)
             .map_err(|source| BackupError::File { path: about.export_id.clone(), source })?;
         let mut parts = Vec::new();

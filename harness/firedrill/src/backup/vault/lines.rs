@@ -8,11 +8,20 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// Writes one value a line. The gzip header holds no time, so equal values give equal digests.
 pub fn write<T: Serialize>(values: impl IntoIterator<Item = T>) -> std::io::Result<Vec<u8>> {
+    texts(values.into_iter().map(|value| Ok(serde_json::to_string(&value)?)))
+}
+
+/// [`write`] for values that are JSON text already.
+pub fn write_texts(values: impl IntoIterator<Item = String>) -> std::io::Result<Vec<u8>> {
+    texts(values.into_iter().map(Ok))
+}
+
+fn texts(values: impl Iterator<Item = std::io::Result<String>>) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     for value in values {
-        let mut line = serde_json::to_vec(&value)?; // whole lines: the encoder is slow at crumbs
-        line.push(b'\n');
-        encoder.write_all(&line)?;
+        let mut line = value?; // whole lines: the encoder is slow at crumbs
+        line.push('\n');
+        encoder.write_all(line.as_bytes())?;
     }
     encoder.finish()
 }

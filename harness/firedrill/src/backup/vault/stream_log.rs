@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use firedrill_model::stack::Table;
-use serde_json::Value;
 
 use super::items::key_of;
 use crate::services::{
@@ -21,16 +20,16 @@ pub struct StreamLog {
     /// Read and not yet part of a completed capture, in order.
     changes: Vec<Change>,
     /// Deletions that the last completed capture held: a function may still have been behind then.
-    removed_before: Vec<Value>,
+    removed_before: Vec<String>,
 }
 
 /// The log up to a cut.
 #[derive(Debug)]
 pub struct Rolled {
-    /// Key → the item at the cut, or `None` when it was deleted.
-    pub items: BTreeMap<String, Option<Value>>,
-    /// Items deleted since the capture before the last.
-    pub removed: Vec<Value>,
+    /// Key → the item at the cut as text of DynamoDB JSON, or `None` when it was deleted.
+    pub items: BTreeMap<String, Option<String>>,
+    /// Items deleted since the capture before the last, as text of DynamoDB JSON.
+    pub removed: Vec<String>,
 }
 
 impl StreamLog {
@@ -61,9 +60,9 @@ impl StreamLog {
         let (mut items, mut removed) = (BTreeMap::new(), self.removed_before.clone());
         for change in self.changes.iter().filter(|change| change.at_utc_ms < cut_utc_ms) {
             let Some(key) = key_of(&change.keys, table) else { continue };
-            items.insert(key, change.new.as_ref().map(json::from_item));
+            items.insert(key, change.new.as_ref().map(json::text));
             if let (ChangeKind::Remove, Some(old)) = (change.kind, &change.old) {
-                removed.push(json::from_item(old));
+                removed.push(json::text(old));
             }
         }
         Rolled { items, removed }
@@ -77,7 +76,7 @@ impl StreamLog {
         self.removed_before = before
             .into_iter()
             .filter(|change| change.kind == ChangeKind::Remove)
-            .filter_map(|change| change.old.as_ref().map(json::from_item))
+            .filter_map(|change| change.old.as_ref().map(json::text))
             .collect();
     }
 }

@@ -1,16 +1,13 @@
 //! The canonical form of an item.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    fmt::Write,
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use firedrill_model::ids::WriteId;
-use serde_json::Value;
 
-use super::{AttributeValue, number};
+use super::text::Form;
 use crate::services::canonical::{Described, digest, part_digest};
 
 /// Attribute that holds the write id of an item.
@@ -21,7 +18,7 @@ const WRITE_ID: &str = "write_id";
 pub fn describe_item(item: &super::Item) -> Described {
     let mut parts = BTreeMap::new();
     let mut whole = String::new();
-    write_members(&mut whole, item, |name, text| {
+    Form::Canonical.item(&mut whole, item, |name, text| {
         parts.insert(format!("attribute:{name}"), part_digest(text));
     });
     Described {
@@ -35,125 +32,22 @@ pub fn describe_item(item: &super::Item) -> Described {
 /// Tells items apart while one process looks at them again and again; for evidence there is [`describe_item`].
 pub fn fingerprint(item: &super::Item) -> u64 {
     let mut text = String::new();
-    write_members(&mut text, item, |_, _| {});
+    Form::Canonical.item(&mut text, item, |_, _| {});
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
 }
 
-/// Appends an object with its names sorted, and shows the text of each member. Written straight into the text: a drill
-/// describes every item many times.
-fn write_members(out: &mut String, map: &HashMap<String, AttributeValue>, mut shown: impl FnMut(&str, &str)) {
-    let mut names: Vec<&String> = map.keys().collect();
-    names.sort_unstable();
-    write_list(out, '{', '}', names, |out, name| {
-        write_text(out, name);
-        out.push(':');
-        let start = out.len();
-        write_value(out, &map[name]);
-        shown(name, &out[start..]);
-    });
-}
-
-/// Appends a value as DynamoDB JSON in which equal values have one text. A type that this version of the SDK does not
-/// know is `{"UNKNOWN":null}`.
-fn write_value(out: &mut String, value: &AttributeValue) {
-    let open = |out: &mut String, kind: &str| {
-        out.push_str("{\"");
-        out.push_str(kind);
-        out.push_str("\":");
-    };
-    match value {
-        AttributeValue::S(text) => {
-            open(out, "S");
-            write_text(out, text);
-        }
-        AttributeValue::N(text) => {
-            open(out, "N");
-            write_text(out, &number::normal(text));
-        }
-        AttributeValue::B(bytes) => {
-            open(out, "B");
-            write_text(out, &STANDARD.encode(bytes));
-        }
-        AttributeValue::Bool(flag) => {
-            open(out, "BOOL");
-            out.push_str(if *flag { "true" } else { "false" });
-        }
-        AttributeValue::Null(flag) => {
-            open(out, "NULL");
-            out.push_str(if *flag { "true" } else { "false" });
-        }
-        AttributeValue::Ss(set) => {
-            open(out, "SS");
-            write_set(out, set.iter().cloned());
-        }
-        AttributeValue::Ns(set) => {
-            open(out, "NS");
-            write_set(out, set.iter().map(|text| number::normal(text)));
-        }
-        AttributeValue::Bs(set) => {
-            open(out, "BS");
-            write_set(out, set.iter().map(|bytes| STANDARD.encode(bytes)));
-        }
-        AttributeValue::L(list) => {
-            open(out, "L");
-            write_list(out, '[', ']', list, write_value);
-        }
-        AttributeValue::M(map) => {
-            open(out, "M");
-            write_members(out, map, |_, _| {});
-        }
-        _ => {
-            open(out, "UNKNOWN");
-            out.push_str("null");
-        }
-    }
-    out.push('}');
-}
-
-fn write_set(out: &mut String, set: impl Iterator<Item = String>) {
-    let mut set: Vec<String> = set.collect();
-    set.sort_unstable();
-    write_list(out, '[', ']', set, |out, text| write_text(out, &text));
-}
-
-fn write_list<T>(
-    out: &mut String,
-    open: char,
-    close: char,
-    list: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut String, T),
-) {
-    out.push(open);
-    for (index, element) in list.into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write(out, element);
-    }
-    out.push(close);
-}
-
-/// Appends a string as JSON writes it. What needs no escape, which is nearly all, is copied.
-fn write_text(out: &mut String, text: &str) {
-    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        write!(out, "{}", Value::from(text)).unwrap_or_else(|_| unreachable!("a String takes everything"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::collections::HashMap;
 
-    use serde_json::{Map, json};
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
 
     use super::{
-        super::{json as dynamodb_json, samples},
+        super::{AttributeValue, json as dynamodb_json, number, samples},
         *,
     };
     use crate::services::{canonical::text, dynamodb::Item};
@@ -247,7 +141,7 @@ mod tests {
         #[test]
         fn the_text_is_sorted_json(item in samples::item()) {
             let mut whole = String::new();
-            write_members(&mut whole, &item, |_, _| {});
+            Form::Canonical.item(&mut whole, &item, |_, _| {});
             prop_assert_eq!(&whole, &text(&members(&item)));
             let described = describe_item(&item);
             for (name, value) in &item {

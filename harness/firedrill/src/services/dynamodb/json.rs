@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::{AttributeValue, Item, number};
+use super::{AttributeValue, Item, number, text::Form};
 
 /// JSON that is not an item.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -22,6 +22,13 @@ pub struct NotAnItem {
 /// An item as DynamoDB JSON: an object of attribute name → `{type: value}`, names sorted. Numbers keep their text.
 pub fn from_item(item: &Item) -> Value {
     object(item, from_value)
+}
+
+/// The text of [`from_item`], without making it.
+pub fn text(item: &Item) -> String {
+    let mut text = String::new();
+    Form::Exact.item(&mut text, item, |_, _| {});
+    text
 }
 
 /// One value as DynamoDB JSON. A type that this version of the SDK does not know becomes `{"UNKNOWN": null}`, which
@@ -142,6 +149,11 @@ mod tests {
         #[test]
         fn an_item_survives_the_way_there_and_back(item in samples::item()) {
             prop_assert_eq!(to_item(&from_item(&item)).unwrap(), item);
+        }
+
+        #[test]
+        fn the_text_is_that_of_the_value(item in samples::item()) {
+            prop_assert_eq!(text(&item), from_item(&item).to_string());
         }
     }
 

@@ -13,6 +13,7 @@ mod number;
 mod samples;
 pub mod scan;
 pub mod stream;
+mod text;
 pub mod write;
 
 use std::collections::HashMap;
