@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
         }
     };
     start_logging();
-    // The fault plane only passes bytes on: one thread does that with a quarter less CPU than several that wake each other.
+    // The fault plane only passes bytes on: one thread does that with a fifth less CPU than several that wake each other.
     let mut runtime = if matches!(cli.command, Command::Supervise(_)) {
         tokio::runtime::Builder::new_current_thread()
     } else {

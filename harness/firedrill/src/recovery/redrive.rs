@@ -3,7 +3,7 @@
 //! Content that was restored, or seeded before its trigger existed, has caused no event there. Functions that handle an
 //! event twice without harm come to the same effects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use firedrill_model::{
     ids::ResourceId,
@@ -136,8 +136,8 @@ impl Redriving<'_> {
         let pages = s3::versions(self.site, bucket).map_ok(|page| {
             page.into_iter()
                 .filter(|version| version.is_latest && !version.is_marker && version.key.starts_with(prefix))
-                .map(|version| object_record(region, physical, &version.key, version.size))
-                .collect::<Vec<Value>>()
+                .map(|version| object_record(region, physical, &version.key, version.size).to_string())
+                .collect()
         });
         let (present, invocations) = self.deliver(pages, OBJECTS_PER_EVENT).await?;
         Ok(Redriven { present, removed: 0, invocations })
@@ -151,10 +151,10 @@ impl Redriving<'_> {
             for item in &page {
                 gone.remove(&key_text(table, item));
             }
-            page.iter().map(|item| item_record(region, "INSERT", table, item)).collect::<Vec<Value>>()
+            page.iter().map(|item| item_record(region, "INSERT", table, item)).collect()
         });
         let (present, invocations) = self.deliver(pages, ITEMS_PER_EVENT).await?;
-        let removals: Vec<Value> = gone.values().map(|item| item_record(region, "REMOVE", table, item)).collect();
+        let removals: Vec<String> = gone.values().map(|item| item_record(region, "REMOVE", table, item)).collect();
         let (removed, more) = self.deliver(stream::iter([Ok(removals)]), ITEMS_PER_EVENT).await?;
         Ok(Redriven { present, removed, invocations: invocations + more })
     }
@@ -178,12 +178,12 @@ impl Redriving<'_> {
     /// Invokes the function with the records of `pages`, at most `batch` at a time. Returns records and invocations.
     async fn deliver(
         &self,
-        pages: impl Stream<Item = Result<Vec<Value>, ServiceError>>,
+        pages: impl Stream<Item = Result<Vec<String>, ServiceError>>,
         batch: usize,
     ) -> Result<(u64, u64), RedriveError> {
         pages
             .map_ok(|page| {
-                let batches: Vec<Result<Vec<Value>, ServiceError>> =
+                let batches: Vec<Result<Vec<String>, ServiceError>> =
                     page.chunks(batch).map(|records| Ok(records.to_vec())).collect();
                 stream::iter(batches)
             })
@@ -195,13 +195,14 @@ impl Redriving<'_> {
             .await
     }
 
-    async fn invoke(&self, records: Vec<Value>) -> Result<u64, RedriveError> {
+    /// Invokes the function with records, each a JSON text.
+    async fn invoke(&self, records: Vec<String>) -> Result<u64, RedriveError> {
         let count = records.len() as u64;
-        let event = json!({ "Records": records, "firedrill": { "redriven": true } });
+        let event = format!(r#"{{"Records":[{}],"firedrill":{{"redriven":true}}}}"#, records.join(","));
         tokio::select! {
             biased;
             () = self.drill.cancel.cancelled() => Err(RedriveError::Cancelled { trigger: self.name.to_owned() }),
-            answer = lambda::invoke(self.site, &self.trigger.function, &event) => {
+            answer = lambda::invoke(self.site, &self.trigger.function, event) => {
                 answer.map(|_| count).map_err(|source| self.failed(source))
             }
         }
@@ -230,35 +231,46 @@ fn object_record(region: &str, bucket: &str, key: &str, size: u64) -> Value {
 }
 
 /// A record as a table's stream has it (DynamoDB streams API, "Record").
-fn item_record(region: &str, event_name: &str, table: &Table, item: &Item) -> Value {
+fn item_record(region: &str, event_name: &str, table: &Table, item: &Item) -> String {
     let image = if event_name == "REMOVE" { "OldImage" } else { "NewImage" };
-    json!({
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": region,
-        "eventName": event_name,
-        "dynamodb": {
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-            "Keys": dynamodb::json::from_item(&keys_of(table, item)),
-            image: dynamodb::json::from_item(item),
-        },
-    })
+    let (keys, item) = (key_text(table, item), dynamodb::json::text(item));
+    format!(r#"{{"eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"{region}","eventName":"{event_name}","#,)
+        + &format!(r#""dynamodb":{{"StreamViewType":"NEW_AND_OLD_IMAGES","Keys":{keys},"{image}":{item}}}}}"#)
 }
 
-/// The key attributes of an item.
-fn keys_of(table: &Table, item: &Item) -> Item {
-    let names = std::iter::once(&table.hash).chain(&table.range).map(|attribute| &attribute.name);
-    names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect::<HashMap<_, _>>()
-}
-
-/// The key of an item as text that two items share only when they are the same item.
+/// The key attributes of an item as DynamoDB JSON: a text that two items share only when they are the same item.
 fn key_text(table: &Table, item: &Item) -> String {
-    dynamodb::json::from_item(&keys_of(table, item)).to_string()
+    let names = std::iter::once(&table.hash).chain(&table.range).map(|attribute| &attribute.name);
+    let keys: Item = names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect();
+    dynamodb::json::text(&keys)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::{services::dynamodb::AttributeValue, workload::sample};
+
+    #[test]
+    fn an_item_event_is_what_a_stream_sends() {
+        let plan = sample::plan(7);
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let item = HashMap::from([
+            ("customer".to_owned(), text("C-1")),
+            ("order".to_owned(), text("o\"1")),
+            ("amount".to_owned(), AttributeValue::N("1.50".to_owned())),
+        ]);
+        for (event_name, image) in [("INSERT", "NewImage"), ("REMOVE", "OldImage")] {
+            let record: Value =
+                serde_json::from_str(&item_record("eu-west-1", event_name, &plan.stack.tables["orders"], &item))
+                    .unwrap();
+            assert_eq!((&record["eventName"], &record["awsRegion"]), (&json!(event_name), &json!("eu-west-1")));
+            let keys = json!({ "customer": { "S": "C-1" }, "order": { "S": "o\"1" } });
+            assert_eq!(record["dynamodb"]["Keys"], keys);
+            assert_eq!(record["dynamodb"][image]["amount"], json!({ "N": "1.50" }));
+        }
+    }
 
     #[test]
     fn an_object_event_has_the_key_as_s3_writes_it() {

@@ -10,7 +10,7 @@ pub mod own_keys;
 pub mod probe;
 mod probe_pass;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod seed;
 pub mod traffic;
 pub mod writer;

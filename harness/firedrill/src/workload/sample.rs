@@ -12,19 +12,19 @@ use firedrill_model::{
     verdict::EnvironmentClass,
 };
 
-pub(super) fn orders() -> ResourceId {
+pub(crate) fn orders() -> ResourceId {
     ResourceId::new(ResourceKind::Table, "orders")
 }
 
-pub(super) fn uploads() -> ResourceId {
+pub(crate) fn uploads() -> ResourceId {
     ResourceId::new(ResourceKind::Bucket, "uploads")
 }
 
-pub(super) fn key_attribute(name: &str, kind: KeyType) -> KeyAttribute {
+pub(crate) fn key_attribute(name: &str, kind: KeyType) -> KeyAttribute {
     KeyAttribute { name: name.to_owned(), kind }
 }
 
-pub(super) fn table(hash: KeyAttribute, range: Option<KeyAttribute>, data: Option<&str>) -> Table {
+pub(crate) fn table(hash: KeyAttribute, range: Option<KeyAttribute>, data: Option<&str>) -> Table {
     Table {
         hash,
         range,
@@ -38,7 +38,7 @@ pub(super) fn table(hash: KeyAttribute, range: Option<KeyAttribute>, data: Optio
     }
 }
 
-pub(super) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
+pub(crate) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
     Traffic {
         name: resource.name().to_owned(),
         resource,
@@ -51,7 +51,7 @@ pub(super) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
 }
 
 /// Orders and uploads without functions, seeded and with traffic on both.
-pub(super) fn plan(seed: u64) -> Plan {
+pub(crate) fn plan(seed: u64) -> Plan {
     let bucket = Bucket {
         versioning: true,
         encryption: None,

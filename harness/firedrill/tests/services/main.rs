@@ -282,11 +282,11 @@ async fn assert_redriven_events_are_marked(site: &Site) -> Outcome {
     let event = json!({
         "firedrill": { "redriven": true }, "Records": [record("plain.txt"), record("quo%27te%22.txt")],
     });
-    let answer = lambda::invoke(site, "describe-upload", &event).await?;
+    let answer = lambda::invoke(site, "describe-upload", event.to_string()).await?;
     assert_eq!(answer, json!({ "described": 1 }), "an object that is gone is passed over");
     let logged = dynamodb::deliveries(site, "deliveries").await?;
     assert_eq!(logged.iter().filter(|delivery| delivery.redriven).count(), 1);
-    let refused = lambda::invoke(site, "describe-upload", &json!({})).await.expect_err("an event without records");
+    let refused = lambda::invoke(site, "describe-upload", "{}".to_owned()).await.expect_err("an event without records");
     assert_eq!(refused.code(), Some("FunctionError"), "{refused}");
     Ok(())
 }

@@ -127,7 +127,11 @@ mod tests {
             AttributeValue::Bs(set) => json!({ "BS": sorted(set.iter().map(|bytes| STANDARD.encode(bytes))) }),
             AttributeValue::L(list) => json!({ "L": list.iter().map(canonical).collect::<Vec<_>>() }),
             AttributeValue::M(map) => json!({ "M": members(map) }),
-            other => dynamodb_json::from_value(other),
+            AttributeValue::S(text) => json!({ "S": text }),
+            AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
+            AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
+            AttributeValue::Null(flag) => json!({ "NULL": flag }),
+            _ => json!({ "UNKNOWN": null }),
         }
     }
 
@@ -158,8 +162,6 @@ mod tests {
 
         #[test]
         fn equal_digests_mean_equal_items(one in samples::item(), other in samples::item()) {
-            let same = dynamodb_json::from_item(&one) == dynamodb_json::from_item(&other);
-            prop_assume!(!same);
             prop_assume!(members(&one) != members(&other));
             prop_assert_ne!(describe_item(&one).digest, describe_item(&other).digest);
         }

@@ -7,19 +7,14 @@ use serde_json::Value;
 use super::describe::alias_of;
 use crate::services::{ServiceError, Site, error::Certainty};
 
-/// Calls a function through its alias (if it has one) and waits for its answer. A function that raised is an error of
+/// Calls a function with a JSON text through its alias (if it has one) and waits for its answer. A function that raised is an error of
 /// code `FunctionError`.
-pub async fn invoke(site: &Site, name: &str, payload: &Value) -> Result<Value, ServiceError> {
+pub async fn invoke(site: &Site, name: &str, payload: String) -> Result<Value, ServiceError> {
     let operation = format!("Lambda Invoke of {name}");
     let physical = site.name_of(Function, name);
     let alias = alias_of(site, &physical).await?.map(|alias| alias.name);
-    let request = site
-        .clients
-        .lambda
-        .invoke()
-        .function_name(&physical)
-        .set_qualifier(alias)
-        .payload(Blob::new(payload.to_string().into_bytes()));
+    let request =
+        site.clients.lambda.invoke().function_name(&physical).set_qualifier(alias).payload(Blob::new(payload));
     let answer = request.send().await.map_err(|error| ServiceError::request(&operation, &error))?;
     let body = answer.payload.map(Blob::into_inner).unwrap_or_default();
     if answer.function_error.is_some() {
