@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the region-loss drill by phase with firedrill's own CPU and memory, and verification at size.
+//! `cargo xtask bench`: the region-loss drill by phase with firedrill's own CPU and memory, verification at size, and what
+//! both do most.
 
 use std::{
     collections::BTreeMap,
@@ -38,6 +39,21 @@ pub(crate) fn run(args: &Args) -> bool {
         "cargo",
         &["run", "--release", "--locked", "--package", "firedrill-verify", "--example", "size"],
     );
+    let benches = [
+        "bench",
+        "--profile",
+        "release",
+        "--locked",
+        "-p",
+        "firedrill-verify",
+        "-p",
+        "firedrill",
+        "--bench",
+        "compare",
+        "--bench",
+        "records",
+    ];
+    steps.run("digests, comparison, journal", "cargo", &benches);
     steps.finish()
 }
 

@@ -18,13 +18,13 @@ pub(crate) struct Steps {
 impl Steps {
     /// Runs `program` with `args`, showing what it prints. A step that fails does not stop the ones after it.
     pub(crate) fn run(&mut self, name: &str, program: &str, args: &[&str]) -> bool {
-        self.finished(name, program, args, &mut command(program))
+        self.run_with(name, program, args, &mut command(program))
     }
 
     /// [`Steps::run`] for tests: those that skip themselves say so in a file, and are named in the summary.
     pub(crate) fn run_tests(&mut self, name: &str, program: &str, args: &[&str]) -> bool {
         let told = std::env::temp_dir().join(format!("firedrill-skipped-{}", std::process::id()));
-        let ok = self.finished(name, program, args, command(program).env("FIREDRILL_SKIPPED", &told));
+        let ok = self.run_with(name, program, args, command(program).env("FIREDRILL_SKIPPED", &told));
         if let Ok(text) = fs::read_to_string(&told) {
             self.skipped.extend(text.lines().map(str::to_owned));
             drop(fs::remove_file(&told));
@@ -32,7 +32,8 @@ impl Steps {
         ok
     }
 
-    fn finished(&mut self, name: &str, program: &str, args: &[&str], command: &mut Command) -> bool {
+    /// [`Steps::run`] with a command that was prepared, such as with variables of its environment.
+    pub(crate) fn run_with(&mut self, name: &str, program: &str, args: &[&str], command: &mut Command) -> bool {
         say(&format!("--- {name}: {program} {}", args.join(" ")));
         let began = Instant::now();
         let status = command.args(args).stdin(Stdio::null()).status();
@@ -41,13 +42,25 @@ impl Steps {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };
-        say(&format!("--- {name}: {how}, {} s", began.elapsed().as_secs()));
+        let said = format!("{how}, {} s", began.elapsed().as_secs());
         if ok {
-            self.passed += 1;
+            self.passed(name, &said);
         } else {
-            self.failed.push(name.to_owned());
+            self.failed(name, &said);
         }
         ok
+    }
+
+    /// A step that is done and is as it should be.
+    pub(crate) fn passed(&mut self, name: &str, how: &str) {
+        say(&format!("--- {name}: {how}"));
+        self.passed += 1;
+    }
+
+    /// A step that is not as it should be.
+    pub(crate) fn failed(&mut self, name: &str, how: &str) {
+        say(&format!("--- {name}: {how}"));
+        self.failed.push(name.to_owned());
     }
 
     /// Names a step that is not run, and why.

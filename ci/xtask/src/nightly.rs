@@ -1,6 +1,9 @@
-//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill and mutates the judge.
+//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment and
+//! mutates the judge.
 
-use crate::commands::{Steps, present};
+use std::fs;
+
+use crate::commands::{Steps, command, present, root, say};
 
 /// Options of `cargo xtask nightly`.
 #[derive(Debug, clap::Args)]
@@ -8,7 +11,15 @@ pub(crate) struct Args {
     /// How often each shipped drill is run
     #[arg(long, default_value_t = 3)]
     repeat: u32,
+    /// Mutate one part in so many of the judge, such as `1/8`
+    #[arg(long)]
+    shard: Option<String>,
 }
+
+/// Of the mutants of the judge that can be built, so many in a hundred must be caught by its tests.
+const CAUGHT_PERCENT_MIN: usize = 95;
+/// Where `cargo mutants` writes what became of each mutant, below the target folder.
+const MUTANTS: &str = "target/mutants";
 
 /// Runs every step; true when nothing failed.
 pub(crate) fn run(args: &Args) -> bool {
@@ -19,14 +30,38 @@ pub(crate) fn run(args: &Args) -> bool {
             steps.run(&name, "cargo", &["run", "--release", "--locked", "--", "run", folder, "--accept-stated"]);
         }
     }
+    let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
+    steps.run_with("drills that are stopped", "cargo", &stopped, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
     if present("cargo", &["mutants", "--version"])
         || steps.run("install cargo-mutants", "cargo", &["install", "--locked", "cargo-mutants"])
     {
-        steps.run(
-            "mutants of the judge",
-            "cargo",
-            &["mutants", "--package", "firedrill-verify", "--cargo-arg=--release", "--no-shuffle"],
-        );
+        mutants(&mut steps, args.shard.as_deref());
     }
     steps.finish()
+}
+
+/// `cargo mutants` fails when one mutant is missed; what counts here is how many are.
+fn mutants(steps: &mut Steps, shard: Option<&str>) {
+    // The other test programs of the workspace do not judge.
+    let mut words = vec!["mutants", "--package", "firedrill-verify", "--profile", "release", "--output", MUTANTS];
+    words.extend(shard.iter().flat_map(|shard| ["--shard", shard]));
+    let name = "mutants of the judge";
+    say(&format!("--- {name}: cargo {}", words.join(" ")));
+    let ran = command("cargo").args(&words).status();
+    let count = |file: &str| {
+        let path = root().join(MUTANTS).join("mutants.out").join(file);
+        fs::read_to_string(path).map(|text| text.lines().count())
+    };
+    let (Ok(_), Ok(caught), Ok(missed), Ok(hung)) =
+        (ran, count("caught.txt"), count("missed.txt"), count("timeout.txt"))
+    else {
+        return steps.failed(name, "cargo mutants did not say what it found");
+    };
+    let all = caught + missed + hung;
+    let result = format!("{caught} caught, {hung} ran out of time, {missed} missed of {all}");
+    if all > 0 && (caught + hung) * 100 >= all * CAUGHT_PERCENT_MIN {
+        steps.passed(name, &result);
+    } else {
+        steps.failed(name, &result);
+    }
 }

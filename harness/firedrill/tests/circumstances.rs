@@ -5,12 +5,15 @@ mod support;
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use firedrill_model::{history::Event, run_dir::RunDir, verdict::Verdict};
-use support::{gone_within, history, only_run, printed, processes, root, run, start};
+use support::{gone_within, history, in_the_night, only_run, printed, processes, root, run, start};
 
 const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
 
 #[test]
 fn an_emulator_that_dies_halfway_ends_the_drill_and_keeps_its_evidence() {
+    if !in_the_night("an_emulator_that_dies_halfway_ends_the_drill_and_keeps_its_evidence") {
+        return;
+    }
     let out = tempfile::tempdir().unwrap();
     let mut going = start(SMALL, out.path());
     going.until(&["phase-began", "\"traffic\""]);
@@ -46,6 +49,9 @@ fn on_a_full_disk(kept: &Path) -> Option<std::process::Output> {
 
 #[test]
 fn a_full_disk_is_said_and_what_was_written_can_be_judged() {
+    if !in_the_night("a_full_disk_is_said_and_what_was_written_can_be_judged") {
+        return;
+    }
     let kept = tempfile::tempdir().unwrap();
     let Some(output) = on_a_full_disk(kept.path()) else {
         support::skip("a_full_disk_is_said_and_what_was_written_can_be_judged", "no mount in a user namespace here");

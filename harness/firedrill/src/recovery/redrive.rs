@@ -233,9 +233,17 @@ fn object_record(region: &str, bucket: &str, key: &str, size: u64) -> Value {
 /// A record as a table's stream has it (DynamoDB streams API, "Record").
 fn item_record(region: &str, event_name: &str, table: &Table, item: &Item) -> String {
     let image = if event_name == "REMOVE" { "OldImage" } else { "NewImage" };
-    let (keys, item) = (key_text(table, item), dynamodb::json::text(item));
-    format!(r#"{{"eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"{region}","eventName":"{event_name}","#,)
-        + &format!(r#""dynamodb":{{"StreamViewType":"NEW_AND_OLD_IMAGES","Keys":{keys},"{image}":{item}}}}}"#)
+    format!(
+        concat!(
+            r#"{{"eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"{}","eventName":"{}","#,
+            r#""dynamodb":{{"StreamViewType":"NEW_AND_OLD_IMAGES","Keys":{},"{}":{}}}}}"#,
+        ),
+        region,
+        event_name,
+        key_text(table, item),
+        image,
+        dynamodb::json::text(item),
+    )
 }
 
 /// The key attributes of an item as DynamoDB JSON: a text that two items share only when they are the same item.

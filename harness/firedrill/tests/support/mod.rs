@@ -96,6 +96,19 @@ pub fn skip(test: &str, why: &str) {
     }
 }
 
+/// Whether this is the nightly job, which has time for every real drill: a change is tried with at most twenty.
+pub fn nightly() -> bool {
+    std::env::var("FIREDRILL_NIGHTLY").is_ok()
+}
+
+/// Whether `test`, a real drill, is run: in the nightly job alone.
+pub fn in_the_night(test: &str) -> bool {
+    if !nightly() {
+        skip(test, "a drill of the nightly job");
+    }
+    nightly()
+}
+
 /// The only run directory below `out`.
 pub fn only_run(out: &Path) -> RunDir {
     let mut runs: Vec<PathBuf> = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
