@@ -64,8 +64,28 @@ pub struct Traffic {
     pub mix: Mix,
     /// Object sizes, for buckets.
     pub size: Option<SizeRange>,
+    /// What the same writer writes first, each time it writes a new key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Companion>,
     /// The client's own time-out for one request.
     pub timeout: Span,
+}
+
+impl Traffic {
+    /// Every resource that this load writes to.
+    pub fn resources(&self) -> impl Iterator<Item = &ResourceId> {
+        std::iter::once(&self.resource).chain(self.with.as_ref().map(|with| &with.resource))
+    }
+}
+
+/// A new key of another resource, which a writer writes before a new key of its own: one writer's writes follow one
+/// another across services, and what survives must keep that order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// The table or bucket written to.
+    pub resource: ResourceId,
+    /// Object sizes, for buckets.
+    pub size: Option<SizeRange>,
 }
 
 /// Relative weights of operations.

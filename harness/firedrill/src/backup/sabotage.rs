@@ -45,18 +45,18 @@ impl Saboteur {
     pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
         let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
         let seed = drill.plan.seed;
-        let victim = match resource_of(sabotage) {
+        let victim = match hits_a_key_of(sabotage) {
             Some(resource) => victim(drill.dir.read_ledger()?, resource, &still(drill, resource)?)?,
             None => None,
         };
-        if let (Some(resource), Some(key)) = (resource_of(sabotage), &victim) {
+        if let (Some(resource), Some(key)) = (hits_a_key_of(sabotage), &victim) {
             drill.journal.append(Event::Sabotaged { resource: resource.clone(), key: key.clone() })?;
         }
         Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
     }
 
     fn hits(&self, resource: &ResourceId, key: &str) -> bool {
-        self.sabotage.as_ref().and_then(resource_of) == Some(resource) && self.victim.as_deref() == Some(key)
+        self.sabotage.as_ref().and_then(hits_a_key_of) == Some(resource) && self.victim.as_deref() == Some(key)
     }
 
     /// Point 1, while keys are listed: whether this one is left out.
@@ -114,13 +114,13 @@ impl Saboteur {
     }
 }
 
-fn resource_of(sabotage: &Sabotage) -> Option<&ResourceId> {
+/// The resource of which one key is hit; `None` for a defect that hits the whole.
+fn hits_a_key_of(sabotage: &Sabotage) -> Option<&ResourceId> {
     match sabotage {
-        Sabotage::SkipKey { resource }
-        | Sabotage::FlipByte { resource }
-        | Sabotage::NumberToString { resource }
-        | Sabotage::ForgetTtl { resource } => Some(resource),
-        Sabotage::ReturnEarly => None,
+        Sabotage::SkipKey { resource } | Sabotage::FlipByte { resource } | Sabotage::NumberToString { resource } => {
+            Some(resource)
+        }
+        Sabotage::ForgetTtl { .. } | Sabotage::ReturnEarly => None,
     }
 }
 

@@ -110,8 +110,10 @@ fn listed(words: &[&str]) -> String {
 fn traffic(load: &Traffic) -> String {
     let mix = load.mix;
     let size = load.size.map_or(String::new(), |size| format!(", {}", size.write()));
+    let with =
+        load.with.as_ref().map_or(String::new(), |with| format!(", each new key after one of {}", with.resource));
     format!(
-        "{}: {} writers on {}, {} (put {}, update {}, delete {}){size}, time-out {}",
+        "{}: {} writers on {}, {} (put {}, update {}, delete {}){size}{with}, time-out {}",
         load.name, load.writers, load.resource, load.rate, mix.put, mix.update, mix.delete, load.timeout
     )
 }

@@ -65,7 +65,9 @@ impl Lint<'_> {
     fn workload(&mut self) {
         for load in &self.scenario.traffic {
             let path = KeyPath::of(["workload", "traffic", &load.name]);
-            self.not_derived(&load.resource, &path);
+            for resource in load.resources() {
+                self.not_derived(resource, &path);
+            }
         }
         for resource in self.scenario.seed.keys() {
             let seed = KeyPath::of(["workload", "seed"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use firedrill_model::{
     ids::{ProbeId, ResourceId, ResourceKind},
     plan::PlannedProbe,
-    scenario::Scenario,
+    scenario::{Scenario, Traffic},
     stack::Stack,
     units::Span,
 };
@@ -22,7 +22,7 @@ const TRIGGER_TIMEOUT: Span = Span::from_secs(5);
 /// backup protects is probed all the same: clients need it whether or not someone thought of it.
 pub fn of(scenario: &Scenario, stack: &Stack) -> Vec<PlannedProbe> {
     let used: BTreeSet<&ResourceId> =
-        scenario.traffic.iter().map(|load| &load.resource).chain(scenario.seed.keys()).collect();
+        scenario.traffic.iter().flat_map(Traffic::resources).chain(scenario.seed.keys()).collect();
     let data = stack
         .data_resources()
         .into_iter()

@@ -168,7 +168,7 @@ proptest! {
         (after, failures, within, seed) in (0_u32..20, 1_u32..10, 0_u32..600, any::<u64>()),
     ) {
         let loaded = altered(&[
-            ("writers: 4, rate: 20/s", &format!("writers: {writers}, rate: {rate}/s")),
+            ("writers: 4, rate: 17/s", &format!("writers: {writers}, rate: {rate}/s")),
             ("every: 5s", &format!("every: {every}s")),
             ("keep: 6", &format!("keep: {keep}")),
             ("after: 3 backups", &format!("after: {after} backups")),

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, path::Path};
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
     scenario::{
-        Backup, BackupUsing, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset, RecoveryStep,
-        RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
+        Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset,
+        RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
     },
     stack::Stack,
     topology::Topology,
@@ -26,6 +26,7 @@ use super::{
         RawStep, RawTraffic,
     },
     source::Source,
+    written::Written,
 };
 
 /// What can hold data.
@@ -130,34 +131,61 @@ impl Reader<'_> {
 
     fn traffic(&mut self, name: &str, raw: &RawTraffic) -> Option<Traffic> {
         let path = KeyPath::of(["workload", "traffic", name]);
-        let resource = match (&raw.table, &raw.bucket) {
-            (Some(table), None) => self.resource(table, &[ResourceKind::Table], &path.key("table")),
-            (None, Some(bucket)) => self.resource(bucket, &[ResourceKind::Bucket], &path.key("bucket")),
-            _ => {
-                let message = format!("`{path}` must write to one table or one bucket");
-                self.wrong(&path, message, "here", "add `table: …` or `bucket: …`, not both");
-                None
+        let written = self.written_to((raw.table.as_ref(), raw.bucket.as_ref()), raw.size, &path);
+        let with = match &raw.with {
+            Some(with) => {
+                let path = path.key("with");
+                let (resource, size) =
+                    self.written_to((with.table.as_ref(), with.bucket.as_ref()), with.size, &path)?;
+                if written.as_ref().is_some_and(|(own, _)| *own == resource) {
+                    let message = format!("`{path}` is what the load itself writes to");
+                    self.wrong(&path, message, "the same", "name another table or bucket, or leave `with` out");
+                }
+                Some(Companion { resource, size })
             }
+            None => None,
         };
-        if raw.size.is_some() && raw.table.is_some() {
-            self.wrong(&path.key("size"), "items have no size to choose", "for buckets alone", "leave `size` out");
-        }
         let mix = raw.mix.unwrap_or(Mix { put: 70, update: 20, delete: 10 });
         if mix == (Mix { put: 0, update: 0, delete: 0 }) {
             let message = format!("`{path}.mix` leaves nothing to do");
             self.wrong(&path.key("mix"), message, "all shares are 0", "give `put`, `update` or `delete` a share");
         }
-        let default_size = SizeRange { min: ByteSize::new(1 << 10), max: ByteSize::new(64 << 10) };
-        let size = raw.bucket.is_some().then(|| raw.size.map_or(default_size, |size| size.0));
+        let (resource, size) = written?;
         Some(Traffic {
             name: name.to_owned(),
-            resource: resource?,
+            resource,
             writers: raw.writers,
             rate: raw.rate.0,
             mix,
             size,
+            with,
             timeout: raw.timeout.0,
         })
+    }
+
+    /// The one table or bucket that `path` writes to, and the sizes of its objects.
+    fn written_to(
+        &mut self,
+        named: (Option<&String>, Option<&String>),
+        size: Option<Written<SizeRange>>,
+        path: &KeyPath,
+    ) -> Option<(ResourceId, Option<SizeRange>)> {
+        if size.is_some() && named.0.is_some() {
+            self.wrong(&path.key("size"), "items have no size to choose", "for buckets alone", "leave `size` out");
+        }
+        match named {
+            (Some(table), None) => Some((self.resource(table, &[ResourceKind::Table], &path.key("table"))?, None)),
+            (None, Some(bucket)) => {
+                let default = SizeRange { min: ByteSize::new(1 << 10), max: ByteSize::new(64 << 10) };
+                let size = size.map_or(default, |size| size.0);
+                Some((self.resource(bucket, &[ResourceKind::Bucket], &path.key("bucket"))?, Some(size)))
+            }
+            _ => {
+                let message = format!("`{path}` must write to one table or one bucket");
+                self.wrong(path, message, "here", "add `table: …` or `bucket: …`, not both");
+                None
+            }
+        }
     }
 
     fn backup(&mut self, index: usize, raw: &RawBackup) -> Option<Backup> {

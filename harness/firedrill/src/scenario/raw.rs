@@ -108,9 +108,24 @@ pub struct RawTraffic {
     pub mix: Option<Mix>,
     /// Sizes of the objects written to a bucket; `1KiB..64KiB` when left out.
     pub size: Option<Written<SizeRange>>,
+    /// What each writer writes first, whenever it writes a new key: a new key of this other table or bucket. Shows
+    /// whether what survives keeps the order of writes across services.
+    pub with: Option<RawCompanion>,
     /// The client's own time-out for one request.
     #[serde(default = "default_traffic_timeout")]
     pub timeout: Written<Span>,
+}
+
+/// What a writer writes first, each time it writes a new key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawCompanion {
+    /// The table written to.
+    pub table: Option<String>,
+    /// The bucket written to.
+    pub bucket: Option<String>,
+    /// Sizes of the objects written to a bucket; `1KiB..64KiB` when left out.
+    pub size: Option<Written<SizeRange>>,
 }
 
 /// One backup rule.

@@ -121,12 +121,12 @@ async fn write_until(
     let dataset = Arc::new(Dataset::of(&drill.plan)?);
     let sites = Sites::connect(&drill, plan.every.max(TIMEOUT_MIN));
     let name = format!("canary.{}", plan.canary.file_stem());
-    let mut writer = Writer::new(&drill, &dataset, &plan.canary, name, Origin::Probe);
+    let mut writer = Writer::new(&drill, &dataset, name, Origin::Probe);
     loop {
         let began = drill.clock.now();
         let write = Write::first(KeyNumber::probe(ProbeSlot::Canary, began.micros()), None);
         let standing = drill.authority.standing();
-        let line = writer.attempt(sites.of(standing.side), standing, &write).await?;
+        let line = writer.attempt(sites.of(standing.side), standing, &plan.canary, &write).await?;
         let failed = line.outcome != Outcome::Acknowledged;
         if matches!(plan.by, Detector::Alarm(_)) {
             cloudwatch::publish(&watchtower, &plan.canary, failed).await?;

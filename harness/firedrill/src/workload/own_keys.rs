@@ -3,7 +3,7 @@
 use firedrill_model::{
     ids::{ResourceId, WriteId},
     ledger::{LedgerLine, Op, Outcome},
-    scenario::{Mix, SizeRange, Traffic},
+    scenario::{Mix, SizeRange},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 const REBORN_PERCENT: u64 = 15;
 
 /// Which share of a resource's keys a writer owns: every `writers`-th, from `writer` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// Number among all writers of the resource.
     pub writer: u64,
@@ -55,12 +55,13 @@ pub struct OwnKeys {
 }
 
 impl OwnKeys {
-    /// The keys of `writer` at the start: its share of the seed, what the data set keeps still left out.
+    /// The keys of `writer` at the start: its share of the seed, what the data set keeps still left out. `habits` are
+    /// how often it does what, and the sizes of what it writes.
     pub fn new(
         dataset: &Dataset,
         resource: &ResourceId,
         share: Share,
-        load: &Traffic,
+        habits: (Mix, Option<SizeRange>),
         seed: u64,
         writer: &str,
     ) -> Self {
@@ -74,8 +75,8 @@ impl OwnKeys {
             .collect();
         Self {
             share,
-            mix: load.mix,
-            size: load.size,
+            mix: habits.0,
+            size: habits.1,
             draw: Draw::at(seed, &["traffic", writer]),
             fresh: 0,
             present,
@@ -153,7 +154,8 @@ impl OwnKeys {
         }
     }
 
-    fn fresh(&mut self) -> Write {
+    /// A key that nobody has written.
+    pub fn fresh(&mut self) -> Write {
         let number = KeyNumber::traffic(self.share.writer, self.share.writers, self.fresh);
         self.fresh += 1;
         Write::first(number, self.size)

@@ -93,8 +93,8 @@ impl Pass<'_> {
     /// Writes a key that no other pass has.
     async fn write(&self, resource: &ResourceId, number: KeyNumber, what: &str) -> Result<LedgerLine, WorkloadError> {
         let name = format!("probe.{what}.{}.{}", resource.file_stem(), self.began.micros());
-        let mut writer = Writer::new(self.drill, self.dataset, resource, name, Origin::Probe);
-        writer.attempt(self.site, self.standing, &Write::first(number, None)).await
+        let mut writer = Writer::new(self.drill, self.dataset, name, Origin::Probe);
+        writer.attempt(self.site, self.standing, resource, &Write::first(number, None)).await
     }
 
     async fn in_time(&self, doing: impl Future<Output = Seen>) -> Seen {

@@ -46,6 +46,7 @@ pub(crate) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
         rate: Rate::per_second(rate),
         mix: Mix { put: 50, update: 30, delete: 20 },
         size: Some(SizeRange { min: ByteSize::new(1 << 10), max: ByteSize::new(64 << 10) }),
+        with: None,
         timeout: Span::from_secs(2),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use firedrill_model::{
     ids::ResourceId,
-    ledger::Origin,
+    ledger::{Origin, Outcome},
     plan::Plan,
     scenario::Traffic as Load,
     topology::Side,
@@ -61,16 +61,24 @@ impl Traffic {
         let lag_micros_max = Arc::new(AtomicU64::new(0));
         let mut writers = JoinSet::new();
         let began = drill.clock.now();
-        for (load, first) in drill.plan.traffic.iter().zip(first_writers(&drill.plan)) {
+        let mut shares = Shares::of(&drill.plan);
+        for load in &drill.plan.traffic {
             let sites = Arc::new(Sites::connect(drill, load.timeout));
             for at in 0..load.writers {
-                let share = share(&drill.plan, &load.resource, first + u64::from(at));
                 let name = format!("{}.{at}", load.name);
+                let mut keys = |resource: &ResourceId, habits| {
+                    OwnKeys::new(&dataset, resource, shares.next(resource), habits, drill.plan.seed, &name)
+                };
                 let pacer = Pacer {
                     drill: drill.clone(),
                     sites: Arc::clone(&sites),
-                    writer: Writer::new(drill, &dataset, &load.resource, name.clone(), Origin::Traffic),
-                    keys: OwnKeys::new(&dataset, &load.resource, share, load, drill.plan.seed, &name),
+                    resource: load.resource.clone(),
+                    keys: keys(&load.resource, (load.mix, load.size)),
+                    with: load
+                        .with
+                        .as_ref()
+                        .map(|with| (with.resource.clone(), keys(&with.resource, (load.mix, with.size)))),
+                    writer: Writer::new(drill, &dataset, name, Origin::Traffic),
                     schedule: Schedule::of(load, at, began),
                     lag_micros_max: Arc::clone(&lag_micros_max),
                 };
@@ -105,23 +113,27 @@ impl Traffic {
     }
 }
 
-/// For each load, the number of its first writer among all writers of its resource.
-fn first_writers(plan: &Plan) -> Vec<u64> {
-    let mut so_far: BTreeMap<&ResourceId, u64> = BTreeMap::new();
-    let mut firsts = Vec::new();
-    for load in &plan.traffic {
-        let count = so_far.entry(&load.resource).or_default();
-        firsts.push(*count);
-        *count += u64::from(load.writers);
-    }
-    firsts
-}
+/// Which keys of a resource each of its writers owns, given out in the order of the loads.
+struct Shares(BTreeMap<ResourceId, Share>);
 
-/// Which keys of `resource` its `writer`-th writer owns.
-fn share(plan: &Plan, resource: &ResourceId, writer: u64) -> Share {
-    let writers =
-        plan.traffic.iter().filter(|load| load.resource == *resource).map(|load| u64::from(load.writers)).sum();
-    Share { writer, writers }
+impl Shares {
+    fn of(plan: &Plan) -> Self {
+        let mut shares: BTreeMap<ResourceId, Share> = BTreeMap::new();
+        for load in &plan.traffic {
+            for resource in load.resources() {
+                shares.entry(resource.clone()).or_default().writers += u64::from(load.writers);
+            }
+        }
+        Self(shares)
+    }
+
+    /// The share of the next writer of `resource`.
+    fn next(&mut self, resource: &ResourceId) -> Share {
+        let next = self.0.entry(resource.clone()).or_default();
+        let share = *next;
+        next.writer += 1;
+        share
+    }
 }
 
 /// Clients of both sides with the time-out of one load.
@@ -191,7 +203,10 @@ struct Pacer {
     drill: Drill,
     sites: Arc<Sites>,
     writer: Writer,
+    resource: ResourceId,
     keys: OwnKeys,
+    /// What is written before each new key.
+    with: Option<(ResourceId, OwnKeys)>,
     schedule: Schedule,
     lag_micros_max: Arc<AtomicU64>,
 }
@@ -228,7 +243,17 @@ impl Pacer {
     async fn write(&mut self) -> Result<(), WorkloadError> {
         let standing = self.drill.authority.standing();
         let write = self.keys.next(standing);
-        let line = self.writer.attempt(self.sites.of(standing.side), standing, &write).await?;
+        if let Some((resource, keys)) = self.with.as_mut().filter(|_| write.is_first()) {
+            let before = keys.fresh();
+            let line = self.writer.attempt(self.sites.of(standing.side), standing, resource, &before).await?;
+            keys.settle(&before, &line);
+            if line.outcome != Outcome::Acknowledged {
+                return Ok(()); // a client that could not do the first thing does not do the second
+            }
+        }
+        // Authority may have moved meanwhile; a key that nobody has written may be written on either side.
+        let standing = if write.is_first() { self.drill.authority.standing() } else { standing };
+        let line = self.writer.attempt(self.sites.of(standing.side), standing, &self.resource, &write).await?;
         self.keys.settle(&write, &line);
         Ok(())
     }
@@ -236,6 +261,7 @@ impl Pacer {
 
 #[cfg(test)]
 mod tests {
+    use firedrill_model::scenario::Companion;
     use proptest::prelude::*;
 
     use super::*;
@@ -244,10 +270,16 @@ mod tests {
     #[test]
     fn writers_of_a_resource_are_numbered_over_all_its_loads() {
         let mut plan = sample::plan(7);
-        plan.traffic.push(sample::load(sample::orders(), 4, 10));
-        assert_eq!(first_writers(&plan), [0, 0, 3]);
-        assert_eq!(share(&plan, &sample::orders(), 5), Share { writer: 5, writers: 7 });
-        assert_eq!(share(&plan, &sample::uploads(), 1), Share { writer: 1, writers: 2 });
+        let with = Companion { resource: sample::uploads(), size: None };
+        plan.traffic.push(Load { with: Some(with), ..sample::load(sample::orders(), 4, 10) });
+        let writers = |resource| plan.traffic.iter().filter(|load| load.resources().any(|of| of == resource)).count();
+        let (orders, uploads) = (sample::orders(), sample::uploads());
+        assert_eq!((writers(&orders), writers(&uploads)), (2, 2));
+        let mut shares = Shares::of(&plan);
+        let all: Vec<u64> = (0..7).map(|_| shares.next(&orders).writer).collect();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(shares.next(&uploads), Share { writer: 0, writers: 6 });
+        assert_eq!(shares.next(&uploads), Share { writer: 1, writers: 6 });
     }
 
     #[test]

@@ -40,47 +40,52 @@ impl Write {
     pub fn first(number: KeyNumber, size: Option<SizeRange>) -> Self {
         Self { number, rev: 1, op: Op::Put, removes: None, size }
     }
+
+    /// Whether it writes a key that nothing wrote before.
+    pub fn is_first(&self) -> bool {
+        self.op == Op::Put && self.rev == 1
+    }
 }
 
 /// Fact of a delete: the write id of the value it removed, which names the event that the removal causes.
 pub const REMOVES: &str = "removes";
 
-/// One writer: its lines follow one another in time. Every attempt is one request without retries, and one line.
+/// One writer: its lines follow one another in time, whatever it writes to. Every attempt is one request without retries,
+/// and one line.
 #[derive(Debug)]
 pub struct Writer {
     drill: Drill,
     dataset: Arc<Dataset>,
-    resource: ResourceId,
     name: String,
     origin: Origin,
     seq: u64,
 }
 
 impl Writer {
-    /// A writer of `resource`; `name` is unique in the run.
-    pub fn new(drill: &Drill, dataset: &Arc<Dataset>, resource: &ResourceId, name: String, origin: Origin) -> Self {
-        Self { drill: drill.clone(), dataset: Arc::clone(dataset), resource: resource.clone(), name, origin, seq: 0 }
+    /// A writer; `name` is unique in the run.
+    pub fn new(drill: &Drill, dataset: &Arc<Dataset>, name: String, origin: Origin) -> Self {
+        Self { drill: drill.clone(), dataset: Arc::clone(dataset), name, origin, seq: 0 }
     }
 
-    /// Tries once and ledgers the outcome; the line is returned. `Err` means that it could not be ledgered, or that the
-    /// resource cannot be written at all.
+    /// Tries once to write to `resource` and ledgers the outcome; the line is returned. `Err` means that it could not be
+    /// ledgered, or that the resource cannot be written at all.
     pub async fn attempt(
         &mut self,
         site: &Site,
         standing: Standing,
+        resource: &ResourceId,
         write: &Write,
     ) -> Result<LedgerLine, WorkloadError> {
         let dataset = Arc::clone(&self.dataset);
-        let generator = dataset
-            .generator(&self.resource)
-            .ok_or_else(|| WorkloadError::NotWritable { resource: self.resource.clone() })?;
+        let generator =
+            dataset.generator(resource).ok_or_else(|| WorkloadError::NotWritable { resource: resource.clone() })?;
         let write_id = WriteId::new(format!("{}-{:05}", self.name, self.seq));
         let draft = Draft::of(generator, write, write_id);
         let issued = self.drill.clock.now();
-        let answer = draft.send(site, self.resource.name()).await;
+        let answer = draft.send(site, resource.name()).await;
         let completed = self.drill.clock.now();
         let line = draft.line(
-            Author { resource: &self.resource, name: &self.name, seq: self.seq, origin: self.origin },
+            Author { resource, name: &self.name, seq: self.seq, origin: self.origin },
             site.side,
             standing.epoch,
             &Answered::to_one(answer, issued, completed),

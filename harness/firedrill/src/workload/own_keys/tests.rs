@@ -19,7 +19,7 @@ fn writers(seed: u64) -> (Dataset, Vec<OwnKeys>) {
     let all = (0..WRITERS)
         .map(|writer| {
             let share = Share { writer, writers: WRITERS };
-            OwnKeys::new(&dataset, &orders(), share, &load, seed, &format!("orders.{writer}"))
+            OwnKeys::new(&dataset, &orders(), share, (load.mix, load.size), seed, &format!("orders.{writer}"))
         })
         .collect();
     (dataset, all)
