@@ -27,6 +27,8 @@ struct Course<'t> {
     last_failure: Option<&'t Round>,
     /// First pass after the last failure.
     ready: Option<&'t Round>,
+    /// The longest time between two rounds since then.
+    silence: Span,
     last: Option<&'t Round>,
 }
 
@@ -96,13 +98,14 @@ fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunT
     let mut courses: BTreeMap<&ProbeId, Course<'t>> = BTreeMap::new();
     for round in timeline.rounds.iter().filter(|round| round.ended >= t0 && round.began <= ends) {
         let course = courses.entry(&round.probe).or_default();
-        course.last = Some(round);
-        if round.ok {
-            course.ready = course.ready.or(Some(round));
-        } else {
-            course.last_failure = Some(round);
-            course.ready = None;
+        if !round.ok {
+            (course.last_failure, course.ready, course.silence) = (Some(round), None, Span::default());
+        } else if course.ready.is_none() {
+            course.ready = Some(round);
+        } else if let Some(last) = course.last {
+            course.silence = course.silence.max(round.began.since(last.ended));
         }
+        course.last = Some(round);
     }
     let mut ready = t0;
     for probe in &plan.probes {
@@ -113,14 +116,12 @@ fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunT
         if course.last_failure.is_some() {
             ready = ready.max(first.began);
         }
-        // Silence is not a pass: the rounds must reach the end of observation.
-        let silence = course.last.map_or(Span::default(), |last| ends.since(last.ended));
+        // Silence is not a pass: rounds must follow each other, and reach the end of observation.
+        let last = course.last.map_or(Span::default(), |last| ends.since(last.ended));
+        let silence = course.silence.max(last);
         let allowed = plan.probe_interval.plus(plan.probe_interval).plus(probe.timeout);
         if silence > allowed {
-            return Readiness::Unknown(format!(
-                "probe {} fell silent {silence} before the end of observation",
-                probe.id
-            ));
+            return Readiness::Unknown(format!("probe {} was silent for {silence} while it had to hold", probe.id));
         }
     }
     if timeline.felt(t0) { Readiness::From(ready) } else { Readiness::NeverLost }

@@ -189,6 +189,8 @@ impl Timeline {
         incomplete.extend(open.map(|phase| format!("{} began and never ended", phase.word())));
         if incomplete.is_empty() && !self.captures_ended {
             incomplete.push("the history ends before the captures".to_owned());
+        } else if incomplete.is_empty() && self.ledger.is_none() {
+            incomplete.push("the traffic never came to its end: the history has no digest of the ledger".to_owned());
         }
         incomplete
     }

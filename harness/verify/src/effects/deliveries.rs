@@ -37,6 +37,8 @@ pub(super) struct Log {
     traffic: u64,
     restored: u64,
     redriven: u64,
+    /// Events did not come sorted: deliveries of one may have been taken for those of several.
+    disorder: bool,
 }
 
 impl Log {
@@ -58,6 +60,7 @@ impl Log {
             if delivery.trigger != edge.name {
                 continue;
             }
+            log.disorder |= delivery.event_id < event;
             if delivery.event_id != event {
                 event.clone_from(&delivery.event_id);
                 delivery_ids.clear();
@@ -73,18 +76,18 @@ impl Log {
             let first = by_id.partition_point(|(known, _)| *known < id);
             let of_event =
                 by_id[first..].iter().take_while(|(known, _)| *known == id).map(|(_, index)| *index as usize);
-            if delivery.redriven {
-                log.redriven += 1;
-            } else {
-                by_service += 1;
-                let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
-                if by_service > 1 && !probe {
-                    log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
-                }
-                // A write that went to the lost side can only have been heard here because the restore made it again.
-                let old = of_event.clone().map(|index| causes.writes[index].epoch).max() == Some(0);
-                let count = if rebuilt && old && !removal { &mut log.restored } else { &mut log.traffic };
-                *count += 1;
+            let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
+            by_service += u64::from(!delivery.redriven);
+            if !delivery.redriven && by_service > 1 && !probe {
+                log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
+            }
+            // A write that went to the lost side can only have been heard here because the restore made it again.
+            let old = of_event.clone().map(|index| causes.writes[index].epoch).max() == Some(0);
+            match (probe, delivery.redriven, rebuilt && old && !removal) {
+                (true, _, _) => {}
+                (_, true, _) => log.redriven += 1,
+                (_, _, true) => log.restored += 1,
+                (_, _, false) => log.traffic += 1,
             }
             let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
             for index in of_event {
@@ -122,13 +125,17 @@ fn note(first: &mut u64, at: u64) {
 pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts: &mut EffectCounts, book: &mut Book) {
     let expected = edge.case.plan.expect.effects.get(edge.name);
     let Some(log) = log else {
-        if expected.is_some() && edge.case.plan.stack.delivery_log().is_some() {
-            undecided(edge, format!("the deliveries of {} were not captured", edge.name), None, book);
-        } else if expected.is_some_and(|expected| expected.guarantee == Guarantee::DeliveredExactlyOnce) {
-            undecided(edge, format!("{} logs no deliveries: how often events came is unknown", edge.name), None, book);
-        }
+        let name = edge.name;
+        let why = match edge.case.plan.stack.delivery_log() {
+            Some(_) => format!("the deliveries of {name} were not captured"),
+            None => format!("{name} logs no deliveries: how often and how late events came is unknown"),
+        };
+        undecided(edge, why, None, book);
         return;
     };
+    if log.disorder {
+        undecided(edge, format!("the deliveries of {} are not sorted by event", edge.name), None, book);
+    }
     counts.duplicate = log.duplicates.count;
     (counts.traffic, counts.restored, counts.redriven) = (log.traffic, log.restored, log.redriven);
     let empty = ResourceWrites::default();

@@ -188,13 +188,16 @@ fn cut(world: &mut World, at_ms: u64) {
 #[test]
 fn a_run_cut_short_is_incomplete_whatever_is_asserted() {
     let rto_alone = |plan: &mut Plan| plan.expect = Expect { rto: plan.expect.rto.take(), ..Expect::default() };
-    let table: [(&str, Break); 4] = [
+    let table: [(&str, Break); 5] = [
         ("between two phases", |world| cut(world, ENDS + 200)),
         ("in the captures", |world| {
             world.event(ENDS + 900, Event::PhaseBegan { phase: Phase::Capture });
             cut(world, ENDS + 6_150);
         }),
         ("in a phase that never ended", |world| world.event(100, Event::PhaseBegan { phase: Phase::Seed })),
+        ("before the traffic ended", |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::Quiesced { .. }));
+        }),
         ("before the recovery", |world| {
             world.events.retain(|(_, event)| !matches!(event, Event::RecoveryBegan { .. }));
         }),

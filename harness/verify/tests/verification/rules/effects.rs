@@ -4,6 +4,7 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
     history::Event,
+    ledger::Origin,
     scenario::{EffectExpectation, Expect, Guarantee, Per, StatedFinding},
     units::Span,
     verdict::Verdict,
@@ -172,6 +173,16 @@ fn deliveries_are_counted_by_what_made_them() {
     world.deliveries.as_mut().unwrap().extend(more);
     let counts = world.judge().effects["total-orders"].clone();
     assert_eq!((counts.traffic, counts.restored, counts.redriven), (3, 1, 1));
+    // What probes made is nobody's.
+    let mut probe = put(&orders(), "probe#orders", "p-1", 19_900);
+    (probe.origin, probe.writer) = (Origin::Probe, "probe".to_owned());
+    let mut again = delivery("total-orders", &probe, 28_450, 11);
+    again.redriven = true;
+    let made = [delivery("total-orders", &probe, 28_400, 10), again];
+    world.deliveries.as_mut().unwrap().extend(made);
+    world.ledger.push(probe);
+    let counts = world.judge().effects["total-orders"].clone();
+    assert_eq!((counts.traffic, counts.restored, counts.redriven), (3, 1, 1));
     // Without a cutover there is no restored copy that could fire again.
     world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
     world.each_event(|_, event| {
@@ -274,6 +285,35 @@ fn nothing_owed_is_nothing_measured() {
     let found = world.judge();
     assert!(has(&found, FindingKind::NotMeasured, Weight::Note));
     assert_eq!(found.verdict, Verdict::Pass);
+}
+
+#[test]
+fn without_a_log_nobody_knows_how_often_and_how_late() {
+    let of_total_orders = |world: &World| verdict(&world.judge(), "effects.total-orders");
+    let mut world = World::whole();
+    world.plan.stack.tables.remove("deliveries");
+    for list in world.configuration.values_mut() {
+        list.retain(|one| one.resource.name() != "deliveries");
+    }
+    assert_eq!(of_total_orders(&world), Verdict::Pass);
+    world.deliveries = None;
+    for guarantee in [Guarantee::DeliveredAtLeastOnce, Guarantee::CountedExactlyOnce, Guarantee::DeliveredExactlyOnce] {
+        world.plan.expect.effects.get_mut("total-orders").unwrap().guarantee = guarantee;
+        assert_eq!(of_total_orders(&world), Verdict::Inconclusive, "{guarantee:?}");
+    }
+    let root = tempfile::tempdir().unwrap();
+    let dir = World::whole().save_with(root.path(), |dir| {
+        let path = dir.deliveries(CaptureName::Drained);
+        let order = World::whole().line("o-4-1").clone();
+        let lines = ["b", "a", "b"].map(|id| {
+            let mut line = delivery("total-orders", &order, 29_600, 1);
+            (line.event_id, line.delivery_id) = (id.to_owned(), format!("d-{id}"));
+            serde_json::to_string(&line).unwrap() + "\n"
+        });
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + &lines.concat()).unwrap();
+    });
+    let found = firedrill_verify::verify(&dir).unwrap();
+    assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Inconclusive, "not sorted by event");
 }
 
 #[test]

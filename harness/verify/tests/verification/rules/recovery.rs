@@ -201,6 +201,22 @@ fn silence_of_a_probe_is_not_a_pass() {
         |(at, event)| !matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders" && *at > 32_000),
     );
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+    // In the middle as well, where a failure may have gone unseen. Twice the interval and the time-out are its due.
+    for (until, expected) in [(35_040, Verdict::Inconclusive), (34_540, Verdict::Pass)] {
+        let mut world = World::whole();
+        world.events.retain(|(at, event)| {
+            let here = matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders");
+            !here || *at <= 32_040 || *at > until
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{until}");
+    }
+    // Before readiness it makes readiness late and nothing worse.
+    let mut world = World::whole();
+    world.events.retain(
+        |(at, event)| !matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders" && (21_000..29_000).contains(at)),
+    );
+    let found = world.judge();
+    assert_eq!((verdict(&found, "rto"), found.rto.ready_ms), (Verdict::Pass, Some(RunTime::from_ms(29_000))));
 }
 
 #[test]
