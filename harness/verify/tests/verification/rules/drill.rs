@@ -3,7 +3,7 @@
 use firedrill_model::{
     findings::{FindingKind, Weight},
     history::{Ending, Event, Phase},
-    ids::FaultId,
+    ids::{FaultId, ProbeId},
     plan::Plan,
     scenario::{Backup, BackupUsing, Expect, RecoveryStep},
     units::Span,
@@ -11,7 +11,7 @@ use firedrill_model::{
 };
 
 use super::Break;
-use crate::support::{ENDS, T0, World, finding, has, orders, verdict};
+use crate::support::{ENDS, T0, World, finding, has, orders, probed, verdict};
 
 fn command() -> RecoveryStep {
     RecoveryStep::Command { command: vec!["./restore.sh".to_owned()], timeout: Span::from_secs(60) }
@@ -169,6 +169,7 @@ fn a_fault_that_no_probe_feels_leaves_everything_undecided() {
             *ok = *at != 15_040 && *at < ENDS;
         }
     });
+    world.event(ENDS + 100, probed(&ProbeId::new("table/orders"), ENDS + 60, false));
     let found = world.judge();
     assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided));
     assert!(found.checks.values().all(|verdict| *verdict == Verdict::Inconclusive), "{:?}", found.checks);
@@ -211,6 +212,10 @@ fn a_run_cut_short_is_incomplete_whatever_is_asserted() {
         assert!(has(&found, FindingKind::RunIncomplete, Weight::Undecided), "{what}: {:#?}", found.findings);
         assert_eq!(found.verdict, Verdict::Inconclusive, "{what}");
     }
+    let mut world = World::whole();
+    world.plan.recover.clear();
+    world.events.retain(|(_, event)| !matches!(event, Event::RecoveryBegan { .. }));
+    assert!(!has(&world.judge(), FindingKind::RunIncomplete, Weight::Undecided), "there was no recovery to begin");
     let mut world = World::whole();
     world.event(100, Event::PhaseBegan { phase: Phase::Seed });
     world.event(200, Event::PhaseEnded { phase: Phase::Seed, ending: Ending::Done, note: String::new() });

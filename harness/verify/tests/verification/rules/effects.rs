@@ -4,16 +4,17 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
     history::Event,
-    ledger::Origin,
+    ledger::{LedgerLine, Origin},
     scenario::{EffectExpectation, Expect, Guarantee, Per, StatedFinding},
-    units::Span,
+    topology::Side,
+    units::{RunTime, Span},
     verdict::Verdict,
 };
 
 use super::Break;
 use crate::support::{
-    EPOCH_MS, T0, World, ambiguous, delete, delivery, documents, finding, has, orders, put, roots, running_total,
-    totals, trigger, uploads, verdict,
+    EPOCH_MS, T0, World, ambiguous, delete, delivery, documents, finding, has, orders, put, rejected, roots,
+    running_total, totals, trigger, uploads, verdict,
 };
 
 #[test]
@@ -127,8 +128,7 @@ fn per_event_owes_every_event_after_the_cutover() {
 fn every_removal_after_the_cutover_is_an_event_too() {
     let deleted = |world: &mut World, id: &str, at: u64| {
         let line = delete(&orders(), "C-2#o-4", id, at);
-        let line =
-            firedrill_model::ledger::LedgerLine { side: firedrill_model::topology::Side::Recovery, epoch: 1, ..line };
+        let line = LedgerLine { side: Side::Recovery, epoch: 1, ..line };
         world.ledger.push(line);
         world.drop_key(&orders(), "C-2#o-4");
         let (three, four) = (world.line("o-3-1").clone(), world.line("o-4-1").clone());
@@ -161,6 +161,54 @@ fn every_removal_after_the_cutover_is_an_event_too() {
 }
 
 #[test]
+fn a_removal_is_owed_when_there_was_certainly_something_to_remove() {
+    let after = |line: LedgerLine| LedgerLine { side: Side::Recovery, epoch: 1, ..line };
+    let fresh = |id: &str, at| after(put(&orders(), "C-5#x", id, at));
+    let removal = |line: &LedgerLine| {
+        let mut event = delivery("total-orders", line, 30_100, 90);
+        event.event_id.push_str(":removed");
+        event
+    };
+    // The writes of one key, those whose value and whose removal were delivered, and how many deliveries are missing.
+    let missing = |lines: &[LedgerLine], put: &[&LedgerLine], removed: &[&LedgerLine]| {
+        let mut world = World::whole();
+        world.plan.expect.effects.get_mut("total-orders").unwrap().per = Per::Event;
+        world.ledger.extend(lines.iter().cloned());
+        let log = world.deliveries.as_mut().unwrap();
+        log.extend(put.iter().zip(50..).map(|(line, number)| delivery("total-orders", line, 30_050, number)));
+        log.extend(removed.iter().map(|line| removal(line)));
+        world.judge().effects["total-orders"].missing
+    };
+    let (one, two) = (fresh("x-1", 29_200), fresh("x-3", 29_400));
+    let gone = |id: &str, at| after(delete(&orders(), "C-5#x", id, at));
+    let (first, last) = (gone("x-2", 29_300), gone("x-4", 29_500));
+    let cycle = [one.clone(), first.clone(), two.clone(), last];
+    assert_eq!(missing(&cycle, &[&one, &two], &[&one, &two]), 0);
+    assert_eq!(missing(&cycle, &[&one, &two], &[&one]), 1, "the first removal is not the second");
+    assert_eq!(missing(&cycle, &[&one, &two], &[&two]), 1, "nor the second the first");
+    // Something else may have taken it away, or have put it there only later.
+    let doubtful = ambiguous(gone("x-0", 29_250));
+    assert_eq!(missing(&[one.clone(), doubtful, first.clone()], &[&one], &[]), 0, "another delete without an end");
+    let slow = LedgerLine { completed_ms: Some(RunTime::from_ms(29_305)), ..one.clone() };
+    assert_eq!(missing(&[slow, first.clone()], &[&one], &[]), 0, "the put and the delete were under way together");
+    assert_eq!(missing(&[ambiguous(one.clone()), first.clone()], &[], &[]), 0, "the put may never have happened");
+    // What was written to the lost side may not have come back.
+    let before = LedgerLine { epoch: 0, side: Side::Primary, ..fresh("x-1", 19_200) };
+    assert_eq!(missing(&[before, first.clone()], &[], &[]), 0);
+    // A refused delete took nothing.
+    assert_eq!(missing(&[one.clone(), rejected(first)], &[&one], &[]), 0);
+}
+
+#[test]
+fn a_model_that_shows_no_deletes_owes_none() {
+    let mut world = World::whole();
+    world.plan.expect.effects.get_mut("describe-upload").unwrap().per = Per::Event;
+    world.ledger.push(LedgerLine { side: Side::Recovery, epoch: 1, ..delete(&uploads(), "new.txt", "u-n-2", 30_000) });
+    world.drop_key(&uploads(), "new.txt");
+    assert_eq!(roots(&world.judge()), []);
+}
+
+#[test]
 fn deliveries_are_counted_by_what_made_them() {
     let mut world = World::whole();
     let (old, new) = (world.line("o-1-2").clone(), world.line("o-4-1").clone());
@@ -187,7 +235,7 @@ fn deliveries_are_counted_by_what_made_them() {
     world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
     world.each_event(|_, event| {
         if let Event::Captured { side, .. } = event {
-            *side = firedrill_model::topology::Side::Primary;
+            *side = Side::Primary;
         }
     });
     let counts = world.judge().effects["total-orders"].clone();
@@ -236,7 +284,7 @@ fn what_nobody_knows_of_the_causes_says_nothing_of_their_effects() {
         ("of the other side", |world| {
             world.each_event(|_, event| {
                 if let Event::Captured { capture: CaptureName::Recovered, side, .. } = event {
-                    *side = firedrill_model::topology::Side::Primary;
+                    *side = Side::Primary;
                 }
             });
         }),
@@ -246,11 +294,15 @@ fn what_nobody_knows_of_the_causes_says_nothing_of_their_effects() {
         effects_alone(&mut world);
         assert_eq!(verdict(&world.judge(), "effects.total-orders"), Verdict::Pass, "{what}");
         breaks(&mut world);
-        assert_eq!(verdict(&world.judge(), "effects.total-orders"), Verdict::Inconclusive, "{what}");
+        let found = world.judge();
+        assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Inconclusive, "{what}");
+        let nothing_owed = found.findings.iter().any(|finding| finding.message.starts_with("nothing was owed"));
+        assert!(!nothing_owed, "{what}: what is owed is not known");
     }
     for damage in ["unsorted", "unreadable"] {
         let mut world = World::whole();
         effects_alone(&mut world);
+        world.deliveries.as_mut().unwrap()[0].at_utc_ms += 60_000;
         let root = tempfile::tempdir().unwrap();
         let dir = world.save_with(root.path(), |dir| {
             let path = dir.content(CaptureName::Recovered, &orders());
@@ -285,6 +337,22 @@ fn nothing_owed_is_nothing_measured() {
     let found = world.judge();
     assert!(has(&found, FindingKind::NotMeasured, Weight::Note));
     assert_eq!(found.verdict, Verdict::Pass);
+}
+
+#[test]
+fn nothing_owed_follows_from_what_took_the_causes_away() {
+    let mut world = World::whole();
+    world.ledger.retain(|line| line.resource != orders() || line.issued_ms < RunTime::from_ms(18_000));
+    for table in [orders(), totals()] {
+        world.recovered(&table).clear();
+        world.drained(&table).clear();
+    }
+    world.deliveries.as_mut().unwrap().retain(|delivery| delivery.trigger != "total-orders");
+    world.plan.must_fail = vec![StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(orders()) }];
+    let found = world.judge();
+    assert_eq!(found.effects["total-orders"].expected, 0);
+    assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Inconclusive);
+    assert_eq!(found.as_stated, Some(true), "{:#?}", found.findings);
 }
 
 #[test]
