@@ -3,9 +3,10 @@
 use std::io;
 
 use firedrill_model::{
+    history::HistoryHead,
     ids::{CheckId, RunId},
     plan::{Plan, PlannedFault},
-    run_dir::{RunDir, RunDirError},
+    run_dir::{RunDir, RunDirError, lines_sha256},
     scenario::Fault,
     topology::Side,
     units::{RunTime, Span},
@@ -37,7 +38,21 @@ pub fn build(dir: &RunDir, verification: &Verification) -> Result<RunRecord, Rep
     for line in optional(dir.read_ledger())?.into_iter().flatten() {
         bins.take(&line?);
     }
-    Ok(record(dir, plan, verification, chronicle, bins, length))
+    let head = head(dir, chronicle.records)?;
+    Ok(RunRecord { history: head, ..record(dir, plan, verification, chronicle, bins, length) })
+}
+
+/// What the record says of the history: what an older record of the same run says when the history does not agree with it,
+/// so that a record made anew does not cover up that the history lost its end.
+fn head(dir: &RunDir, records: u64) -> Result<Option<HistoryHead>, ReportError> {
+    let digest = |records| optional(lines_sha256(&dir.history(), records)).map(Option::flatten);
+    // A record that cannot be read is replaced.
+    if let Ok(Some(known)) = dir.read_history_head()
+        && digest(known.records)?.as_ref() != Some(&known.sha256)
+    {
+        return Ok(Some(known));
+    }
+    Ok(digest(records)?.map(|sha256| HistoryHead { records, sha256 }))
 }
 
 fn optional<T>(result: Result<T, RunDirError>) -> Result<Option<T>, RunDirError> {
@@ -100,6 +115,8 @@ fn record(
         observed_until_ms: told.observed_until,
         captures: told.captures,
         scheduling_lag_ms: told.lag,
+        clock_skew_ms: plan.clock_skew,
+        history: None,
         timeline: bins.with_probes(told.probes),
     }
 }

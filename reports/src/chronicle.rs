@@ -18,6 +18,7 @@ use crate::{
 /// not know) lose the odd part and nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Chronicle {
+    pub(crate) records: u64,
     pub(crate) run_id: Option<String>,
     pub(crate) firedrill: String,
     pub(crate) plan_sha256: Option<String>,
@@ -45,6 +46,7 @@ impl Chronicle {
     /// Takes the next record.
     pub(crate) fn take(&mut self, record: Record) {
         let at = record.at_ms;
+        self.records += 1;
         self.first.get_or_insert_with(|| (at, record.utc.clone()));
         self.last = Some((at, record.utc));
         match record.event {
@@ -81,9 +83,10 @@ impl Chronicle {
             }
             Event::FaultArmed { id } => self.fault(&id, |fault| fault.armed_ms = Some(at)),
             Event::FaultBit { id } => self.fault(&id, |fault| fault.bit_ms = Some(at)),
+            // One that ended by itself is healed again when the run ends: the first end is the one that counts.
             Event::FaultEnded { id, by } => self.fault(&id, |fault| {
-                fault.ended_ms = Some(at);
-                fault.ended_by = Some(by);
+                fault.ended_ms.get_or_insert(at);
+                fault.ended_by.get_or_insert(by);
             }),
             Event::Detected { failures: _ } => self.detected = self.detected.or(Some(at)),
             Event::RecoveryBegan { attempt, recovery_point } => self.recovery_began(attempt, recovery_point, at),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use firedrill_model::{
     capture::CaptureName,
     findings::Finding,
-    history::{Ending, Phase},
+    history::{Ending, HistoryHead, Phase},
     ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId, RunId},
     plan::{Layout, TargetKind},
     scenario::Symptom,
@@ -95,6 +95,13 @@ pub struct RunRecord {
     pub captures: Vec<CaptureRecord>,
     /// Largest delay of firedrill's own schedule.
     pub scheduling_lag_ms: Option<Span>,
+    /// Bound on the skew of the clocks of functions, whose times say when an effect came: late by less is not late.
+    #[serde(default)]
+    pub clock_skew_ms: Span,
+    /// How far the history had come when this record was written, and its digest until then: with them, whoever holds this
+    /// record can tell that the history lost its end.
+    #[serde(default)]
+    pub history: Option<HistoryHead>,
     /// Writes and probes over time.
     pub timeline: Timeline,
 }
@@ -158,7 +165,8 @@ pub struct RtoRecord {
     pub source: Option<String>,
     /// How long probes had to hold.
     pub stable_for_ms: Option<Span>,
-    /// From `t0_ms` to `ready_ms`; `None` when the workload never became stable.
+    /// From `t0_ms` to `ready_ms`, with what was declared; `None` when the workload did not become stable in time, which is
+    /// until the objective and `stable_for_ms` have passed.
     pub actual_ms: Option<Span>,
     /// ± this, from the interval of the probes.
     pub uncertainty_ms: Span,

@@ -9,7 +9,7 @@ use firedrill_model::{
 };
 
 use crate::{
-    record::RunRecord,
+    record::{RtoRecord, RunRecord},
     words::{self, WallClock, bare, count, plural},
 };
 
@@ -71,18 +71,30 @@ fn recovery_time(record: &RunRecord) -> Result {
         .collect();
     let figures = match (rto.actual_ms, rto.t0_ms) {
         (Some(_), _) => format!("{}   (± {})", parts.join(", "), bare(rto.uncertainty_ms)).trim_start().to_owned(),
-        (None, Some(t0)) => format!("lost at {}, never stable again", WallClock::of(record).time(t0)),
+        (None, Some(t0)) => {
+            let clock = WallClock::of(record);
+            let again = rto
+                .ready_ms
+                .map_or_else(|| "never stable again".to_owned(), |at| format!("ready at {}", clock.time(at)));
+            format!("lost at {}, {again}", clock.time(t0))
+        }
         (None, None) => "no fault took effect".to_owned(),
     };
     Result {
         name: "recovery time".to_owned(),
-        value: rto.actual_ms.map_or_else(
-            || if rto.t0_ms.is_some() { "never" } else { "not measured" }.to_owned(),
-            |actual| actual.to_string(),
-        ),
+        value: rto.actual_ms.map_or_else(|| not_recovered(rto).to_owned(), |actual| actual.to_string()),
         objective: rto.objective_ms.map(|objective| objective.to_string()),
         figures,
         verdict: rto.verdict.or_else(|| verdict_of(record, "rto")),
+    }
+}
+
+/// What stands in the place of a recovery time that there is none of.
+fn not_recovered(rto: &RtoRecord) -> &'static str {
+    match (rto.t0_ms, rto.ready_ms, rto.verdict) {
+        (None, _, _) | (_, Some(_), Some(Verdict::Inconclusive) | None) => "not measured",
+        (_, Some(_), _) => "not in time",
+        (_, None, _) => "never",
     }
 }
 
@@ -191,6 +203,7 @@ pub(crate) fn headline(record: &RunRecord) -> String {
     let (rto, rpo) = (&record.objectives.rto, &record.objectives.rpo);
     let recovery = match (rto.actual_ms, rto.t0_ms) {
         (Some(actual), _) => format!("The workload was ready again after {actual}."),
+        (None, Some(_)) if rto.ready_ms.is_some() => "The workload was not ready and stable again in time.".to_owned(),
         (None, Some(_)) => "The workload did not become ready again.".to_owned(),
         (None, None) => "No fault took effect.".to_owned(),
     };

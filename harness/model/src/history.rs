@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +32,15 @@ pub struct Record {
 /// The digest that the next record holds as `prev`.
 pub fn line_digest(line: &str) -> String {
     hex::encode(Sha256::digest(line.as_bytes()))
+}
+
+/// How far a history had come when something else was written, and what it was until then: what `run.json` holds of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryHead {
+    /// Records so far.
+    pub records: u64,
+    /// SHA-256 of their lines, line feeds included, hex.
+    pub sha256: String,
 }
 
 /// Phases of a run, in order.

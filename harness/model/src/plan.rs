@@ -52,12 +52,22 @@ pub struct Plan {
     pub probe_interval: Span,
     /// From the end of the last recovery step to the end of observation, fixed before any heal.
     pub observe: Span,
+    /// How far the clocks of functions may be from that of the run: a delivery that is late by less is not called late.
+    #[serde(default = "clock_skew")]
+    pub clock_skew: Span,
     /// What is asserted.
     pub expect: Expect,
     /// Limits in time.
     pub limits: Limits,
     /// Root findings that must be the only ones.
     pub must_fail: Vec<StatedFinding>,
+}
+
+/// Bound on the skew between the run's clock and those of functions that run on the same machine.
+pub const CLOCK_SKEW: Span = Span::from_ms(50);
+
+fn clock_skew() -> Span {
+    CLOCK_SKEW
 }
 
 /// What a scenario says about itself.

@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::{
     capture::{CaptureName, Configuration, Delivery, Entry},
-    history::Record,
+    history::{HistoryHead, Record},
     ids::ResourceId,
     ledger::LedgerLine,
     plan::Plan,
@@ -133,6 +133,15 @@ impl RunDir {
     /// Reads the ledger line by line.
     pub fn read_ledger(&self) -> Result<JsonLines<LedgerLine>, RunDirError> {
         JsonLines::open(self.ledger())
+    }
+
+    /// What the record of the run says of its history; `None` when there is no record, or one without it.
+    pub fn read_history_head(&self) -> Result<Option<HistoryHead>, RunDirError> {
+        #[derive(Deserialize)]
+        struct Record {
+            history: Option<HistoryHead>,
+        }
+        Ok(optional(read_json::<Record>(&self.record()))?.and_then(|record| record.history))
     }
 
     /// Reads the content of a resource in key order; `None` when it was not captured.

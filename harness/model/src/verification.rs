@@ -54,7 +54,8 @@ impl Verification {
 pub struct RecoveryTime {
     /// The objective.
     pub objective_ms: Option<Span>,
-    /// From t0 to the start of the last unbroken stretch of passes; `None` when it never became stable.
+    /// From t0 to the start of the last unbroken stretch of passes; `None` when it did not become stable in time, which is
+    /// until the objective and the time that probes have to hold have passed.
     pub actual_ms: Option<Span>,
     /// ± this.
     pub uncertainty_ms: Span,
@@ -180,6 +181,12 @@ pub struct EffectCounts {
     pub reordered: u64,
     /// Present though the cause is lost.
     pub orphaned: u64,
+    /// Deliveries by the service for what clients wrote on the side that was read.
+    #[serde(default)]
+    pub traffic: u64,
+    /// Deliveries by the service for what the restore made again there.
+    #[serde(default)]
+    pub restored: u64,
     /// Deliveries that a redrive made.
     pub redriven: u64,
     /// Keys whose effect is missing, at most 20.

@@ -55,7 +55,7 @@ pub(crate) fn compare(case: Case<'_>, book: &mut Book) -> Result<Configured, Run
 }
 
 fn captured(case: Case<'_>, capture: CaptureName) -> Result<Option<BTreeMap<ResourceId, Configuration>>, RunDirError> {
-    let list = case.dir.read_configuration(capture)?;
+    let list = case.configuration(capture)?;
     Ok(list.map(|list| list.into_iter().map(|one| (one.resource.clone(), one)).collect()))
 }
 

@@ -113,8 +113,8 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn open(case: Case<'a>, resource: &ResourceId) -> Result<Option<Self>, RunDirError> {
         let Some(record) = case.timeline.captures.get(&CaptureName::Recovered) else { return Ok(None) };
-        let Some(recovered) = case.dir.read_content(CaptureName::Recovered, resource)? else { return Ok(None) };
-        let point = case.dir.read_content(CaptureName::RecoveryPoint, resource)?;
+        let Some(recovered) = case.content(CaptureName::Recovered, resource)? else { return Ok(None) };
+        let point = case.content(CaptureName::RecoveryPoint, resource)?;
         let versioned = resource.kind() == Some(ResourceKind::Bucket)
             && case.plan.stack.buckets.get(resource.name()).is_some_and(|bucket| bucket.versioning);
         Ok(Some(Self {

@@ -1,17 +1,83 @@
 //! Opening the evidence: the hash chain of the history, and the digests that the history holds of the other files.
+//!
+//! A file of a capture is evidence only when the record of that capture names it. What else lies in the run directory,
+//! such as the half of a capture that was cut short, is not read.
 
 use std::path::Path;
 
 use firedrill_model::{
+    capture::{CaptureName, Configuration, Delivery, Entry},
     findings::FindingKind,
     history::{Record, line_digest},
-    run_dir::{RunDir, RunDirError, file_sha256, lines_sha256},
+    ids::ResourceId,
+    run_dir::{JsonLines, RunDir, RunDirError, file_sha256, lines_sha256},
 };
 
 use crate::{
+    content::Case,
     findings::{Book, Draft},
     timeline::Timeline,
 };
+
+/// Captures that show what the workload's clients find after the recovery.
+const OF_THE_SERVING_SIDE: [CaptureName; 2] = [CaptureName::Recovered, CaptureName::Drained];
+
+impl Case<'_> {
+    /// The content of a resource in a capture; `None` when the history has no such capture, or one without it.
+    pub(crate) fn content(
+        self,
+        capture: CaptureName,
+        resource: &ResourceId,
+    ) -> Result<Option<JsonLines<Entry>>, RunDirError> {
+        let names = self.names(capture, &self.dir.content(capture, resource));
+        if names { self.dir.read_content(capture, resource) } else { Ok(None) }
+    }
+
+    /// The configurations in a capture; `None` as for content.
+    pub(crate) fn configuration(self, capture: CaptureName) -> Result<Option<Vec<Configuration>>, RunDirError> {
+        let names = self.names(capture, &self.dir.configuration(capture));
+        if names { self.dir.read_configuration(capture) } else { Ok(None) }
+    }
+
+    /// The deliveries in a capture; `None` as for content.
+    pub(crate) fn deliveries(self, capture: CaptureName) -> Result<Option<JsonLines<Delivery>>, RunDirError> {
+        let names = self.names(capture, &self.dir.deliveries(capture));
+        if names { self.dir.read_deliveries(capture) } else { Ok(None) }
+    }
+
+    fn names(self, capture: CaptureName, path: &Path) -> bool {
+        let record = self.timeline.captures.get(&capture);
+        let name = path.file_name().and_then(|name| name.to_str());
+        record.zip(name).is_some_and(|(record, name)| record.files.contains_key(name))
+            && misplaced(self.timeline, capture).is_none()
+    }
+}
+
+/// Why a capture does not show what clients find: another side was read, or the traffic moved afterwards.
+fn misplaced(timeline: &Timeline, capture: CaptureName) -> Option<String> {
+    let record = timeline.captures.get(&capture).filter(|_| OF_THE_SERVING_SIDE.contains(&capture))?;
+    let (side, since) = timeline.serving();
+    let name = capture.folder();
+    if record.side != side {
+        Some(format!("capture {name} was read from the {} side; traffic went to the {side} side", record.side))
+    } else if record.began < since {
+        let (began, moved) = (timeline.clock(record.began), timeline.clock(since));
+        Some(format!("capture {name} began {began}, before the traffic moved {moved}"))
+    } else {
+        None
+    }
+}
+
+/// Captures of another side than the one that serves the traffic leave every check undecided: they are not read.
+pub(crate) fn examine_sides(timeline: &Timeline, book: &mut Book) {
+    let wrong: Vec<String> = OF_THE_SERVING_SIDE.iter().filter_map(|capture| misplaced(timeline, *capture)).collect();
+    if !wrong.is_empty() {
+        let draft = Draft::undecided(FindingKind::NotMeasured, "the side that serves the traffic was not read")
+            .detail(wrong)
+            .help("what was read says nothing of what clients find");
+        book.undecide_all(&draft);
+    }
+}
 
 /// A history and the places where its chain is broken.
 #[derive(Debug)]
@@ -39,7 +105,8 @@ pub(crate) fn open_history(dir: &RunDir) -> Result<OpenedHistory, RunDirError> {
     Ok(OpenedHistory { records, broken })
 }
 
-/// Compares every file with the digest that the history holds of it. What does not agree leaves every check undecided.
+/// Compares every file with the digest that the history holds of it, and the history with what the record of the run says
+/// of it, if there is one. What does not agree leaves every check undecided.
 pub(crate) fn examine(
     dir: &RunDir,
     timeline: &Timeline,
@@ -58,6 +125,7 @@ pub(crate) fn examine(
             altered.extend(compare(&path, &format!("{} of capture {}", name, capture.folder()), expected)?);
         }
     }
+    altered.extend(shortened(dir)?);
     if !altered.is_empty() {
         let count = altered.len() as u64;
         altered.truncate(crate::findings::SAMPLE_MAX);
@@ -72,6 +140,23 @@ pub(crate) fn examine(
         );
     }
     Ok(())
+}
+
+/// The record of a run says how long its history was and what its digest: a history that lost its end is still a chain.
+fn shortened(dir: &RunDir) -> Result<Option<String>, RunDirError> {
+    let head = match dir.read_history_head() {
+        Ok(Some(head)) => head,
+        Ok(None) => return Ok(None),
+        Err(error) => return Ok(Some(format!("run.json: {error}"))),
+    };
+    Ok(match lines_sha256(&dir.history(), head.records)? {
+        None => Some(format!("history.jsonl: fewer than the {} records that run.json says it had", head.records)),
+        Some(found) if found != head.sha256 => Some(format!(
+            "history.jsonl: the first {} records have the SHA-256 {found}; run.json says {}",
+            head.records, head.sha256
+        )),
+        Some(_) => None,
+    })
 }
 
 fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, RunDirError> {

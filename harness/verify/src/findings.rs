@@ -158,6 +158,17 @@ impl Book {
         self.roots_at(resource).find(|handle| self.drafts[handle.0].kind == kind)
     }
 
+    /// The first root of this kind, whatever its weight.
+    pub(crate) fn root_of_kind(&self, kind: FindingKind) -> Option<Handle> {
+        self.drafts.iter().position(|draft| draft.root.is_none() && draft.kind == kind).map(Handle)
+    }
+
+    /// The first failure of this check that is a root.
+    pub(crate) fn failure_of(&self, check: &str) -> Option<Handle> {
+        let fails = |draft: &Draft| draft.weight == Weight::Failure && draft.check.as_deref() == Some(check);
+        self.drafts.iter().position(|draft| draft.root.is_none() && fails(draft)).map(Handle)
+    }
+
     /// Every failure at this resource that is a root.
     pub(crate) fn roots_at(&self, resource: &ResourceId) -> impl Iterator<Item = Handle> {
         self.drafts.iter().enumerate().filter_map(move |(index, draft)| {

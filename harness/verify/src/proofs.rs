@@ -5,6 +5,7 @@ use firedrill_model::{
     ids::ResourceId,
     plan::{Layout, Plan},
     scenario::{Fault, RecoveryStep},
+    topology::Side,
 };
 
 use crate::{
@@ -15,32 +16,72 @@ use crate::{
 
 /// Checks every proof for which the plan gives a reason.
 pub(crate) fn examine(plan: &Plan, timeline: &Timeline, book: &mut Book) {
-    complete(timeline, book);
+    complete(plan, timeline, book);
     bitten(plan, timeline, book);
     layout(plan, book);
-    if plan.recover.iter().any(|step| matches!(step, RecoveryStep::Restore { .. })) {
+    let Some(rebuilt) = Rebuilt::by(plan) else { return };
+    if rebuilt.from_backup {
         target_empty(timeline, book);
         backup_verified(timeline, book);
+    }
+    if rebuilt.side == Side::Recovery {
         source_unreachable(timeline, book);
     }
 }
 
-fn complete(timeline: &Timeline, book: &mut Book) {
-    if !timeline.incomplete.is_empty() {
+/// What the steps of the plan rebuild. A plan whose steps only move the traffic rebuilds nothing.
+struct Rebuilt {
+    side: Side,
+    /// Out of a backup, and so into a region where nothing was. A program of the user's own in a plan without backups may
+    /// have a copy there that is kept current all the time.
+    from_backup: bool,
+}
+
+impl Rebuilt {
+    fn by(plan: &Plan) -> Option<Self> {
+        plan.recover.iter().find_map(|step| match step {
+            RecoveryStep::Restore { into, .. } => {
+                Some(Self { side: plan.topology.side(into).unwrap_or(Side::Recovery), from_backup: true })
+            }
+            RecoveryStep::Command { .. } => {
+                let restores = |step: &RecoveryStep| matches!(step, RecoveryStep::Restore { .. });
+                let from_backup = !plan.backups.is_empty() || plan.recover.iter().any(restores);
+                Some(Self { side: Side::Recovery, from_backup })
+            }
+            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+        })
+    }
+}
+
+fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
+    let mut incomplete = timeline.incomplete();
+    if incomplete.is_empty() && !plan.recover.is_empty() && timeline.recovery_began.is_none() {
+        incomplete.push("the recovery never began".to_owned());
+    }
+    if !incomplete.is_empty() {
         let draft = Draft::undecided(FindingKind::RunIncomplete, "the run was not completed")
-            .detail(timeline.incomplete.iter().cloned())
+            .detail(incomplete)
             .help("mend what stopped it and run the drill again; what was measured until then stands");
         book.undecide_all(&draft);
     }
 }
 
 fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
-    if !plan.disaster.is_empty() && timeline.t0().is_none() {
-        let draft =
-            Draft::undecided(FindingKind::FaultDidNotBite, "no fault stopped a single request: nothing was tested")
-                .help("does the traffic reach the region that the fault takes away?");
-        book.undecide_all(&draft);
+    if plan.disaster.is_empty() {
+        return;
     }
+    let (why, help) = match timeline.t0() {
+        None => (
+            "no fault stopped a single request: nothing was tested",
+            "does the traffic reach the region that the fault takes away?",
+        ),
+        Some(t0) if !plan.probes.is_empty() && !timeline.felt(t0) => (
+            "no probe failed after the fault: what the probes use was not taken away, so nothing was tested",
+            "do the probes reach the region that the fault takes away, and does the fault last longer than their interval?",
+        ),
+        Some(_) => return,
+    };
+    book.undecide_all(&Draft::undecided(FindingKind::FaultDidNotBite, why).help(help));
 }
 
 fn layout(plan: &Plan, book: &mut Book) {
@@ -66,35 +107,46 @@ fn target_empty(timeline: &Timeline, book: &mut Book) {
                     .help("what is there after the restore may have been there before: start from an empty region");
             book.undecide(&[STATE, RPO], &draft);
         }
-        None if timeline.recovery_began.is_some() => {
+        None => {
             let why = "nobody looked whether the recovery side was empty before the restore";
             book.undecide(&[STATE, RPO], &Draft::undecided(FindingKind::NotMeasured, why));
         }
-        None => {}
     }
 }
 
 fn backup_verified(timeline: &Timeline, book: &mut Book) {
-    let Some(named) = &timeline.recovery_point else { return };
-    let why = match timeline.used_point() {
-        Some(point) if point.verified => return,
-        Some(point) => format!("recovery point {} was restored without having been read back", point.id),
-        None => format!("recovery point {named} was restored; the history knows no such backup"),
+    let why = match (timeline.used_point(), &timeline.recovery_point) {
+        (Some(point), _) if point.verified => return,
+        (Some(point), _) => format!("recovery point {} was restored without having been read back", point.id),
+        (None, Some(named)) => format!("recovery point {named} was restored; the history knows no such backup"),
+        (None, None) => "no backup was complete when the recovery began: what was restored came from elsewhere".into(),
     };
     let draft = Draft::undecided(FindingKind::BackupNotVerified, why).help("verify a backup before it is needed");
     book.undecide(&[RPO, STATE], &draft);
 }
 
 fn source_unreachable(timeline: &Timeline, book: &mut Book) {
-    if timeline.source_reachable == Some(true) {
-        let draft = Draft::undecided(
-            FindingKind::SourceReachable,
-            "the lost region could still be read during the restore: the backup alone was not shown to suffice",
-        )
-        .help("take the region away from the recovery as well");
-        book.undecide(&[STATE, RPO, RTO], &draft);
-    } else if timeline.source_reachable.is_none() && timeline.recovery_began.is_some() {
-        let why = "nobody looked whether the lost region could be read during the restore";
-        book.undecide(&[STATE, RPO], &Draft::undecided(FindingKind::NotMeasured, why));
+    let help = "take the region away from the recovery as well, for as long as it lasts";
+    match timeline.source_reachable {
+        Some(true) => {
+            let why =
+                "the lost region could still be read during the restore: the backup alone was not shown to suffice";
+            let draft = Draft::undecided(FindingKind::SourceReachable, why).help(help);
+            book.undecide(&[STATE, RPO, RTO], &draft);
+        }
+        Some(false) => {
+            let returned = timeline.restored().and_then(|restored| Some((restored, timeline.ended_before(restored)?)));
+            if let Some((restored, (fault, at, by))) = returned {
+                let why =
+                    format!("{fault} ended ({by}) while the restore ran: the lost region could be read from then on");
+                let times = format!("it ended {}, the restore {}", timeline.clock(at), timeline.clock(restored));
+                let draft = Draft::undecided(FindingKind::SourceReachable, why).detail([times]).help(help);
+                book.undecide(&[STATE, RPO], &draft);
+            }
+        }
+        None => {
+            let why = "nobody looked whether the lost region could be read during the restore";
+            book.undecide(&[STATE, RPO], &Draft::undecided(FindingKind::NotMeasured, why));
+        }
     }
 }

@@ -27,6 +27,8 @@ struct Course<'t> {
     last_failure: Option<&'t Round>,
     /// First pass after the last failure.
     ready: Option<&'t Round>,
+    /// The longest time between two rounds since then.
+    silence: Span,
     last: Option<&'t Round>,
 }
 
@@ -37,6 +39,8 @@ enum Readiness<'t> {
     From(RunTime),
     /// This probe had not passed for good when observation ended.
     Never(&'t PlannedProbe, Option<&'t Round>),
+    /// No probe was ever stopped: there was nothing to recover from.
+    NeverLost,
     /// It cannot be said.
     Unknown(String),
 }
@@ -66,9 +70,14 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
             if ends.since(ready) < stable_for {
                 unstable(&mut time, ends.since(ready), stable_for, book);
             } else {
-                judge(&time, rto, timeline, book);
+                judge(&mut time, rto, timeline, book);
                 prove(rto, timeline, ledger, ready, book);
             }
+        }
+        Readiness::NeverLost => {
+            let why = "no probe failed after the fault: there was nothing to recover from";
+            let root = book.root_of_kind(FindingKind::FaultDidNotBite);
+            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).follows(root));
         }
         Readiness::Never(probe, failure) => never(plan, rto, timeline, (t0, ends), probe, failure, book),
         Readiness::Unknown(why) => {
@@ -79,44 +88,43 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
     time
 }
 
+/// What never became stable in time has no recovery time.
+fn forget(time: &mut RecoveryTime) {
+    time.actual_ms = None;
+    time.phases.clear();
+}
+
 fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunTime) -> Readiness<'t> {
     let mut courses: BTreeMap<&ProbeId, Course<'t>> = BTreeMap::new();
     for round in timeline.rounds.iter().filter(|round| round.ended >= t0 && round.began <= ends) {
         let course = courses.entry(&round.probe).or_default();
-        course.last = Some(round);
-        if round.ok {
-            course.ready = course.ready.or(Some(round));
-        } else {
-            course.last_failure = Some(round);
-            course.ready = None;
+        if !round.ok {
+            (course.last_failure, course.ready, course.silence) = (Some(round), None, Span::default());
+        } else if course.ready.is_none() {
+            course.ready = Some(round);
+        } else if let Some(last) = course.last {
+            course.silence = course.silence.max(round.began.since(last.ended));
         }
+        course.last = Some(round);
     }
     let mut ready = t0;
-    let mut failed_once = false;
     for probe in &plan.probes {
         let Some(course) = courses.get(&probe.id) else {
             return Readiness::Unknown(format!("probe {} was not run after the fault", probe.id));
         };
-        failed_once |= course.last_failure.is_some();
         let Some(first) = course.ready else { return Readiness::Never(probe, course.last_failure) };
         if course.last_failure.is_some() {
             ready = ready.max(first.began);
         }
-        // Silence is not a pass: the rounds must reach the end of observation.
-        let silence = course.last.map_or(Span::default(), |last| ends.since(last.ended));
+        // Silence is not a pass: rounds must follow each other, and reach the end of observation.
+        let last = course.last.map_or(Span::default(), |last| ends.since(last.ended));
+        let silence = course.silence.max(last);
         let allowed = plan.probe_interval.plus(plan.probe_interval).plus(probe.timeout);
         if silence > allowed {
-            return Readiness::Unknown(format!(
-                "probe {} fell silent {silence} before the end of observation",
-                probe.id
-            ));
+            return Readiness::Unknown(format!("probe {} was silent for {silence} while it had to hold", probe.id));
         }
     }
-    if failed_once {
-        Readiness::From(ready)
-    } else {
-        Readiness::Unknown("no probe failed after the fault: the fault did not bite what the probes use".to_owned())
-    }
+    if timeline.felt(t0) { Readiness::From(ready) } else { Readiness::NeverLost }
 }
 
 /// The parts of the recovery time; they add up to it because each begins where the one before ends.
@@ -143,8 +151,7 @@ fn phases(timeline: &Timeline, decide: Span, t0: RunTime, ready: RunTime) -> Vec
 }
 
 fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Book) {
-    time.actual_ms = None;
-    time.phases.clear();
+    forget(time);
     let why = format!("every probe passed for {held} when observation ended; {stable_for} were wanted");
     let advice = "observe for longer, or look for what made a probe fail so late";
     // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
@@ -158,10 +165,10 @@ fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Bo
     book.add(draft.check(RTO).help(advice));
 }
 
-fn judge(time: &RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
+fn judge(time: &mut RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
     let (Some(rto), Some(actual)) = (rto, time.actual_ms) else { return };
     let margin = time.uncertainty_ms;
-    if actual.micros() > rto.within.plus(margin).micros() {
+    if actual > rto.within.plus(margin) {
         let parts = time.phases.iter().map(|phase| format!("{} {}", phase.name, phase.span_ms));
         let ready = time.ready_ms.map(|ready| format!("ready from {}", timeline.clock(ready)));
         let longest = time.phases.iter().max_by_key(|phase| phase.span_ms).map_or("", |phase| phase.name.as_str());
@@ -171,6 +178,7 @@ fn judge(time: &RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut
                 .detail(parts.chain(ready))
                 .help(format!("the longest part is `{longest}`: begin there")),
         );
+        forget(time);
     } else if actual.plus(margin) > rto.within {
         let why = format!("recovery took {actual} ± {margin}: the objective of {} lies between", rto.within);
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).help("probe more often"));
@@ -230,8 +238,7 @@ fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime
             .help("let the fault last for the whole drill, or say `ride_out` when waiting is the procedure"),
         );
     }
-    let restore_step = timeline.steps.iter().filter(|step| matches!(step.kind.as_str(), "restore" | "command"));
-    let last = restore_step.map(|step| step.ended).max().max(ledger.last_restore_write);
+    let last = timeline.restored().max(ledger.last_restore_write);
     if let Some(last) = last.filter(|&last| last > ready) {
         book.add(
             Draft::failure(FindingKind::RestoreAfterReadiness, "the restore went on after the service was found ready")
@@ -243,7 +250,12 @@ fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime
 }
 
 fn lag(rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
-    let (Some(rto), Some(lag)) = (rto, timeline.scheduling_lag) else { return };
+    let Some(rto) = rto else { return };
+    let Some(lag) = timeline.scheduling_lag else {
+        let why = "firedrill did not say how late it was itself";
+        book.add(Draft::undecided(FindingKind::SchedulingLag, why).check(RTO));
+        return;
+    };
     if lag.micros().saturating_mul(LAG_PARTS) > rto.within.micros() {
         book.add(
             Draft::undecided(

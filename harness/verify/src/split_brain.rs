@@ -19,10 +19,7 @@ pub(crate) fn examine(case: Case<'_>, ledger: &Ledger, book: &mut Book) -> Resul
         report(FindingKind::WriteAfterFence, resource, &fenced, "acknowledged by a side after it was fenced", book);
         let diverged = diverged(case, writes);
         report(FindingKind::Diverged, resource, &diverged, "acknowledged by both sides after the cutover", book);
-        // Files of a capture that is not in the history may be half of one.
-        if case.timeline.captures.contains_key(&CaptureName::Returned)
-            && let Some(returned) = case.dir.read_content(CaptureName::Returned, resource)?
-        {
+        if let Some(returned) = case.content(CaptureName::Returned, resource)? {
             note_stranded(resource, &stranded(Cursor::new(returned), writes)?, book);
         }
     }

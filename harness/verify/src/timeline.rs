@@ -1,6 +1,6 @@
 //! The instants that matter, picked from the history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_model::{
     capture::CaptureName,
@@ -32,6 +32,8 @@ pub(crate) struct Step {
 /// A completed capture.
 #[derive(Clone, Debug)]
 pub(crate) struct CaptureRecord {
+    pub(crate) side: Side,
+    pub(crate) began: RunTime,
     pub(crate) ended: RunTime,
     pub(crate) files: BTreeMap<String, String>,
 }
@@ -63,7 +65,10 @@ pub(crate) struct Timeline {
     pub(crate) recovery_point: Option<RecoveryPointId>,
     pub(crate) step_kinds: BTreeMap<usize, String>,
     pub(crate) steps: Vec<Step>,
+    /// The first move of the traffic.
     pub(crate) cut_over: Option<RunTime>,
+    /// The last one, and where to.
+    last_cut_over: Option<(RunTime, Side)>,
     pub(crate) rounds: Vec<Round>,
     pub(crate) observation_ends: Option<RunTime>,
     pub(crate) backups: Vec<(RunTime, RecoveryPoint)>,
@@ -75,8 +80,11 @@ pub(crate) struct Timeline {
     pub(crate) scheduling_lag: Option<Span>,
     /// Keys that a defect of the scenario hit.
     pub(crate) sabotaged: BTreeMap<ResourceId, String>,
+    /// Phases that began and have not ended.
+    open_phases: BTreeSet<Phase>,
+    captures_ended: bool,
     /// What cut the run short, in words.
-    pub(crate) incomplete: Vec<String>,
+    incomplete: Vec<String>,
 }
 
 impl Timeline {
@@ -96,6 +104,9 @@ impl Timeline {
         }
         match &record.event {
             Event::RunBegan { plan_sha256, .. } => self.plan_sha256 = Some(plan_sha256.clone()),
+            Event::PhaseBegan { phase } => {
+                self.open_phases.insert(*phase);
+            }
             Event::PhaseEnded { phase, ending, note } => self.take_phase(*phase, *ending, note),
             Event::BackupCompleted { recovery_point } => self.backups.push((at, recovery_point.clone())),
             Event::Sabotaged { resource, key } => {
@@ -106,7 +117,10 @@ impl Timeline {
                 let fault = self.fault(id);
                 fault.bit = fault.bit.or(Some(at));
             }
-            Event::FaultEnded { id, by } => self.fault(id).ended = Some((at, by.clone())),
+            // A fault that ended by itself is healed again when the run ends: the first end is the one that counts.
+            Event::FaultEnded { id, by } => {
+                self.fault(id).ended.get_or_insert_with(|| (at, by.clone()));
+            }
             Event::Detected { .. } => self.detected = self.detected.or(Some(at)),
             Event::RecoveryBegan { recovery_point, .. } => {
                 self.recovery_began = self.recovery_began.or(Some(at));
@@ -127,7 +141,10 @@ impl Timeline {
                 self.source_reachable = Some(self.source_reachable.unwrap_or(false) || *reachable);
             }
             Event::Fenced { side } => self.fences.push((*side, at)),
-            Event::CutOver { .. } => self.cut_over = self.cut_over.or(Some(at)),
+            Event::CutOver { to, .. } => {
+                self.cut_over = self.cut_over.or(Some(at));
+                self.last_cut_over = Some((at, *to));
+            }
             Event::Probed { probe, began_ms, ok, detail } => self.rounds.push(Round {
                 probe: probe.clone(),
                 began: *began_ms,
@@ -139,13 +156,13 @@ impl Timeline {
             Event::Quiesced { ledger_lines, ledger_sha256 } => {
                 self.ledger = Some(SealedLedger { lines: *ledger_lines, sha256: ledger_sha256.clone() });
             }
-            Event::Captured { capture, files, .. } => {
-                self.captures.insert(*capture, CaptureRecord { ended: at, files: files.clone() });
+            Event::Captured { capture, side, began_ms, files } => {
+                let record = CaptureRecord { side: *side, began: *began_ms, ended: at, files: files.clone() };
+                self.captures.insert(*capture, record);
             }
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
             Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
-            Event::PhaseBegan { .. }
-            | Event::TargetStarted { .. }
+            Event::TargetStarted { .. }
             | Event::BackupBegan { .. }
             | Event::BackupFailed { .. }
             | Event::BackupPruned { .. }
@@ -156,6 +173,8 @@ impl Timeline {
     }
 
     fn take_phase(&mut self, phase: Phase, ending: Ending, note: &str) {
+        self.open_phases.remove(&phase);
+        self.captures_ended |= phase == Phase::Capture;
         let how = match ending {
             Ending::Done => return,
             Ending::Failed => "failed",
@@ -168,16 +187,50 @@ impl Timeline {
         }
     }
 
+    /// What cut the run short before all evidence was there, in words; empty when nothing did.
+    pub(crate) fn incomplete(&self) -> Vec<String> {
+        let open = self.open_phases.iter().filter(|phase| **phase <= Phase::Capture);
+        let mut incomplete = self.incomplete.clone();
+        incomplete.extend(open.map(|phase| format!("{} began and never ended", phase.word())));
+        if incomplete.is_empty() && !self.captures_ended {
+            incomplete.push("the history ends before the captures".to_owned());
+        } else if incomplete.is_empty() && self.ledger.is_none() {
+            incomplete.push("the traffic never came to its end: the history has no digest of the ledger".to_owned());
+        }
+        incomplete
+    }
+
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {
         self.faults.entry(id.clone()).or_default()
     }
 
-    /// t0: the first instant at which a fault is on and has stopped a request.
+    /// t0: the first instant at which a fault is on and has stopped a request. One that ended before it did is none.
     pub(crate) fn t0(&self) -> Option<RunTime> {
-        self.faults.values().filter_map(|fault| Some(fault.armed?.max(fault.bit?))).min()
+        let active = |fault: &FaultTimes| {
+            let at = fault.armed?.max(fault.bit?);
+            fault.ended.as_ref().is_none_or(|(ended, _)| *ended > at).then_some(at)
+        };
+        self.faults.values().filter_map(active).min()
     }
 
-    /// The first fault that ended by itself, at or before `ready`.
+    /// A probe failed between t0 and the end of observation: clients felt the fault.
+    pub(crate) fn felt(&self, t0: RunTime) -> bool {
+        let ends = self.observation_ends.unwrap_or(RunTime::from_micros(u64::MAX));
+        self.rounds.iter().any(|round| !round.ok && round.ended >= t0 && round.began <= ends)
+    }
+
+    /// The side that traffic is sent to after the last cutover, and when that was.
+    pub(crate) fn serving(&self) -> (Side, RunTime) {
+        self.last_cut_over.map_or((Side::Primary, RunTime::default()), |(at, side)| (side, at))
+    }
+
+    /// The end of the last step that rebuilt something, if one did.
+    pub(crate) fn restored(&self) -> Option<RunTime> {
+        let rebuilds = |step: &&Step| matches!(step.kind.as_str(), "restore" | "command");
+        self.steps.iter().filter(rebuilds).map(|step| step.ended).max()
+    }
+
+    /// The first fault that ended at or before `ready`.
     pub(crate) fn ended_before(&self, ready: RunTime) -> Option<(&FaultId, RunTime, &str)> {
         self.faults.iter().find_map(|(id, fault)| {
             let (at, by) = fault.ended.as_ref()?;

@@ -50,6 +50,7 @@ pub fn verify(dir: &RunDir) -> Result<Verification, VerifyError> {
     let mut ledger = Ledger::load(dir, &SourceModels::of_plan(&plan))?;
     evidence::examine(dir, &timeline, history.broken, &mut book)?;
     evidence::examine_ledger(dir, &timeline, &mut book)?;
+    evidence::examine_sides(&timeline, &mut book);
     Ok(measure(Case { dir, plan: &plan, timeline: &timeline }, &mut ledger, book))
 }
 
@@ -58,7 +59,9 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     let effect_checks: Vec<String> = plan.stack.triggers.keys().map(|trigger| effects_of(trigger)).collect();
     let effect_checks: Vec<&str> = effect_checks.iter().map(String::as_str).collect();
 
-    guard(book, &[STATE, RPO, RTO], "the proofs of the drill", |book| {
+    let every_check: Vec<String> = book.asserted().checks().map(str::to_owned).collect();
+    let every_check: Vec<&str> = every_check.iter().map(String::as_str).collect();
+    guard(book, &every_check, "the proofs of the drill", |book| {
         proofs::examine(plan, timeline, book);
         Ok(())
     });
@@ -69,7 +72,8 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     });
     let rto = guard(book, &[RTO], "the recovery time", |book| Ok(recovery_time::measure(plan, timeline, ledger, book)));
     let ready = rto.as_ref().and_then(|rto| rto.ready_ms);
-    let effects = guard(book, &effect_checks, "effects", |book| effects::examine(case, ledger, ready, book));
+    let effects =
+        guard(book, &effect_checks, "effects", |book| effects::examine(case, ledger, content.as_ref(), ready, book));
     guard(book, &[CONSISTENT_CUT], "the cut", |book| {
         if content.as_ref().is_none_or(|content| !content.unread.is_empty()) {
             let why = "the content was not captured: survivors are unknown";
@@ -80,6 +84,8 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     });
     guard(book, &[STATE, RPO], "two copies", |book| split_brain::examine(case, ledger, book));
     unknown_triggers(plan, book);
+    let equivalence = equivalence(content.unwrap_or_default(), configured.unwrap_or_default());
+    compared(&equivalence, book);
 
     let mut verification = Verification {
         verdict: Verdict::NothingChecked,
@@ -89,12 +95,21 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
         rto: rto.unwrap_or_default(),
         rpo: rpo.flatten().unwrap_or_default(),
         ledger: ledger.counts,
-        equivalence: equivalence(content.unwrap_or_default(), configured.unwrap_or_default()),
+        equivalence,
         effects: effects.unwrap_or_default(),
         as_stated: None,
     };
     conclude(case, book.clone(), &mut verification);
     verification
+}
+
+/// Nothing that was compared is nothing that is equal.
+fn compared(equivalence: &Equivalence, book: &mut Book) {
+    if equivalence.entries_compared == 0 && equivalence.fields_compared == 0 {
+        let why = "no item, object or configuration field was compared";
+        let root = book.failure_of(STATE);
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE).follows(root));
+    }
 }
 
 /// An expectation about a trigger that the stack does not have cannot be met.

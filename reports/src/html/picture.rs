@@ -299,6 +299,7 @@ fn bands(record: &RunRecord, axis: &Axis) -> Vec<Shape> {
         let end = rto.ready_ms.or(record.observed_until_ms).unwrap_or(axis.to);
         let text = match rto.actual_ms {
             Some(actual) => format!("recovery time {actual}"),
+            None if rto.ready_ms.is_some() => "not recovered in time".to_owned(),
             None => "not recovered".to_owned(),
         };
         axis.shape(t0, end, "band outage", &text, text.clone())

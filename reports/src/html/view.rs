@@ -270,8 +270,17 @@ fn differences(record: &RunRecord) -> Table {
 
 fn effects(record: &RunRecord) -> Table {
     let rows = record.effects.iter().map(|(trigger, seen)| {
-        let numbers =
-            [seen.expected, seen.missing, seen.duplicate, seen.late, seen.reordered, seen.orphaned, seen.redriven];
+        let numbers = [
+            seen.expected,
+            seen.missing,
+            seen.duplicate,
+            seen.late,
+            seen.reordered,
+            seen.orphaned,
+            seen.traffic,
+            seen.restored,
+            seen.redriven,
+        ];
         let mut row = vec![plain(trigger)];
         row.extend(numbers.into_iter().map(count));
         row.push(words::verdict(seen.verdict).to_owned());
@@ -280,7 +289,11 @@ fn effects(record: &RunRecord) -> Table {
     });
     Table {
         title: "Effects by trigger",
-        note: "Owed by the writes that survived. Deliveries made by a redrive are counted apart.".to_owned(),
+        note: format!(
+            "Owed by the writes that survived. Deliveries are counted by what made them: what clients wrote here, what the \
+             restore made again, a redrive. Clocks of functions may be {} ms apart: what is late by less is not called late.",
+            record.clock_skew_ms.ms()
+        ),
         columns: vec![
             ("trigger", false),
             ("owed", true),
@@ -289,6 +302,8 @@ fn effects(record: &RunRecord) -> Table {
             ("late", true),
             ("reordered", true),
             ("orphaned", true),
+            ("by traffic", true),
+            ("by the restore", true),
             ("redriven", true),
             ("verdict", false),
             ("keys", false),

@@ -2,8 +2,13 @@
 
 use std::fs;
 
-use firedrill_model::{history::Event, units::RunTime};
-use firedrill_reports::{ReportError, RunRecord, build, diff, html, junit, markdown, terminal};
+use firedrill_model::{
+    history::{Event, line_digest},
+    ids::FaultId,
+    units::RunTime,
+    verdict::Verdict,
+};
+use firedrill_reports::{ReportError, RunRecord, build, diff, html, junit, markdown, terminal, write};
 use proptest::prelude::*;
 
 use super::sample;
@@ -48,6 +53,55 @@ fn a_damaged_history_is_an_error_and_a_torn_last_line_is_not() {
     assert_eq!(build(&dir, &run.verification).unwrap(), run.record());
     fs::write(dir.history(), format!("broken\n{whole}")).unwrap();
     assert!(matches!(build(&dir, &run.verification), Err(ReportError::RunDir(_))));
+}
+
+#[test]
+fn a_record_made_anew_does_not_cover_up_a_shorter_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample::pass();
+    let dir = run.save(folder.path());
+    let first = write(&dir, &run.verification).unwrap().history.unwrap();
+    let whole = fs::read_to_string(dir.history()).unwrap();
+    assert_eq!(first.records, whole.lines().count() as u64);
+    assert_eq!(first.sha256, line_digest(&whole), "the digest is that of the whole file");
+
+    fs::write(dir.history(), format!("{whole}{}\n", whole.lines().last().unwrap())).unwrap();
+    let second = write(&dir, &run.verification).unwrap().history.unwrap();
+    assert_eq!(second.records, first.records + 1, "a history that went on is told whole");
+
+    let end = whole.trim_end().rfind('\n').unwrap() + 1;
+    fs::write(dir.history(), &whole[..end]).unwrap();
+    assert_eq!(write(&dir, &run.verification).unwrap().history, Some(second), "what is gone stays known");
+    fs::write(dir.record(), "half of a rec").unwrap();
+    let third = write(&dir, &run.verification).unwrap().history.unwrap();
+    assert_eq!(third.records, first.records - 1, "a record that is none is replaced");
+}
+
+#[test]
+fn the_first_end_of_a_fault_is_the_one_that_is_told() {
+    let mut run = sample::pass();
+    let ended = |at, by: &str| (at, Event::FaultEnded { id: FaultId::new("fault-1"), by: by.to_owned() });
+    let position = run.events.iter().position(|(_, event)| matches!(event, Event::FaultEnded { .. })).unwrap();
+    run.events.insert(position, ended(30_000, "duration"));
+    let fault = &run.record().faults[0];
+    assert_eq!((fault.ended_ms.map(RunTime::ms), fault.ended_by.as_deref()), (Some(30_000), Some("duration")));
+}
+
+#[test]
+fn what_was_ready_too_late_is_not_called_never_ready() {
+    let mut run = sample::fail();
+    let ready = sample::pass().verification.rto.ready_ms;
+    let rto = &mut run.verification.rto;
+    (rto.actual_ms, rto.ready_ms, rto.verdict) = (None, ready, Some(Verdict::Fail));
+    rto.phases.clear();
+    let text = terminal(&run.record(), false);
+    assert!(text.contains("not in time") && text.contains("ready at") && !text.contains("never"), "{text}");
+    let page = html(&run.record()).unwrap();
+    assert!(page.contains("The workload was not ready and stable again in time."), "{page}");
+    run.verification.rto.verdict = Some(Verdict::Inconclusive);
+    assert!(terminal(&run.record(), false).contains("not measured"));
+    run.verification.rto.ready_ms = None;
+    assert!(terminal(&run.record(), false).contains("never stable again"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use firedrill_model::{
     history::{Ending, Event, Phase, Record, line_digest},
     ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId},
     ledger::{LedgerLine, Op, Origin, Outcome},
-    plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
+    plan::{About, CLOCK_SKEW, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     recovery_point::RecoveryPoint,
     run_dir::RunDir,
     scenario::{Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom},
@@ -473,6 +473,7 @@ fn plan() -> Plan {
         probes: Vec::new(),
         probe_interval: Span::from_ms(500),
         observe: Span::from_secs(9),
+        clock_skew: CLOCK_SKEW,
         expect: Expect {
             rto: Some(Rto {
                 within: Span::from_secs(60),
@@ -497,8 +498,14 @@ fn passed() -> Verification {
         span_ms: Span::from_ms(ms),
         declared,
     };
-    let effect =
-        |expected| EffectCounts { expected, redriven: 40, verdict: Some(Verdict::Pass), ..EffectCounts::default() };
+    let effect = |expected| EffectCounts {
+        expected,
+        traffic: 30,
+        restored: 2,
+        redriven: 40,
+        verdict: Some(Verdict::Pass),
+        ..EffectCounts::default()
+    };
     Verification {
         verdict: Verdict::Pass,
         checks: checks.into_iter().map(|id| (CheckId::new(id), Verdict::Pass)).collect(),

@@ -8,7 +8,7 @@ pub mod probes;
 
 use firedrill_model::{
     ids::FaultId,
-    plan::{About, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
+    plan::{About, CLOCK_SKEW, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     scenario::Scenario,
     units::Span,
     verdict::EnvironmentClass,
@@ -71,6 +71,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         probes: probes::of(scenario, stack),
         probe_interval: PROBE_INTERVAL,
         observe,
+        clock_skew: CLOCK_SKEW,
         expect: scenario.expect.clone(),
         limits: scenario.limits,
         must_fail: scenario.must_fail.clone(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
-    plan::{About, Layout, Names, PLAN_SCHEMA, Plan, PlannedProbe, TargetKind, TargetPlan},
+    plan::{About, CLOCK_SKEW, Layout, Names, PLAN_SCHEMA, Plan, PlannedProbe, TargetKind, TargetPlan},
     scenario::{Detect, Detector, Expect, Limits, Mix, SizeRange, Traffic},
     stack::{Bucket, KeyAttribute, KeyType, Stack, Table},
     topology::Topology,
@@ -107,6 +107,7 @@ pub(crate) fn plan(seed: u64) -> Plan {
         probes: vec![probe(orders()), probe(uploads())],
         probe_interval: Span::from_ms(200),
         observe: Span::default(),
+        clock_skew: CLOCK_SKEW,
         expect: Expect::default(),
         limits: Limits {
             run: Span::from_secs(600),

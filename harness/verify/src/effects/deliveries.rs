@@ -8,21 +8,21 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     run_dir::RunDirError,
     scenario::Guarantee,
+    topology::Side,
     units::{RunTime, Span},
     verification::EffectCounts,
 };
 
-use super::Edge;
+use super::{Edge, undecided};
 use crate::{
     asserted::effects_of,
-    findings::{Book, Draft, Handle},
+    findings::{Book, Draft},
     ledger::{Fate, Ledger, ResourceWrites, Seen, short},
     tally::{Tally, counted},
 };
 
-/// How far the clock of a function may be from that of the run. Both are on one machine; what is later than promised by
-/// less than this is not called late.
-const CLOCK_SKEW: Span = Span::from_ms(50);
+/// What follows the write id in the event of a value that was removed.
+const REMOVED: &str = ":removed";
 
 /// What the log says of one trigger's events.
 #[derive(Debug, Default)]
@@ -31,27 +31,36 @@ pub(super) struct Log {
     any: Vec<u64>,
     /// The same of deliveries by the service.
     service: Vec<u64>,
+    /// The same of events that say the value of the write was removed.
+    removals: Vec<u64>,
     duplicates: Tally,
+    traffic: u64,
+    restored: u64,
     redriven: u64,
+    /// Events did not come sorted: deliveries of one may have been taken for those of several.
+    disorder: bool,
 }
 
 impl Log {
     /// Reads the deliveries of one trigger; `None` when none were captured.
     pub(super) fn read(edge: Edge<'_>, ledger: &Ledger) -> Result<Option<Self>, RunDirError> {
-        let Some(deliveries) = edge.case.dir.read_deliveries(CaptureName::Drained)? else { return Ok(None) };
+        let Some(deliveries) = edge.case.deliveries(CaptureName::Drained)? else { return Ok(None) };
         let empty = ResourceWrites::default();
         let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
         let mut by_id: Vec<(u64, u32)> =
             (0_u32..).zip(&causes.writes).map(|(index, write)| (write.id, index)).collect();
         by_id.sort_unstable();
-        let mut log =
-            Self { any: vec![0; causes.writes.len()], service: vec![0; causes.writes.len()], ..Self::default() };
+        let none = || vec![0; causes.writes.len()];
+        let mut log = Self { any: none(), service: none(), removals: none(), ..Self::default() };
+        // Where the traffic never moved, nothing was restored either: what came came from clients.
+        let rebuilt = edge.case.timeline.serving().0 == Side::Recovery;
         let (mut event, mut delivery_ids, mut by_service) = (String::new(), HashSet::new(), 0_u64);
         for delivery in deliveries {
             let delivery = delivery?;
             if delivery.trigger != edge.name {
                 continue;
             }
+            log.disorder |= delivery.event_id < event;
             if delivery.event_id != event {
                 event.clone_from(&delivery.event_id);
                 delivery_ids.clear();
@@ -61,22 +70,34 @@ impl Log {
             if !delivery_ids.insert(delivery.delivery_id) {
                 continue;
             }
-            if delivery.redriven {
-                log.redriven += 1;
-            } else {
-                by_service += 1;
-                let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
-                if by_service > 1 && !probe {
-                    log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
-                }
+            let id = delivery.event_id.strip_suffix(REMOVED);
+            let removal = id.is_some();
+            let id = short(id.unwrap_or(&delivery.event_id));
+            let first = by_id.partition_point(|(known, _)| *known < id);
+            let of_event =
+                by_id[first..].iter().take_while(|(known, _)| *known == id).map(|(_, index)| *index as usize);
+            let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
+            by_service += u64::from(!delivery.redriven);
+            if !delivery.redriven && by_service > 1 && !probe {
+                log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
+            }
+            // A write that went to the lost side can only have been heard here because the restore made it again.
+            let old = of_event.clone().map(|index| causes.writes[index].epoch).max() == Some(0);
+            match (probe, delivery.redriven, rebuilt && old && !removal) {
+                (true, _, _) => {}
+                (_, true, _) => log.redriven += 1,
+                (_, _, true) => log.restored += 1,
+                (_, _, false) => log.traffic += 1,
             }
             let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
-            let id = short(&delivery.event_id);
-            let first = by_id.partition_point(|(known, _)| *known < id);
-            for (_, index) in by_id[first..].iter().take_while(|(known, _)| *known == id) {
-                note(&mut log.any[*index as usize], at);
+            for index in of_event {
+                if removal {
+                    note(&mut log.removals[index], at);
+                    continue;
+                }
+                note(&mut log.any[index], at);
                 if !delivery.redriven {
-                    note(&mut log.service[*index as usize], at);
+                    note(&mut log.service[index], at);
                 }
             }
         }
@@ -86,6 +107,11 @@ impl Log {
     /// First delivery of the write with this index in its resource.
     pub(super) fn first(&self, index: usize) -> Option<RunTime> {
         self.any.get(index).and_then(|at| at.checked_sub(1)).map(RunTime::from_micros)
+    }
+
+    /// First delivery of an event that says the value of this write was removed.
+    pub(super) fn first_removal(&self, index: usize) -> Option<RunTime> {
+        self.removals.get(index).and_then(|at| at.checked_sub(1)).map(RunTime::from_micros)
     }
 }
 
@@ -99,15 +125,19 @@ fn note(first: &mut u64, at: u64) {
 pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts: &mut EffectCounts, book: &mut Book) {
     let expected = edge.case.plan.expect.effects.get(edge.name);
     let Some(log) = log else {
-        if expected.is_some() && edge.case.plan.stack.delivery_log().is_some() {
-            undecided(edge, format!("the deliveries of {} were not captured", edge.name), None, book);
-        } else if expected.is_some_and(|expected| expected.guarantee == Guarantee::DeliveredExactlyOnce) {
-            undecided(edge, format!("{} logs no deliveries: how often events came is unknown", edge.name), None, book);
-        }
+        let name = edge.name;
+        let why = match edge.case.plan.stack.delivery_log() {
+            Some(_) => format!("the deliveries of {name} were not captured"),
+            None => format!("{name} logs no deliveries: how often and how late events came is unknown"),
+        };
+        undecided(edge, why, None, book);
         return;
     };
+    if log.disorder {
+        undecided(edge, format!("the deliveries of {} are not sorted by event", edge.name), None, book);
+    }
     counts.duplicate = log.duplicates.count;
-    counts.redriven = log.redriven;
+    (counts.traffic, counts.restored, counts.redriven) = (log.traffic, log.restored, log.redriven);
     let empty = ResourceWrites::default();
     let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
     counts.reordered = reordered(causes, log);
@@ -118,6 +148,9 @@ pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts
         book.add(
             draft.help("make the function idempotent and promise `counted: exactly-once`, or find the second path"),
         );
+    }
+    if !edge.causes_known {
+        return;
     }
     let Some(ready) = edge.ready else {
         let root = book.why_never_ready();
@@ -142,12 +175,6 @@ fn failure(edge: Edge<'_>, kind: FindingKind, message: &str, tally: &Tally) -> D
         .detail(tally.lines())
 }
 
-fn undecided(edge: Edge<'_>, why: String, root: Option<Handle>, book: &mut Book) {
-    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
-    let draft = Draft::undecided(FindingKind::NotMeasured, why).check(effects_of(edge.name)).resource(trigger);
-    book.add(draft.follows(root));
-}
-
 /// Owed writes whose first delivery came more than `within` after the later of their acknowledgement and readiness.
 fn late(edge: Edge<'_>, causes: &ResourceWrites, log: &Log, ready: RunTime, within: Span) -> Tally {
     let mut tally = Tally::default();
@@ -157,7 +184,7 @@ fn late(edge: Edge<'_>, causes: &ResourceWrites, log: &Log, ready: RunTime, with
         let Some(first) = log.first(index as usize).filter(|_| write.acknowledged() && write.fate != Fate::Lost) else {
             continue;
         };
-        let due = write.completed.max(ready).plus(within).plus(CLOCK_SKEW);
+        let due = write.completed.max(ready).plus(within).plus(edge.case.plan.clock_skew);
         if first > due {
             let clock = |at| edge.case.timeline.clock(at);
             tally.add(causes.text(key), || format!("due {}, came {}", clock(due), clock(first)));

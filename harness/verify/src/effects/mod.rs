@@ -4,6 +4,7 @@
 //! from the surviving causes; and the log of deliveries. A new model is one file and one line in [`model`].
 
 mod deliveries;
+mod events;
 mod object_description;
 mod owed;
 mod running_total;
@@ -16,7 +17,8 @@ use std::{
 };
 
 use firedrill_model::{
-    ids::ResourceId,
+    findings::FindingKind,
+    ids::{ResourceId, ResourceKind},
     plan::Plan,
     run_dir::RunDirError,
     stack::{EffectModel, Trigger, TriggerSource},
@@ -26,7 +28,13 @@ use firedrill_model::{
 use serde_json::Value;
 
 use self::{deliveries::Log, object_description::ObjectDescription, running_total::RunningTotal};
-use crate::{content::Case, decimal::Decimal, findings::Book, ledger::Ledger};
+use crate::{
+    asserted::effects_of,
+    content::{Case, Content},
+    decimal::Decimal,
+    findings::{Book, Draft, Handle},
+    ledger::Ledger,
+};
 
 /// How derived items follow from the writes that caused them.
 pub(crate) trait DerivedModel: fmt::Debug {
@@ -93,6 +101,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) trigger: &'a Trigger,
     pub(crate) case: Case<'a>,
     pub(crate) ready: Option<RunTime>,
+    /// The content of the source was read whole: what became of each cause is known.
+    pub(crate) causes_known: bool,
 }
 
 impl Edge<'_> {
@@ -105,23 +115,45 @@ impl Edge<'_> {
     }
 }
 
-/// Measures the effects of every trigger of the stack.
+/// Measures the effects of every trigger of the stack. `content` is what the content of their sources came to, if it could
+/// be compared.
 pub(crate) fn examine(
     case: Case<'_>,
     ledger: &Ledger,
+    content: Option<&Content>,
     ready: Option<RunTime>,
     book: &mut Book,
 ) -> Result<BTreeMap<String, EffectCounts>, RunDirError> {
     let mut effects = BTreeMap::new();
     for (name, trigger) in &case.plan.stack.triggers {
-        let edge = Edge { name, trigger, case, ready };
+        let source = trigger.source_resource();
+        let causes_known = content.is_some_and(|content| content.losses.contains_key(&source));
+        let edge = Edge { name, trigger, case, ready, causes_known };
         let log = Log::read(edge, ledger)?;
         let mut counts = EffectCounts::default();
-        owed::examine(edge, ledger, log.as_ref(), &mut counts, book)?;
+        let looked = if causes_known {
+            owed::examine(edge, ledger, log.as_ref(), &mut counts, book)?
+        } else {
+            let why = format!("the content of {source} is not known, so neither is what {name} owes");
+            undecided(edge, why, None, book);
+            false
+        };
         deliveries::examine(edge, ledger, log.as_ref(), &mut counts, book);
+        if looked && counts.expected == 0 {
+            let why = format!("nothing was owed through {name}: no write that causes an effect survived");
+            let root = book.roots_at(&source).next().or_else(|| book.failure_of(&effects_of(name)));
+            undecided(edge, why, root, book);
+        }
         effects.insert(name.clone(), counts);
     }
     Ok(effects)
+}
+
+/// Leaves the check of one trigger undecided.
+fn undecided(edge: Edge<'_>, why: String, root: Option<Handle>, book: &mut Book) {
+    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
+    let draft = Draft::undecided(FindingKind::NotMeasured, why).check(effects_of(edge.name)).resource(trigger);
+    book.add(draft.follows(root));
 }
 
 /// A fingerprint of values in order. Numbers are taken by value, since services write them in their own way.

@@ -12,7 +12,7 @@ use firedrill_model::{
     verification::EffectCounts,
 };
 
-use super::{DerivedModel, Edge, Mark, deliveries::Log, model};
+use super::{DerivedModel, Edge, Mark, deliveries::Log, events, model};
 use crate::{
     asserted::{CONSISTENT_CUT, STATE, effects_of},
     content::{Cursor, root_of},
@@ -38,10 +38,10 @@ enum Standing {
 
 /// Counts by what was seen and what it follows from.
 #[derive(Debug, Default)]
-struct Tallies(Vec<(FindingKind, Option<Handle>, Tally)>);
+pub(super) struct Tallies(Vec<(FindingKind, Option<Handle>, Tally)>);
 
 impl Tallies {
-    fn add(&mut self, kind: FindingKind, root: Option<Handle>, key: &str, fact: impl FnOnce() -> String) {
+    pub(super) fn add(&mut self, kind: FindingKind, root: Option<Handle>, key: &str, fact: impl FnOnce() -> String) {
         let known = self.0.iter().position(|(known, follows, _)| *known == kind && *follows == root);
         let position = known.unwrap_or_else(|| {
             self.0.push((kind, root, Tally::default()));
@@ -51,14 +51,15 @@ impl Tallies {
     }
 }
 
-/// Compares the items a trigger derives with their causes.
+/// Compares the items a trigger derives with their causes. `false` when there was nothing to compare them with, which
+/// leaves the check undecided.
 pub(super) fn examine(
     edge: Edge<'_>,
     ledger: &Ledger,
     log: Option<&Log>,
     counts: &mut EffectCounts,
     book: &mut Book,
-) -> Result<(), RunDirError> {
+) -> Result<bool, RunDirError> {
     let empty = ResourceWrites::default();
     let source = edge.trigger.source_resource();
     let causes = ledger.resources.get(&source).unwrap_or(&empty);
@@ -66,21 +67,38 @@ pub(super) fn examine(
     let broken = broken_path(edge, &source, book);
     if let Some(effect) = &edge.trigger.effect {
         let table = ResourceId::new(ResourceKind::Table, &effect.table);
-        let Some(items) = edge.case.dir.read_content(CaptureName::Drained, &table)? else {
+        let Some(items) = edge.case.content(CaptureName::Drained, &table)? else {
             let why = format!("{table} was not captured after the drain: the effects of {} are unknown", edge.name);
             undecide(edge, &why, book);
-            return Ok(());
+            return Ok(false);
         };
         let known = ledger.resources.get(&table).unwrap_or(&empty);
-        let comparison = Comparison { edge, model: model(effect.model), source: &source, causes, known, broken, book };
+        let drained = edge.case.timeline.captures.get(&CaptureName::Drained).map(|record| record.ended);
+        let comparison = Comparison {
+            edge,
+            model: model(effect.model),
+            source: &source,
+            causes,
+            known,
+            broken,
+            drained_utc_ms: drained.and_then(|at| edge.case.timeline.utc_ms(at)),
+            book,
+        };
         comparison.run(Cursor::new(items), &mut tallies, counts)?;
     }
     let per_event = edge.case.plan.expect.effects.get(edge.name).is_some_and(|expected| expected.per == Per::Event);
+    let mut looked = true;
     if per_event || edge.trigger.effect.is_none() {
-        events(edge, causes, log, broken, &mut tallies, counts, book);
+        looked = log.is_some();
+        if let Some(log) = log {
+            events::examine(edge, causes, log, broken, &mut tallies, counts, book);
+        } else {
+            let why = format!("deliveries of {} were not logged: single events cannot be told", edge.name);
+            undecide(edge, &why, book);
+        }
     }
     report(edge, &tallies, counts, book);
-    Ok(())
+    Ok(looked)
 }
 
 fn undecide(edge: Edge<'_>, why: &str, book: &mut Book) {
@@ -118,6 +136,8 @@ struct Comparison<'a> {
     /// Keys that firedrill itself wrote to the derived table.
     known: &'a ResourceWrites,
     broken: Option<Handle>,
+    /// When the items were read.
+    drained_utc_ms: Option<u64>,
     book: &'a Book,
 }
 
@@ -199,10 +219,7 @@ impl Comparison<'_> {
 
     fn since(&self, cause: &Key) -> String {
         let last = self.causes.writes_of(cause).iter().rfind(|write| write.acknowledged());
-        last.map_or_else(String::new, |write| {
-            let what = if write.op == Op::Delete { "deleted" } else { "written" };
-            format!("{what} {}", self.edge.case.timeline.clock(write.completed))
-        })
+        last.map_or_else(String::new, |write| described(self.edge, write))
     }
 
     fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
@@ -237,7 +254,7 @@ impl Comparison<'_> {
             Some((_, None)) => Standing::Wrong,
             Some((mark, Some(write))) if write.id == seen.id => {
                 if mark.gone {
-                    removed(writes, write)
+                    removed(writes, write, self.drained_utc_ms)
                 } else if !self.shows(writes, mark) {
                     Standing::Wrong
                 } else if acknowledged {
@@ -271,12 +288,19 @@ impl Comparison<'_> {
     }
 }
 
-/// An item says that the value of `write` is gone, and the value is there.
-fn removed(writes: &[Write], write: &Write) -> Standing {
+/// What became of a key, and when: `deleted 14:00:13.0Z`.
+pub(super) fn described(edge: Edge<'_>, write: &Write) -> String {
+    let what = if write.op == Op::Delete { "deleted" } else { "written" };
+    format!("{what} {}", edge.case.timeline.clock(write.completed))
+}
+
+/// An item says that the value of `write` is gone, and the value is there. A value that had expired by the end of the
+/// drain may have gone since it was read; so may one that a delete without an end took away.
+fn removed(writes: &[Write], write: &Write, drained_utc_ms: Option<u64>) -> Standing {
     let later = || writes.iter().filter(|later| later.op == Op::Delete && later.possible() && !later.precedes(write));
     if later().any(|delete| delete.fate == Fate::Lost) {
         Standing::Orphaned
-    } else if write.expires_ms != 0 || later().next().is_some() {
+    } else if write.expired(drained_utc_ms) || later().next().is_some() {
         Standing::Permitted
     } else {
         Standing::Wrong
@@ -285,38 +309,6 @@ fn removed(writes: &[Write], write: &Write) -> Standing {
 
 fn lost_or(write: &Write, otherwise: Standing) -> Standing {
     if write.fate == Fate::Lost { Standing::Orphaned } else { otherwise }
-}
-
-/// Owed deliveries of single events: those of writes after the cutover, since the log of the lost side is lost with it.
-fn events(
-    edge: Edge<'_>,
-    causes: &ResourceWrites,
-    log: Option<&Log>,
-    broken: Option<Handle>,
-    tallies: &mut Tallies,
-    counts: &mut EffectCounts,
-    book: &mut Book,
-) {
-    let Some(log) = log else {
-        undecide(edge, &format!("deliveries of {} were not logged: single events cannot be told", edge.name), book);
-        return;
-    };
-    let source = edge.trigger.source_resource();
-    for key in causes.keys.iter().filter(|key| !causes.is_probe(key) && edge.hears(causes.text(key))) {
-        for index in key.range() {
-            let write = &causes.writes[index];
-            let owed = write.epoch > 0 && write.acknowledged() && write.digest != 0 && write.fate != Fate::Lost;
-            if !owed {
-                continue;
-            }
-            counts.expected += 1;
-            if log.first(index).is_none() {
-                let root = root_of(book, &source, key).or(broken);
-                let fact = || format!("written {}", edge.case.timeline.clock(write.completed));
-                tallies.add(FindingKind::EffectMissing, root, causes.text(key), fact);
-            }
-        }
-    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing derived items")]

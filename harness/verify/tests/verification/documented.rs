@@ -20,6 +20,7 @@ fn every_test_that_the_page_names_is_there() {
     let page = fs::read_to_string(root.join("docs/measurement.md")).unwrap();
     let mut text = String::new();
     sources(&root.join("harness"), &mut text);
+    sources(&root.join("reports"), &mut text);
     let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule"));
     let mut named = BTreeSet::new();
     for row in rows {

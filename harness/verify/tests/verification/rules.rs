@@ -1,5 +1,8 @@
 //! Each rule of MEASUREMENT.md on a world that breaks it, and on one that comes close without breaking it.
 
+mod drill;
+mod effects;
+mod evidence;
 mod proofs;
 mod recovery;
 mod state;

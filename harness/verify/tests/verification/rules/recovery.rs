@@ -134,7 +134,13 @@ fn a_key_made_and_deleted_after_the_backup_is_no_evidence_of_survival() {
 fn rto_missed_when_readiness_comes_too_late() {
     let mut world = World::whole();
     world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(5);
-    assert_eq!(roots(&world.judge()), [(FindingKind::RtoMissed, None)]);
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::RtoMissed, None)]);
+    // Not stable by the objective and the time that probes must hold: there is no recovery time.
+    assert_eq!((found.rto.actual_ms, found.rto.phases.len()), (None, 0));
+    assert_eq!(found.rto.ready_ms, Some(RunTime::from_ms(READY)));
+    let detail = &finding(&found, FindingKind::RtoMissed).detail;
+    assert!(detail.contains(&"restore 5 s".to_owned()), "{detail:?}");
 }
 
 #[test]
@@ -142,7 +148,9 @@ fn rto_is_inconclusive_when_the_interval_crosses_the_objective() {
     let mut world = World::whole();
     for within in [7_600, 8_400] {
         world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within);
-        assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive, "{within}");
+        let found = world.judge();
+        assert_eq!(verdict(&found, "rto"), Verdict::Inconclusive, "{within}");
+        assert_eq!(found.rto.actual_ms, Some(Span::from_secs(8)), "it may have been in time");
     }
 }
 
@@ -193,6 +201,22 @@ fn silence_of_a_probe_is_not_a_pass() {
         |(at, event)| !matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders" && *at > 32_000),
     );
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+    // In the middle as well, where a failure may have gone unseen. Twice the interval and the time-out are its due.
+    for (until, expected) in [(35_040, Verdict::Inconclusive), (34_540, Verdict::Pass)] {
+        let mut world = World::whole();
+        world.events.retain(|(at, event)| {
+            let here = matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders");
+            !here || *at <= 32_040 || *at > until
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{until}");
+    }
+    // Before readiness it makes readiness late and nothing worse.
+    let mut world = World::whole();
+    world.events.retain(
+        |(at, event)| !matches!(event, Event::Probed { probe, .. } if probe.as_str() == "table/orders" && (21_000..29_000).contains(at)),
+    );
+    let found = world.judge();
+    assert_eq!((verdict(&found, "rto"), found.rto.ready_ms), (Verdict::Pass, Some(RunTime::from_ms(29_000))));
 }
 
 #[test]
@@ -232,4 +256,14 @@ fn a_late_firedrill_cannot_judge_time() {
     let mut world = World::whole();
     world.event(45_000, Event::SchedulingLag { max_ms: Span::from_ms(3_001) });
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_firedrill_that_does_not_say_how_late_it_was_cannot_judge_time() {
+    let mut world = World::whole();
+    world.events.retain(|(_, event)| !matches!(event, Event::SchedulingLag { .. }));
+    let found = world.judge();
+    assert_eq!((verdict(&found, "rto"), verdict(&found, "rpo")), (Verdict::Inconclusive, Verdict::Pass));
+    world.plan.expect.rto = None;
+    assert_eq!(world.judge().verdict, Verdict::Pass);
 }

@@ -1,21 +1,16 @@
-//! Rules of state and effects.
+//! Rules of state.
 
 use firedrill_model::{
     capture::{CaptureName, Version},
     findings::{FindingKind, Weight},
-    history::Event,
-    scenario::{Guarantee, Per, StatedFinding},
-    units::{RunTime, Span},
+    units::RunTime,
     verdict::Verdict,
 };
 
 use super::Break;
 use crate::support::{
-    T0, World, ambiguous, delivery, documents, entry, finding, has, orders, put, put_after, rejected, roots,
-    running_total, totals, trigger, uploads, verdict,
+    World, ambiguous, documents, entry, finding, has, orders, put, put_after, rejected, roots, uploads, verdict,
 };
-
-// ---- state ----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_changed_value_names_its_parts() {
@@ -134,107 +129,15 @@ fn an_unknown_field_is_a_finding() {
     assert_eq!(verdict(&found, "state"), Verdict::Inconclusive);
 }
 
-// ---- effects --------------------------------------------------------------------------------------------------------
-
 #[test]
-fn a_forgotten_trigger_is_the_one_root() {
+fn nothing_compared_is_nothing_equal() {
     let mut world = World::whole();
-    let lost = trigger("total-orders");
-    for one in world.configuration.get_mut(&CaptureName::Recovered).unwrap().iter_mut() {
-        one.absent |= one.resource == lost;
+    for one in world.configuration.values_mut().flatten() {
+        one.compared.clear();
     }
-    world.drained(&totals()).truncate(1);
-    world.deliveries.as_mut().unwrap().retain(|delivery| delivery.trigger != "total-orders");
-    world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(15);
-    world.each_event(|at, event| {
-        if let Event::Probed { probe, ok, .. } = event
-            && probe.as_str() == "trigger/total-orders"
-        {
-            *ok &= *at < T0;
-        }
-    });
-    let stated = StatedFinding { finding: "lost-trigger".to_owned(), resource: Some(lost.clone()) };
-    world.plan.must_fail = vec![stated];
+    world.content.values_mut().for_each(Vec::clear);
+    world.ledger.clear();
     let found = world.judge();
-    assert_eq!(roots(&found), [(FindingKind::LostTrigger, Some(lost))]);
-    assert_eq!(found.as_stated, Some(true));
-    let root = finding(&found, FindingKind::LostTrigger).id.clone();
-    assert_eq!(finding(&found, FindingKind::EffectMissing).root, Some(root.clone()));
-    assert_eq!(finding(&found, FindingKind::RtoMissed).root, Some(root));
-    assert_eq!(found.effects["total-orders"].missing, 2);
-}
-
-#[test]
-fn derived_items_are_owed_orphaned_or_wrong() {
-    let table: [(&str, FindingKind, Break); 5] = [
-        ("a sum that its orders do not give", FindingKind::EffectWrong, |world| {
-            world.drained(&totals())[0].value.as_mut().unwrap()["total"] = "99".into();
-        }),
-        ("an older revision", FindingKind::EffectMissing, |world| {
-            let (one, two) = (world.line("o-1-1").clone(), world.line("o-2-1").clone());
-            world.drained(&totals())[0] = running_total("C-1", &[(&one, false), (&two, true)]);
-        }),
-        ("a removal without effect", FindingKind::EffectMissing, |world| {
-            let (one, two) = (world.line("o-1-2").clone(), world.line("o-2-1").clone());
-            world.drained(&totals())[0] = running_total("C-1", &[(&one, false), (&two, false)]);
-        }),
-        ("a lost revision", FindingKind::EffectOrphaned, |world| {
-            let (three, four) = (world.line("o-3-2").clone(), world.line("o-4-1").clone());
-            world.drained(&totals())[1] = running_total("C-2", &[(&three, false), (&four, false)]);
-        }),
-        ("an item without a cause", FindingKind::EffectWrong, |world| {
-            let stray = put(&orders(), "C-9#x", "x-1", 1);
-            world.drained(&totals()).push(running_total("C-9", &[(&stray, false)]));
-        }),
-    ];
-    for (what, kind, breaks) in table {
-        let mut world = World::whole();
-        breaks(&mut world);
-        assert_eq!(roots(&world.judge()), [(kind, Some(trigger("total-orders")))], "{what}");
-    }
-}
-
-#[test]
-fn a_description_with_other_facts_is_wrong() {
-    let mut world = World::whole();
-    world.drained(&documents())[0].value.as_mut().unwrap()["size"] = "6".into();
-    assert_eq!(roots(&world.judge()), [(FindingKind::EffectWrong, Some(trigger("describe-upload")))]);
-}
-
-#[test]
-fn twice_counts_only_where_once_is_promised_and_redrives_do_not_count() {
-    let mut world = World::whole();
-    let again = delivery("total-orders", world.line("o-4-1"), 29_900, 9);
-    let mut redriven = delivery("total-orders", world.line("o-4-1"), 29_950, 10);
-    redriven.redriven = true;
-    world.deliveries.as_mut().unwrap().push(redriven);
-    world.plan.expect.effects.get_mut("total-orders").unwrap().guarantee = Guarantee::DeliveredExactlyOnce;
-    assert_eq!(roots(&world.judge()), []);
-    world.deliveries.as_mut().unwrap().push(again);
-    let found = world.judge();
-    assert_eq!(roots(&found), [(FindingKind::EffectDuplicate, Some(trigger("total-orders")))]);
-    assert_eq!((found.effects["total-orders"].duplicate, found.effects["total-orders"].redriven), (1, 1));
-    world.plan.expect.effects.get_mut("total-orders").unwrap().guarantee = Guarantee::CountedExactlyOnce;
-    assert_eq!(roots(&world.judge()), []);
-}
-
-#[test]
-fn late_is_after_the_later_of_acknowledgement_and_readiness() {
-    let mut world = World::whole();
-    let due = 29_110 + 10_000 + 50;
-    for (at, expected) in [(due, 0), (due + 1, 1)] {
-        world.deliveries.as_mut().unwrap()[0].at_utc_ms = crate::support::EPOCH_MS + at;
-        let found = world.judge();
-        assert_eq!(found.effects["total-orders"].late, expected, "{at}");
-    }
-    assert_eq!(roots(&world.judge()), [(FindingKind::EffectLate, Some(trigger("total-orders")))]);
-}
-
-#[test]
-fn per_event_owes_every_event_after_the_cutover() {
-    let mut world = World::whole();
-    world.plan.expect.effects.get_mut("total-orders").unwrap().per = Per::Event;
-    assert_eq!(roots(&world.judge()), []);
-    world.deliveries.as_mut().unwrap().remove(0);
-    assert_eq!(roots(&world.judge()), [(FindingKind::EffectMissing, Some(trigger("total-orders")))]);
+    assert_eq!((found.equivalence.entries_compared, found.equivalence.fields_compared), (0, 0));
+    assert_eq!(verdict(&found, "state"), Verdict::Inconclusive);
 }

@@ -1,0 +1,224 @@
+//! Rules of what the drill itself must have done.
+
+use firedrill_model::{
+    findings::{FindingKind, Weight},
+    history::{Ending, Event, Phase},
+    ids::{FaultId, ProbeId},
+    plan::Plan,
+    scenario::{Backup, BackupUsing, Expect, RecoveryStep},
+    units::Span,
+    verdict::Verdict,
+};
+
+use super::Break;
+use crate::support::{ENDS, T0, World, finding, has, orders, probed, verdict};
+
+fn command() -> RecoveryStep {
+    RecoveryStep::Command { command: vec!["./restore.sh".to_owned()], timeout: Span::from_secs(60) }
+}
+
+/// The same drill with the user's own programs.
+fn own_scripts() -> World {
+    let mut world = World::whole();
+    world.plan.recover[0] = command();
+    world.plan.backups = vec![Backup {
+        protect: world.plan.stack.resources(),
+        using: BackupUsing::Command { command: vec!["./backup.sh".to_owned()], timeout: Span::from_secs(60) },
+        every: Span::from_secs(6),
+        keep: 6,
+        sabotage: None,
+    }];
+    world.each_event(|_, event| {
+        if let Event::StepBegan { step: 0, step_kind } = event {
+            "command".clone_into(step_kind);
+        }
+    });
+    world
+}
+
+fn no_point(world: &mut World) {
+    world.each_event(|_, event| {
+        if let Event::RecoveryBegan { recovery_point, .. } = event {
+            *recovery_point = None;
+        }
+    });
+}
+
+#[test]
+fn a_restore_by_the_users_own_program_has_to_prove_as_much() {
+    let table: [(&str, Break); 8] = [
+        ("target not empty", |world| {
+            world.each_event(|_, event| {
+                if let Event::TargetInspected { present } = event {
+                    present.push(orders());
+                }
+            });
+        }),
+        ("target not looked at", |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::TargetInspected { .. }));
+        }),
+        ("source reachable", |world| {
+            world.each_event(|_, event| {
+                if let Event::SourceReachability { reachable } = event {
+                    *reachable = true;
+                }
+            });
+        }),
+        ("source not looked at", |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::SourceReachability { .. }));
+        }),
+        ("backup not verified", |world| {
+            world.each_event(|_, event| {
+                if let Event::BackupCompleted { recovery_point } = event {
+                    recovery_point.verified = false;
+                }
+            });
+        }),
+        ("backup neither named nor verified", |world| {
+            no_point(world);
+            world.each_event(|_, event| {
+                if let Event::BackupCompleted { recovery_point } = event {
+                    recovery_point.verified = false;
+                }
+            });
+        }),
+        ("no backup before the recovery", |world| {
+            no_point(world);
+            world.events.retain(|(_, event)| !matches!(event, Event::BackupCompleted { .. }));
+        }),
+        ("the fault ended while it ran", |world| {
+            world.event(26_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+        }),
+    ];
+    assert_eq!(own_scripts().judge().verdict, Verdict::Pass);
+    for (what, breaks) in table {
+        let mut world = own_scripts();
+        breaks(&mut world);
+        let found = world.judge();
+        for check in ["state", "rpo"] {
+            assert_eq!(verdict(&found, check), Verdict::Inconclusive, "{what}: {check}");
+        }
+    }
+    let mut world = own_scripts();
+    no_point(&mut world);
+    assert_eq!(world.judge().verdict, Verdict::Pass, "the latest backup was verified");
+}
+
+#[test]
+fn a_recovery_that_restores_nothing_need_not_begin_empty() {
+    let full = |world: &mut World| {
+        world.each_event(|_, event| {
+            if let Event::TargetInspected { present } = event {
+                present.push(orders());
+            }
+        });
+    };
+    // A program of the user's own without a backup: a copy there may be kept current all the time.
+    let mut world = own_scripts();
+    world.plan.backups.clear();
+    full(&mut world);
+    assert_eq!(world.judge().verdict, Verdict::Pass);
+    // It must do without the lost region all the same.
+    world.events.retain(|(_, event)| !matches!(event, Event::SourceReachability { .. }));
+    assert_eq!(world.judge().verdict, Verdict::Inconclusive);
+    // Steps that only move the traffic.
+    world.plan.recover.remove(0);
+    assert_eq!(world.judge().verdict, Verdict::Pass);
+    // A restore beside the program.
+    world.plan.recover.insert(0, World::whole().plan.recover[0].clone());
+    world.plan.recover.insert(0, command());
+    assert!(has(&world.judge(), FindingKind::TargetNotEmpty, Weight::Undecided));
+}
+
+#[test]
+fn a_fault_that_ends_during_the_restore_leaves_the_source_in_reach() {
+    for (at, expected) in [(26_599, Verdict::Inconclusive), (26_601, Verdict::Pass)] {
+        let mut world = World::whole();
+        world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+        world.event(at, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+        let found = world.judge();
+        assert_eq!((verdict(&found, "state"), verdict(&found, "rpo")), (expected, expected), "{at}");
+        assert_eq!(has(&found, FindingKind::SourceReachable, Weight::Undecided), expected != Verdict::Pass);
+    }
+}
+
+#[test]
+fn the_first_end_of_a_fault_is_its_end() {
+    let mut world = World::whole();
+    world.event(27_500, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+    let found = world.judge();
+    assert!(has(&found, FindingKind::SelfHealed, Weight::Undecided), "it is healed again when the run ends");
+}
+
+#[test]
+fn a_fault_that_ended_before_it_bit_is_not_active() {
+    let mut world = World::whole();
+    world.event(T0 - 1, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+    let found = world.judge();
+    assert_eq!(found.rto.t0_ms, None);
+    assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided));
+    assert!(found.checks.values().all(|verdict| *verdict == Verdict::Inconclusive), "{:?}", found.checks);
+}
+
+#[test]
+fn a_fault_that_no_probe_feels_leaves_everything_undecided() {
+    let mut world = World::whole();
+    world.each_event(|at, event| {
+        if let Event::Probed { ok, .. } = event {
+            // A failure before the fault, or after the end of observation, is none of its doing.
+            *ok = *at != 15_040 && *at < ENDS;
+        }
+    });
+    world.event(ENDS + 100, probed(&ProbeId::new("table/orders"), ENDS + 60, false));
+    let found = world.judge();
+    assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided));
+    assert!(found.checks.values().all(|verdict| *verdict == Verdict::Inconclusive), "{:?}", found.checks);
+    let root = finding(&found, FindingKind::FaultDidNotBite).id.clone();
+    assert_eq!(finding(&found, FindingKind::NotMeasured).root, Some(root));
+    // Without a fault there is nothing to feel.
+    world.plan.disaster.clear();
+    let found = world.judge();
+    assert!(found.findings.iter().all(|finding| finding.kind != FindingKind::FaultDidNotBite));
+}
+
+/// What a run that was killed at this instant leaves.
+fn cut(world: &mut World, at_ms: u64) {
+    world.events.retain(|(at, _)| *at <= at_ms);
+}
+
+#[test]
+fn a_run_cut_short_is_incomplete_whatever_is_asserted() {
+    let rto_alone = |plan: &mut Plan| plan.expect = Expect { rto: plan.expect.rto.take(), ..Expect::default() };
+    let table: [(&str, Break); 5] = [
+        ("between two phases", |world| cut(world, ENDS + 200)),
+        ("in the captures", |world| {
+            world.event(ENDS + 900, Event::PhaseBegan { phase: Phase::Capture });
+            cut(world, ENDS + 6_150);
+        }),
+        ("in a phase that never ended", |world| world.event(100, Event::PhaseBegan { phase: Phase::Seed })),
+        ("before the traffic ended", |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::Quiesced { .. }));
+        }),
+        ("before the recovery", |world| {
+            world.events.retain(|(_, event)| !matches!(event, Event::RecoveryBegan { .. }));
+        }),
+    ];
+    for (what, breaks) in table {
+        let mut world = World::whole();
+        rto_alone(&mut world.plan);
+        assert_eq!(world.judge().verdict, Verdict::Pass, "{what}");
+        breaks(&mut world);
+        let found = world.judge();
+        assert!(has(&found, FindingKind::RunIncomplete, Weight::Undecided), "{what}: {:#?}", found.findings);
+        assert_eq!(found.verdict, Verdict::Inconclusive, "{what}");
+    }
+    let mut world = World::whole();
+    world.plan.recover.clear();
+    world.events.retain(|(_, event)| !matches!(event, Event::RecoveryBegan { .. }));
+    assert!(!has(&world.judge(), FindingKind::RunIncomplete, Weight::Undecided), "there was no recovery to begin");
+    let mut world = World::whole();
+    world.event(100, Event::PhaseBegan { phase: Phase::Seed });
+    world.event(200, Event::PhaseEnded { phase: Phase::Seed, ending: Ending::Done, note: String::new() });
+    world.event(ENDS + 8_000, Event::PhaseBegan { phase: Phase::Verify });
+    assert_eq!(world.judge().verdict, Verdict::Pass, "what comes after the captures takes nothing away");
+}
