@@ -115,6 +115,12 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
             let healed = run(&["heal", dir.root().to_str().unwrap()]);
             assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
         }
+        let added: Vec<Event> =
+            history(&dir).into_iter().filter(|record| record.wall_clock).map(|record| record.event).collect();
+        assert!(matches!(&added[..], [.., Event::Healed { .. }, Event::TornDown { kept: false }]), "{added:?}");
+        let twice = added.iter().filter(|event| matches!(event, Event::TornDown { .. })).count();
+        assert_eq!(twice, 1, "a second heal adds nothing");
+        assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Obeys a plan: phases in order, everything journalled as it happens, everything undone at the end.
 
+pub mod afterword;
 pub mod capture;
 pub mod context;
 pub mod directory;

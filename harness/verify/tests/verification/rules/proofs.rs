@@ -6,6 +6,7 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
     history::{Ending, Event, Phase},
+    ids::FaultId,
     ledger::{Origin, Outcome},
     plan::Layout,
     scenario::{Expect, StatedFinding},
@@ -62,6 +63,20 @@ fn came_back() -> Event {
         began_ms: RunTime::from_ms(ENDS + 7_000),
         files: BTreeMap::new(),
     }
+}
+
+#[test]
+fn what_heal_added_after_a_crash_is_measured_by_nobody() {
+    let mut world = World::whole();
+    let before = world.judge();
+    world.crashed_ms = Some(ENDS + 6_900);
+    world.event(ENDS + 900_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "heal".to_owned() });
+    world.event(ENDS + 900_000, Event::Healed { faults: vec![FaultId::new("fault-1")] });
+    world.event(ENDS + 900_000, Event::TornDown { kept: false });
+    assert_eq!(world.judge(), before);
+    // Even a fault is not measured by the wall clock.
+    world.crashed_ms = Some(0);
+    assert_eq!(world.judge().rto.t0_ms, None);
 }
 
 #[test]
