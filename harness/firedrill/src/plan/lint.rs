@@ -33,6 +33,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     lint.disaster();
     lint.detection();
     lint.recovery();
+    lint.one_rule_to_restore();
     lint.restores();
     lint.expectations();
     lint.effects();

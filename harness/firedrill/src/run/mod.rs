@@ -14,6 +14,7 @@ mod closing;
 mod deploy;
 mod disaster;
 mod dispatch;
+mod faults;
 mod opening;
 mod phase;
 mod provision;
@@ -22,6 +23,7 @@ mod status;
 pub use self::{
     context::Drill,
     dispatch::{Outcome, Request, RunError, run},
+    faults::FaultsOn,
     journal::Journal,
     phase::chain,
     stop::{Stop, StopReason},

@@ -5,12 +5,13 @@ mod background;
 pub mod canary;
 pub mod dataset;
 pub mod drain;
+pub mod lag;
 pub mod ledger;
 pub mod own_keys;
 pub mod probe;
 mod probe_pass;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod seed;
 pub mod traffic;
 pub mod writer;

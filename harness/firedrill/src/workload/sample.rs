@@ -51,7 +51,7 @@ pub(super) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
 }
 
 /// Orders and uploads without functions, seeded and with traffic on both.
-pub(super) fn plan(seed: u64) -> Plan {
+pub(crate) fn plan(seed: u64) -> Plan {
     let bucket = Bucket {
         versioning: true,
         encryption: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
-    scenario::{Backup, BackupUsing, VaultPlace},
+    scenario::{Backup, BackupUsing, RecoveryStep, VaultPlace},
 };
 use miette::Severity;
 
@@ -66,6 +66,26 @@ impl Lint<'_> {
             let message = format!("no backup protects {}", resource_list(&forgotten));
             self.warn(&path.key("protect"), message, "not here", "add them, or write `protect: all`");
         }
+    }
+
+    /// A restore uses one recovery point, and a point holds what its rule protects: with several rules one of them would
+    /// be restored and the others not, and which one would depend on whose capture ended last.
+    pub(super) fn one_rule_to_restore(&mut self) {
+        let is_restore = |step: &RecoveryStep| matches!(step, RecoveryStep::Restore { .. });
+        let Some(restore) = self.scenario.recover.iter().position(is_restore) else { return };
+        if self.scenario.backups.len() < 2 {
+            return;
+        }
+        let problem = self
+            .source
+            .error("a restore brings back a recovery point of one backup rule, and there are several")
+            .at(self.source.place(&KeyPath::of(["recover"]).index(restore).key("restore")), "which rule's?")
+            .at(
+                self.source.place(&KeyPath::of(["backup"]).index(1).key("protect")),
+                "not supported beside another rule",
+            )
+            .help("protect everything by one rule, or recover by a `command` of yours in place of `restore`");
+        self.remarks.push(problem);
     }
 
     /// What a rule calls critical has to be protected by that rule.

@@ -66,6 +66,18 @@ fn came_back() -> Event {
 }
 
 #[test]
+fn a_source_that_answered_once_was_reachable() {
+    for looks in [[true, false], [false, true]] {
+        let mut world = World::whole();
+        world.events.retain(|(_, event)| !matches!(event, Event::SourceReachability { .. }));
+        for (at_ms, reachable) in [21_600, 26_400].into_iter().zip(looks) {
+            world.event(at_ms, Event::SourceReachability { reachable });
+        }
+        assert!(has(&world.judge(), FindingKind::SourceReachable, Weight::Undecided), "{looks:?}");
+    }
+}
+
+#[test]
 fn what_heal_added_after_a_crash_is_measured_by_nobody() {
     let mut world = World::whole();
     let before = world.judge();
