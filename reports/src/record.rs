@@ -58,7 +58,8 @@ pub struct RunRecord {
     pub ended_utc: Option<String>,
     /// From the start to that event.
     pub length_ms: Span,
-    /// Why the run was asked to stop early: `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, `error`.
+    /// Why the run was asked to stop early: `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of` a part of
+    /// the target.
     pub interrupted: Option<String>,
     /// What `firedrill heal` did after the run had crashed; its times come from the wall clock, and no length ends there.
     #[serde(default)]
@@ -332,7 +333,7 @@ pub struct FaultRecord {
     pub bit_ms: Option<RunTime>,
     /// It was switched off.
     pub ended_ms: Option<RunTime>,
-    /// What ended it: `heal`, `duration`, `target`.
+    /// What ended it: `heal`, `duration`.
     pub ended_by: Option<String>,
 }
 

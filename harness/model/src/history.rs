@@ -172,7 +172,7 @@ pub enum Event {
     FaultEnded {
         /// Which.
         id: FaultId,
-        /// What ended it: `heal`, `duration`, `target`.
+        /// What ended it: `heal`, `duration`.
         by: String,
     },
     /// The disaster was noticed.
@@ -266,7 +266,7 @@ pub enum Event {
     },
     /// The run was asked to stop.
     Interrupted {
-        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out` or `error`.
+        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of the supervisor`, `the loss of the emulator of` a region.
         reason: String,
     },
     /// Everything a fault changed is back and was verified to be.

@@ -137,7 +137,8 @@ fn backup(plan: &Plan, rule: &Backup) -> String {
     );
     if !rule.critical.is_empty() {
         let words: Vec<&str> = rule.critical.iter().map(|attribute| attribute.word()).collect();
-        text.push_str(&format!("; critical: {}", words.join(", ")));
+        text.push_str("; critical: ");
+        text.push_str(&words.join(", "));
     }
     if let Some(defect) = &rule.sabotage {
         write_defect(&mut text, defect);

@@ -215,6 +215,7 @@ impl Capture<'_> {
             prefix: self.writer.folder(resource),
             started,
             ended: clock.utc_text(clock.now()),
+            encryption: self.vault.place.encryption(),
         };
         let items: Vec<Value> = items.values().cloned().collect();
         let export = export::write(&about, &items)
