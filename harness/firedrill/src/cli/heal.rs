@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, failure::exit, screen};
 use crate::{
     poll::{self, Look},
-    run::afterword::{self, AfterwordError},
+    run::{
+        afterword::{self, AfterwordError},
+        chain,
+    },
     target::{
         RUNNER, SUPERVISOR,
         process::{self, Standing},
@@ -67,12 +70,18 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
             Err(error) => return Err(Failure::usage(Unreadable { run: root.clone(), source: error })),
         };
         let outcome = heal(&trace).await;
-        if matches!(outcome, Outcome::Clean | Outcome::Ended(_)) {
-            let written = afterword::append(&RunDir::new(root).history(), missing);
-            written.map_err(|error| Failure::internal(Unwritten { run: root.clone(), source: error }))?;
-        }
         for line in outcome.lines(root, &trace) {
             screen::line(line);
+        }
+        if matches!(outcome, Outcome::Clean | Outcome::Ended(_))
+            && let Err(error) = afterword::append(&RunDir::new(root).history(), missing)
+        {
+            let unwritten = Unwritten { run: root.clone(), source: error };
+            if !args.all {
+                return Err(Failure::internal(unwritten));
+            }
+            tracing::warn!("{}", chain(&unwritten));
+            worst = worst.max(exit::INTERNAL);
         }
         worst = worst.max(outcome.exit(args.all));
     }
