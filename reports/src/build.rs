@@ -7,7 +7,7 @@ use firedrill_model::{
     ids::{CheckId, RunId},
     plan::{Plan, PlannedFault},
     run_dir::{RunDir, RunDirError, lines_sha256},
-    scenario::Fault,
+    scenario::{Backup, BackupUsing, Fault},
     topology::Side,
     units::{RunTime, Span},
     verification::Verification,
@@ -18,7 +18,8 @@ use crate::{
     chronicle::Chronicle,
     limitation::limitation,
     record::{
-        About, CheckRecord, EquivalenceRecord, FaultRecord, Objectives, RUN_SCHEMA, RpoRecord, RtoRecord, RunRecord,
+        About, BackupRecord, BackupState, CheckRecord, EquivalenceRecord, FaultRecord, Objectives, RUN_SCHEMA,
+        RpoRecord, RtoRecord, RunRecord,
     },
     timeline::Bins,
 };
@@ -35,6 +36,11 @@ pub fn build(dir: &RunDir, verification: &Verification) -> Result<RunRecord, Rep
     }
     let length = chronicle.last.as_ref().map_or(Span::default(), |(at, _)| at.since(RunTime::default()));
     let mut bins = Bins::for_run(length);
+    for backup in &mut chronicle.backups {
+        if let Some(rule) = plan.backups.get(backup.rule) {
+            rate(backup, rule);
+        }
+    }
     for line in optional(dir.read_ledger())?.into_iter().flatten() {
         bins.take(&line?);
     }
@@ -98,6 +104,7 @@ fn record(
         ended_utc: told.last.map(|(_, utc)| utc),
         length_ms: length,
         interrupted: told.interrupted,
+        after_crash: told.after_crash,
         verdict: verification.verdict,
         as_stated: verification.as_stated,
         checks: checks(verification),
@@ -119,6 +126,17 @@ fn record(
         history: None,
         timeline: bins.with_probes(told.probes),
     }
+}
+
+/// What the rule of a backup calls critical, and whether that is in it.
+fn rate(backup: &mut BackupRecord, rule: &Backup) {
+    backup.critical.clone_from(&rule.critical);
+    let is_known = !rule.critical.is_empty() && matches!(rule.using, BackupUsing::Vault { .. });
+    backup.critical_held = match backup.state {
+        BackupState::Verified if is_known => Some(true),
+        BackupState::Completed if is_known => Some(false),
+        BackupState::Unfinished | BackupState::Failed | BackupState::Completed | BackupState::Verified => None,
+    };
 }
 
 fn planned(fault: &PlannedFault) -> FaultRecord {

@@ -9,7 +9,8 @@ use firedrill_model::{
 
 use crate::{
     record::{
-        AttemptRecord, BackupRecord, BackupState, CaptureRecord, CutOverRecord, FaultRecord, PhaseRecord, StepRecord,
+        AfterCrash, AttemptRecord, BackupRecord, BackupState, CaptureRecord, CutOverRecord, FaultRecord, PhaseRecord,
+        StepRecord,
     },
     timeline::Probes,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Chronicle {
     pub(crate) first: Option<(RunTime, String)>,
     pub(crate) last: Option<(RunTime, String)>,
     pub(crate) interrupted: Option<String>,
+    pub(crate) after_crash: Option<AfterCrash>,
     pub(crate) phases: Vec<PhaseRecord>,
     pub(crate) backups: Vec<BackupRecord>,
     pub(crate) faults: Vec<FaultRecord>,
@@ -45,6 +47,10 @@ impl Chronicle {
 
     /// Takes the next record.
     pub(crate) fn take(&mut self, record: Record) {
+        if record.wall_clock {
+            self.after_crash(record);
+            return;
+        }
         let at = record.at_ms;
         self.records += 1;
         self.first.get_or_insert_with(|| (at, record.utc.clone()));
@@ -112,6 +118,14 @@ impl Chronicle {
         }
     }
 
+    /// What `firedrill heal` added has no place among what was measured.
+    fn after_crash(&mut self, record: Record) {
+        let after = self.after_crash.get_or_insert(AfterCrash { healed_utc: record.utc, faults: Vec::new() });
+        if let Event::Healed { faults } = record.event {
+            after.faults.extend(faults);
+        }
+    }
+
     fn backup(&mut self, id: &RecoveryPointId) -> Option<&mut BackupRecord> {
         self.backups.iter_mut().find(|backup| backup.id == *id)
     }
@@ -124,6 +138,7 @@ impl Chronicle {
             backup.state = if point.verified { BackupState::Verified } else { BackupState::Completed };
             backup.begun_ms = point.begun_ms;
             backup.ended_ms = Some(point.ended_ms);
+            backup.error = point.defect;
             backup.location = Some(point.location);
             backup.digest = Some(point.digest);
             backup.resources = point.resources;
@@ -172,6 +187,8 @@ fn unfinished(id: RecoveryPointId, rule: usize, begun_ms: RunTime) -> BackupReco
         ended_ms: None,
         state: BackupState::Unfinished,
         error: None,
+        critical: Vec::new(),
+        critical_held: None,
         location: None,
         digest: None,
         resources: Vec::new(),

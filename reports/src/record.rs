@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     capture::CaptureName,
+    critical::CriticalAttribute,
     findings::Finding,
     history::{Ending, HistoryHead, Phase},
     ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId, RunId},
@@ -57,8 +58,12 @@ pub struct RunRecord {
     pub ended_utc: Option<String>,
     /// From the start to that event.
     pub length_ms: Span,
-    /// Why the run was asked to stop early: `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, `error`.
+    /// Why the run was asked to stop early: `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of` a part of
+    /// the target.
     pub interrupted: Option<String>,
+    /// What `firedrill heal` did after the run had crashed; its times come from the wall clock, and no length ends there.
+    #[serde(default)]
+    pub after_crash: Option<AfterCrash>,
     /// Verdict over the checks.
     pub verdict: Verdict,
     /// A must-fail scenario's findings are exactly the stated ones; `None` when it states none.
@@ -104,6 +109,15 @@ pub struct RunRecord {
     pub history: Option<HistoryHead>,
     /// Writes and probes over time.
     pub timeline: Timeline,
+}
+
+/// What was made up for after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AfterCrash {
+    /// When it was healed, by the wall clock, RFC 3339.
+    pub healed_utc: String,
+    /// Faults that were on until then; they have no measured end.
+    pub faults: Vec<FaultId>,
 }
 
 /// What a scenario says about itself, and what the run was made of.
@@ -283,8 +297,15 @@ pub struct BackupRecord {
     pub ended_ms: Option<RunTime>,
     /// How it ended.
     pub state: BackupState,
-    /// Why it failed.
+    /// Why it failed, or why it is not verified.
     pub error: Option<String>,
+    /// What its rule calls critical.
+    #[serde(default)]
+    pub critical: Vec<CriticalAttribute>,
+    /// Whether all of that was looked for and is in it; `None` when nothing is critical, and when nobody can look: into a
+    /// point that is not there, or that a program of the user's own made.
+    #[serde(default)]
+    pub critical_held: Option<bool>,
     /// Where it is, without secrets.
     pub location: Option<String>,
     /// SHA-256 over its manifest, hex.
@@ -320,7 +341,7 @@ pub struct FaultRecord {
     pub bit_ms: Option<RunTime>,
     /// It was switched off.
     pub ended_ms: Option<RunTime>,
-    /// What ended it: `heal`, `duration`, `target`.
+    /// What ended it: `heal`, `duration`.
     pub ended_by: Option<String>,
 }
 

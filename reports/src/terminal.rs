@@ -34,6 +34,9 @@ pub fn terminal(record: &RunRecord, styles: bool) -> String {
     if let Some(reason) = &record.interrupted {
         row(&mut out, "interrupted", &format!("by {}; what follows is what was seen until then", plain(reason)));
     }
+    if let Some(after) = &record.after_crash {
+        row(&mut out, "crashed", &words::after_crash(after));
+    }
     results(&mut out, &summary::results(record), paint);
     row(&mut out, words::proves(record.verdict), &record.limitation.in_short);
     if let Some(as_stated) = record.as_stated {

@@ -10,7 +10,7 @@ use firedrill_model::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::record::{BackupState, RunRecord};
+use crate::record::{AfterCrash, BackupRecord, BackupState, RunRecord};
 
 /// `4211` → `4,211`.
 pub(crate) fn count(number: u64) -> String {
@@ -124,6 +124,30 @@ pub(crate) fn backup(state: BackupState) -> &'static str {
         BackupState::Failed => "failed",
         BackupState::Completed => "not verified",
         BackupState::Verified => "verified",
+    }
+}
+
+/// When a crashed run was healed, and what its clock cannot say any more.
+pub(crate) fn after_crash(after: &AfterCrash) -> String {
+    let faults: Vec<String> = after.faults.iter().map(|fault| plain(fault.as_str())).collect();
+    let ended = if faults.is_empty() {
+        String::new()
+    } else {
+        format!("; {} ended with it, at no measured time", faults.join(", "))
+    };
+    format!("healed {} by the wall clock{ended}", plain(&after.healed_utc))
+}
+
+/// What a recovery point holds of what its rule calls critical.
+pub(crate) fn critical(backup: &BackupRecord) -> Option<String> {
+    let words: Vec<&str> = backup.critical.iter().map(|attribute| attribute.word()).collect();
+    let what = words.join(", ");
+    match (backup.critical_held, backup.state) {
+        _ if words.is_empty() => None,
+        (Some(true), _) => Some(format!("holds {what}")),
+        (Some(false), _) => Some(format!("not shown to hold {what}")),
+        (None, BackupState::Unfinished | BackupState::Failed) => None,
+        (None, BackupState::Completed | BackupState::Verified) => Some(format!("nobody looked in it for {what}")),
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use firedrill_fixtures::oracle;
-use firedrill_model::{history::Event, run_dir::RunDir, verdict::Verdict};
+use firedrill_model::{history::Event, run_dir::RunDir, topology::Side, verdict::Verdict};
 use support::{gone_within, history, nightly, only_run, printed, processes, root, run, start};
 
 /// A small drill with all the parts of the large ones.
@@ -32,6 +32,17 @@ fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
     for name in ["scenario.yaml", "plan.json", "ledger.jsonl", "target.json", "run.json", "report.html", "summary.md"] {
         assert!(dir.root().join(name).is_file(), "{name} is missing");
     }
+    let events: Vec<Event> = history(&dir).into_iter().map(|record| record.event).collect();
+    let at = |wanted: fn(&Event) -> bool| events.iter().position(wanted).expect("in the history");
+    let fenced = at(|event| matches!(event, Event::Fenced { side: Side::Primary }));
+    assert_eq!(
+        fenced + 1,
+        at(|event| matches!(event, Event::CutOver { .. })),
+        "the lost side is fenced, then traffic moves"
+    );
+    assert!(events.iter().any(|event| matches!(event, Event::SchedulingLag { .. })));
+    let looks = events.iter().filter(|event| matches!(event, Event::SourceReachability { reachable: false })).count();
+    assert_eq!(looks, 2, "the source is away before and after the restore");
     let verification = firedrill_verify::verify(&dir).unwrap();
     assert_eq!(verification.verdict, Verdict::Pass, "{:#?}", verification.findings);
     assert!(verification.rpo.lost_writes > 0, "a region that is lost under traffic loses writes after the backup");
@@ -117,6 +128,12 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
             let healed = run(&["heal", dir.root().to_str().unwrap()]);
             assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
         }
+        let added: Vec<Event> =
+            history(&dir).into_iter().filter(|record| record.wall_clock).map(|record| record.event).collect();
+        assert!(matches!(&added[..], [.., Event::Healed { .. }, Event::TornDown { kept: false }]), "{added:?}");
+        let twice = added.iter().filter(|event| matches!(event, Event::TornDown { .. })).count();
+        assert_eq!(twice, 1, "a second heal adds nothing");
+        assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
     }
 }
 

@@ -25,6 +25,10 @@ pub struct Record {
     pub utc: String,
     /// SHA-256 over the text of the line before (without its line feed), hex; of the empty text for the first.
     pub prev: String,
+    /// `firedrill heal` added this after a crash: `at_ms` comes from the wall clock, and no length that ends here was
+    /// measured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wall_clock: bool,
     /// What happened.
     pub event: Event,
 }
@@ -185,7 +189,7 @@ pub enum Event {
     FaultEnded {
         /// Which.
         id: FaultId,
-        /// What ended it: `heal`, `duration`, `target`.
+        /// What ended it: `heal`, `duration`.
         by: String,
     },
     /// The disaster was noticed.
@@ -279,7 +283,7 @@ pub enum Event {
     },
     /// The run was asked to stop.
     Interrupted {
-        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out` or `error`.
+        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of the supervisor`, `the loss of the emulator of` a region.
         reason: String,
     },
     /// Everything a fault changed is back and was verified to be.
@@ -287,7 +291,7 @@ pub enum Event {
         /// Faults that were still on.
         faults: Vec<FaultId>,
     },
-    /// Last record: everything firedrill started is gone, or was kept on purpose.
+    /// Last record: everything firedrill started is gone, or was kept on purpose. After a crash `firedrill heal` writes it.
     TornDown {
         /// `--keep` was given.
         kept: bool,

@@ -4,6 +4,7 @@
 //! planning lives in `firedrill`, judging in `firedrill-verify`, rendering in `firedrill-reports`.
 
 pub mod capture;
+pub mod critical;
 pub mod findings;
 pub mod history;
 pub mod ids;

@@ -32,6 +32,15 @@ pub struct RecoveryPoint {
     pub parent: Option<RecoveryPointId>,
     /// Version of the stack it was made of.
     pub stack_version: String,
-    /// It was read back and every part had its digest.
+    /// It was read back, every part had its digest, and everything critical is in it.
     pub verified: bool,
+    /// Why it is not verified; `None` when it is, or when nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect: Option<String>,
+    /// The places that hold it, without secrets; empty when they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// The latest point from before a corruption; `None` when nobody knows whether it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<bool>,
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    critical::CriticalAttribute,
     ids::{Region, ResourceId},
     plan::Layout,
     topology::Topology,
@@ -117,6 +118,9 @@ pub struct SizeRange {
 pub struct Backup {
     /// What is protected; resolved from `all` to every resource.
     pub protect: Vec<ResourceId>,
+    /// What its recovery points must hold, or they are not verified; as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<CriticalAttribute>,
     /// How.
     pub using: BackupUsing,
     /// From the start of one capture to the start of the next.

@@ -102,6 +102,10 @@ impl Timeline {
         if self.start.is_none() {
             self.start = record.utc.parse::<Timestamp>().ok().and_then(|utc| utc.checked_sub(duration(at)).ok());
         }
+        // Nothing that was measured ends when somebody heals a run that had crashed before.
+        if record.wall_clock {
+            return;
+        }
         match &record.event {
             Event::RunBegan { plan_sha256, .. } => self.plan_sha256 = Some(plan_sha256.clone()),
             Event::PhaseBegan { phase } => {

@@ -130,6 +130,9 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
     facts.push(("Regions", plain(&route.join(" → "))));
     facts.push(("Target", plain(&words::target(record))));
     facts.push(("Environment", words::class(record.environment_class).to_owned()));
+    if let Some(after) = &record.after_crash {
+        facts.push(("Crashed", words::after_crash(after)));
+    }
     if let Some(owner) = &record.about.owner {
         facts.push(("Owner", plain(owner)));
     }
@@ -317,6 +320,7 @@ fn backups(record: &RunRecord) -> Table {
     let clock = WallClock::of(record);
     let rows = record.backups.iter().map(|backup| {
         let mut state = vec![words::backup(backup.state).to_owned()];
+        state.extend(words::critical(backup));
         state.extend(backup.restored.then(|| "restored".to_owned()));
         state.extend(backup.pruned.then(|| "pruned".to_owned()));
         state.extend(backup.error.as_deref().map(plain));

@@ -5,7 +5,9 @@ use std::fs;
 use firedrill_model::{
     history::{Event, line_digest},
     ids::FaultId,
-    units::RunTime,
+    recovery_point::RecoveryPoint,
+    scenario::BackupUsing,
+    units::{RunTime, Span},
     verdict::Verdict,
 };
 use firedrill_reports::{ReportError, RunRecord, build, diff, html, junit, markdown, terminal, write};
@@ -120,6 +122,57 @@ fn what_the_history_tells_is_in_the_record() {
         let shape: Vec<bool> = stretches.iter().map(|stretch| stretch.passed).collect();
         assert_eq!(shape, [true, false, true], "{probe}");
     }
+}
+
+#[test]
+fn what_heal_added_after_a_crash_is_marked_and_ends_no_length() {
+    let mut run = sample::pass();
+    let crash = 44_600;
+    run.events.retain(|(at, _)| *at < crash);
+    let before = run.record();
+    let fault = FaultId::new("fault-1");
+    run.crashed_ms = Some(crash);
+    run.events.push((900_000, Event::FaultEnded { id: fault.clone(), by: "heal".to_owned() }));
+    run.events.push((900_000, Event::Healed { faults: vec![fault] }));
+    run.events.push((900_000, Event::TornDown { kept: false }));
+    let after = run.record();
+    assert_eq!(
+        (after.length_ms, &after.ended_utc, &after.faults),
+        (before.length_ms, &before.ended_utc, &before.faults)
+    );
+    assert!(before.after_crash.is_none());
+    insta::assert_snapshot!(
+        terminal(&after, false).lines().find(|line| line.contains("crashed")).unwrap_or_default().trim(),
+        @"crashed          healed 2026-11-23T14:16:51.000Z by the wall clock; fault-1 ended with it, at no measured time"
+    );
+    assert!(html(&after).unwrap().contains("by the wall clock"));
+    render_all(&after);
+}
+
+#[test]
+fn what_is_critical_is_held_lacking_or_unknown() {
+    let mut run = sample::pass();
+    let completed = |run: &mut sample::Sample, change: fn(&mut RecoveryPoint)| {
+        for (_, event) in &mut run.events {
+            if let Event::BackupCompleted { recovery_point } = event {
+                change(recovery_point);
+            }
+        }
+    };
+    let held = |run: &sample::Sample| run.record().backups[0].critical_held;
+    assert_eq!(held(&run), Some(true));
+    assert!(html(&run.record()).unwrap().contains("verified, holds configuration, data"));
+    completed(&mut run, |point| {
+        point.verified = false;
+        point.defect = Some("data is critical and is not in it for `table/orders`".to_owned());
+    });
+    assert_eq!(held(&run), Some(false));
+    assert!(html(&run.record()).unwrap().contains("not shown to hold configuration, data, data is critical"));
+    run.plan.backups[0].using =
+        BackupUsing::Command { command: vec!["./backup.sh".to_owned()], timeout: Span::from_secs(9) };
+    assert_eq!(held(&run), None, "nobody can look into it");
+    run.plan.backups[0].critical.clear();
+    assert_eq!((held(&run), run.record().backups[0].critical.len()), (None, 0));
 }
 
 proptest! {

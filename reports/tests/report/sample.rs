@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use firedrill_model::{
     capture::CaptureName,
+    critical::CriticalAttribute,
     findings::{Finding, FindingKind, Weight},
     history::{Ending, Event, Phase, Record, line_digest},
     ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId},
@@ -11,7 +12,7 @@ use firedrill_model::{
     plan::{About, CLOCK_SKEW, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     recovery_point::RecoveryPoint,
     run_dir::RunDir,
-    scenario::{Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom},
+    scenario::{Backup, BackupUsing, Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom, VaultPlace},
     stack::Stack,
     topology::{Side, Topology},
     units::{RunTime, Span},
@@ -30,6 +31,8 @@ pub(crate) struct Sample {
     pub(crate) events: Vec<(u64, Event)>,
     pub(crate) ledger: Vec<LedgerLine>,
     pub(crate) verification: Verification,
+    /// The run crashed then: later events are what `firedrill heal` added.
+    pub(crate) crashed_ms: Option<u64>,
 }
 
 impl Sample {
@@ -46,6 +49,7 @@ impl Sample {
                     at_ms: RunTime::from_ms(*at),
                     utc: utc(*at),
                     prev: prev.clone(),
+                    wall_clock: self.crashed_ms.is_some_and(|crashed| *at > crashed),
                     event: event.clone(),
                 };
                 prev = line_digest(&serde_json::to_string(&record).unwrap());
@@ -84,7 +88,8 @@ fn resource(text: &str) -> ResourceId {
 
 /// The region is lost at 23.2 s and everything is ready at 38.1 s.
 pub(crate) fn pass() -> Sample {
-    let mut sample = Sample { plan: plan(), events: Vec::new(), ledger: traffic(), verification: passed() };
+    let mut sample =
+        Sample { plan: plan(), events: Vec::new(), ledger: traffic(), verification: passed(), crashed_ms: None };
     let events = &mut sample.events;
     events.push((0, began()));
     phase(
@@ -357,6 +362,9 @@ fn backup(events: &mut Vec<(u64, Event)>, number: u64, from: u64, to: u64) {
                 parent: None,
                 stack_version: "9e".repeat(32),
                 verified: true,
+                defect: None,
+                copies: Vec::new(),
+                clean: None,
             },
         },
     ));
@@ -456,7 +464,17 @@ fn plan() -> Plan {
         names: Names { primary: BTreeMap::new(), recovery: BTreeMap::new() },
         seeding: BTreeMap::new(),
         traffic: Vec::new(),
-        backups: Vec::new(),
+        backups: vec![Backup {
+            protect: vec![resource("bucket/uploads"), resource("table/orders")],
+            critical: vec![CriticalAttribute::Configuration, CriticalAttribute::Data],
+            using: BackupUsing::Vault {
+                into: VaultPlace::Bucket { region: Region::new("eu-west-1"), bucket: "order-vault".to_owned() },
+                incremental: false,
+            },
+            every: Span::from_secs(5),
+            keep: 6,
+            sabotage: None,
+        }],
         disaster: vec![PlannedFault {
             id: FaultId::new("fault-1"),
             when: Onset::AfterBackups { count: 3 },

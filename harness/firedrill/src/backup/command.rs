@@ -118,9 +118,17 @@ impl Strategy for CommandBackup {
             parent: None,
             stack_version: self.drill.plan.stack.version.clone(),
             verified: false,
+            defect: None,
+            copies: vec![folder.display().to_string()],
+            clean: None,
         };
         // A backup that left nothing cannot be whole, whatever its exit code was.
-        point.verified = !artefacts.files.is_empty() && self.artefacts(&point).await.is_ok();
+        point.defect = if artefacts.files.is_empty() {
+            Some("the program left no artefact".to_owned())
+        } else {
+            self.artefacts(&point).await.err().map(|error| error.to_string())
+        };
+        point.verified = point.defect.is_none();
         Ok(point)
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Args {
 /// Exits 0 when a drill can run here, 75 when something it needs is missing.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
-    let findings = examine(&args.out);
+    let findings = examine(&args.out, cache_folder());
     for finding in &findings {
         screen::line(finding.to_string());
     }
@@ -70,11 +70,10 @@ impl fmt::Display for Finding {
     }
 }
 
-fn examine(out: &Path) -> Vec<Finding> {
-    let cache = cache_folder();
+fn examine(out: &Path, cache: Result<PathBuf, impl fmt::Display>) -> Vec<Finding> {
     let mut findings = vec![python(), uv()];
-    match &cache {
-        Ok(cache) => findings.extend([emulator(cache), writable(cache), space(cache)]),
+    match cache {
+        Ok(cache) => findings.extend([emulator(&cache), writable(&cache), space(&cache)]),
         Err(error) => findings.push(Finding { state: State::Missing, what: "cache", text: error.to_string() }),
     }
     findings.extend([ports(), leftovers(out)]);
@@ -180,11 +179,42 @@ mod tests {
 
     #[test]
     fn every_need_is_looked_at() {
-        let out = tempfile::tempdir().expect("a folder");
-        let findings = examine(out.path());
+        let (out, cache) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let findings = examine(out.path(), Ok::<_, String>(cache.path().to_owned()));
         let looked_at: Vec<&str> = findings.iter().map(|finding| finding.what).collect();
         assert_eq!(looked_at, ["python", "uv", "emulator", "cache", "disk", "ports", "leftovers"]);
         assert_eq!(findings.last().map(|finding| finding.state), Some(State::Fine), "an empty folder has no leftovers");
+        // What this machine has is left out: only that a line says it.
+        let of_this_machine = |finding: &Finding| ["python", "uv", "disk"].contains(&finding.what);
+        let shown: Vec<String> = findings
+            .into_iter()
+            .map(|finding| match finding {
+                of if of_this_machine(&of) => {
+                    Finding { state: State::Note, text: "[of this machine]".to_owned(), ..of }
+                }
+                of => of,
+            })
+            .map(|finding| finding.to_string())
+            .collect();
+        let shown = shown.join("\n").replace(&out.path().display().to_string(), "[runs]");
+        insta::assert_snapshot!(shown.replace(&cache.path().display().to_string(), "[cache]"), @r"
+        --  python        [of this machine]
+        --  uv            [of this machine]
+        --  emulator      ministack 1.5.33 is not installed; the first `firedrill run` does it (about 215 MB, online)
+        ok  cache         [cache] can be written
+        --  disk          [of this machine]
+        ok  ports         127.0.0.1 has free ports
+        ok  leftovers     no run in [runs] left anything running
+        ");
+    }
+
+    #[test]
+    fn without_a_cache_folder_no_drill_can_run() {
+        let out = tempfile::tempdir().expect("a folder");
+        let findings = examine(out.path(), Err("neither FIREDRILL_CACHE nor HOME is set"));
+        let missing: Vec<String> =
+            findings.iter().filter(|finding| finding.what == "cache").map(ToString::to_string).collect();
+        insta::assert_snapshot!(missing.join("\n"), @"  !!  cache         neither FIREDRILL_CACHE nor HOME is set");
     }
 
     #[test]

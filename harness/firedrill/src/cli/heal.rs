@@ -1,4 +1,4 @@
-//! `firedrill heal`: undoes what a run left behind, from its journal alone.
+//! `firedrill heal`: undoes what a run left behind, from its journal alone, and writes there what the run could not.
 
 use std::{
     fs, io,
@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args as ClapArgs;
 use firedrill_model::{
-    history::{Event, ProcessRecord},
+    history::{Event, ProcessRecord, Record},
     ids::FaultId,
     run_dir::{RunDir, RunDirError},
     units::Span,
@@ -20,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, failure::exit, screen};
 use crate::{
     poll::{self, Look},
+    run::{
+        afterword::{self, AfterwordError},
+        chain,
+    },
     target::{
         RUNNER, SUPERVISOR,
         process::{self, Standing},
@@ -69,6 +73,16 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         for line in outcome.lines(root, &trace) {
             screen::line(line);
         }
+        if matches!(outcome, Outcome::Clean | Outcome::Ended(_))
+            && let Err(error) = afterword::append(&RunDir::new(root).history(), missing)
+        {
+            let unwritten = Unwritten { run: root.clone(), source: error };
+            if !args.all {
+                return Err(Failure::internal(unwritten));
+            }
+            tracing::warn!("{}", chain(&unwritten));
+            worst = worst.max(exit::INTERNAL);
+        }
         worst = worst.max(outcome.exit(args.all));
     }
     Ok(worst)
@@ -80,6 +94,29 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
 struct Unreadable {
     run: PathBuf,
     source: RunDirError,
+}
+
+#[derive(Debug, Error, Diagnostic)]
+#[error("`{}` is healed, and that cannot be written into its history", run.display())]
+#[diagnostic(help("free some space or mend the folder, then heal it again: what is gone stays gone"))]
+struct Unwritten {
+    run: PathBuf,
+    source: AfterwordError,
+}
+
+/// What a crashed run did not live to write: that its faults are off and that nothing of it is left. Empty for a run that
+/// came to its own end, kept or not, and for one that was healed before.
+fn missing(records: &[Record]) -> Vec<Event> {
+    if records.iter().any(|record| matches!(record.event, Event::TornDown { .. })) {
+        return Vec::new();
+    }
+    let mut trace = Trace::default();
+    for record in records {
+        trace.follow(record.event.clone());
+    }
+    let ended = trace.faults.iter().map(|id| Event::FaultEnded { id: id.clone(), by: "heal".to_owned() });
+    let healed = Event::Healed { faults: trace.faults.clone() };
+    ended.chain([healed, Event::TornDown { kept: false }]).collect()
 }
 
 /// Folders below `out` that have a history, in the order of their names, which is that of time.

@@ -56,6 +56,37 @@ async fn what_was_left_is_ended_once_and_a_stranger_never() {
     stranger.wait().expect("reaped");
 }
 
+#[test]
+fn what_a_crashed_run_did_not_write_is_made_up_for_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = RunDir::new(folder.path());
+    let journal = Journal::create(&dir.history(), RunClock::start()).expect("a journal");
+    let fault = |id: &str| FaultId::from(id);
+    for id in ["fault-1", "fault-2"] {
+        journal.append(Event::FaultArming { id: fault(id), region: Region::from("us-east-1") }).expect("written");
+    }
+    journal.append(Event::FaultEnded { id: fault("fault-1"), by: "duration".to_owned() }).expect("written");
+    assert_eq!(afterword::append(&dir.history(), missing).expect("added"), 3);
+    let records: Vec<Record> = dir.read_history().expect("a history").map(|record| record.expect("a record")).collect();
+    let added: Vec<&Event> = records.iter().filter(|record| record.wall_clock).map(|record| &record.event).collect();
+    let ended = Event::FaultEnded { id: fault("fault-2"), by: "heal".to_owned() };
+    let healed = Event::Healed { faults: vec![fault("fault-2")] };
+    assert_eq!(added, [&ended, &healed, &Event::TornDown { kept: false }]);
+    assert_eq!(afterword::append(&dir.history(), missing).expect("read"), 0, "healed before");
+    assert_eq!(Trace::read(&dir).expect("a history").faults, []);
+}
+
+#[test]
+fn nothing_is_added_to_a_run_that_came_to_its_own_end() {
+    for kept in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = RunDir::new(folder.path());
+        let journal = Journal::create(&dir.history(), RunClock::start()).expect("a journal");
+        journal.append(Event::TornDown { kept }).expect("written");
+        assert_eq!(afterword::append(&dir.history(), missing).expect("read"), 0, "kept: {kept}");
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_goes_on_is_left_alone() {
     let (mut region, pid) = sleeper();

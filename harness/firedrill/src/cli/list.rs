@@ -32,18 +32,24 @@ struct Row {
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let rows: Vec<Row> =
         scenario::discover(&args.scenarios).map_err(Failure::usage)?.iter().map(|path| row(path)).collect();
-    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let Row { name, tier, path, summary, usable } = row;
-        if args.json {
-            let line = json!({ "scenario": name, "tier": tier, "path": path, "summary": summary, "usable": usable });
-            screen::line(line.to_string());
-        } else {
-            let tier = tier.map_or_else(|| "tier -".to_owned(), |tier| format!("tier {tier}"));
-            screen::line(format!("{name:width$}   {tier}   {path}\n{:width$}   {summary}", ""));
-        }
+    for line in lines(&rows, args.json) {
+        screen::line(line);
     }
     Ok(if rows.iter().all(|row| row.usable) { 0 } else { exit::USAGE })
+}
+
+fn lines(rows: &[Row], json: bool) -> Vec<String> {
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let line = |row: &Row| {
+        let Row { name, tier, path, summary, usable } = row;
+        if json {
+            json!({ "scenario": name, "tier": tier, "path": path, "summary": summary, "usable": usable }).to_string()
+        } else {
+            let tier = tier.map_or_else(|| "tier -".to_owned(), |tier| format!("tier {tier}"));
+            format!("{name:width$}   {tier}   {path}\n{:width$}   {summary}", "")
+        }
+    };
+    rows.iter().map(line).collect()
 }
 
 fn row(path: &Path) -> Row {
@@ -60,5 +66,32 @@ fn row(path: &Path) -> Row {
             path: shown,
             usable: false,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_the_names_in_a_column_and_says_what_cannot_be_used() {
+        let good = Row {
+            name: "order-pipeline-region-loss".to_owned(),
+            tier: Some(1),
+            path: "scenarios/order-pipeline-region-loss.yaml".to_owned(),
+            summary: "us-east-1 stops answering; the pipeline comes back in eu-west-1.".to_owned(),
+            usable: true,
+        };
+        let rows = [good, row(Path::new("no/such/broken.yaml"))];
+        insta::assert_snapshot!(lines(&rows, false).join("\n"), @r"
+        order-pipeline-region-loss   tier 1   scenarios/order-pipeline-region-loss.yaml
+                                     us-east-1 stops answering; the pipeline comes back in eu-west-1.
+        broken                       tier -   no/such/broken.yaml
+                                     cannot be used: `firedrill check no/such/broken.yaml` says why
+        ");
+        insta::assert_snapshot!(lines(&rows, true).join("\n"), @r#"
+        {"scenario":"order-pipeline-region-loss","tier":1,"path":"scenarios/order-pipeline-region-loss.yaml","summary":"us-east-1 stops answering; the pipeline comes back in eu-west-1.","usable":true}
+        {"scenario":"broken","tier":null,"path":"no/such/broken.yaml","summary":"cannot be used: `firedrill check no/such/broken.yaml` says why","usable":false}
+        "#);
     }
 }

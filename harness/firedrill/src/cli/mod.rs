@@ -6,6 +6,7 @@ mod doctor;
 mod failure;
 mod heal;
 mod init;
+mod kept;
 mod list;
 mod plan;
 mod progress;

@@ -101,25 +101,38 @@ impl Progress for People {
     }
 
     fn phase_ended(&self, phase: Phase, ending: Ending, took: Span, note: &str) {
-        let mark = match ending {
-            Ending::Done => "ok",
-            Ending::Failed | Ending::TimedOut => "!!",
-            Ending::Interrupted => "--",
-        };
-        if phase == Phase::Fault && ending == Ending::Done {
-            return; // the disaster has its own line
+        if let Some(line) = ended_line(phase, ending, took, note) {
+            self.say(&line);
         }
-        self.say(format!("  {mark}  {:<13} {:>7}   {note}", phase.word(), took.to_string()).trim_end());
     }
 
     fn setback(&self, what: &str) {
-        self.say(&format!("  !!  {what}"));
+        self.say(&setback_line(what));
     }
 
     fn disaster(&self, what: &str, utc: &str) {
-        let clock = utc.split_once('T').map_or(utc, |(_, clock)| clock);
-        self.say(&format!("  ##  {what:<60} {clock}"));
+        self.say(&disaster_line(what, utc));
     }
+}
+
+/// `None` for a fault that is on: the disaster has its own line.
+fn ended_line(phase: Phase, ending: Ending, took: Span, note: &str) -> Option<String> {
+    let mark = match ending {
+        Ending::Done => "ok",
+        Ending::Failed | Ending::TimedOut => "!!",
+        Ending::Interrupted => "--",
+    };
+    let line = format!("  {mark}  {:<13} {:>7}   {note}", phase.word(), took.to_string());
+    (phase != Phase::Fault || ending != Ending::Done).then(|| line.trim_end().to_owned())
+}
+
+fn setback_line(what: &str) -> String {
+    format!("  !!  {what}")
+}
+
+fn disaster_line(what: &str, utc: &str) -> String {
+    let clock = utc.split_once('T').map_or(utc, |(_, clock)| clock);
+    format!("  ##  {what:<60} {clock}")
 }
 
 struct Json;
@@ -153,5 +166,38 @@ impl Progress for Json {
 
     fn disaster(&self, what: &str, utc: &str) {
         screen::line(json!({ "event": "disaster", "what": what, "utc": utc }).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_reads_as_plain_lines() {
+        let ended = |phase, ending, ms, note| ended_line(phase, ending, Span::from_ms(ms), note);
+        let lines = [
+            ended(Phase::Preflight, Ending::Done, 2_310, "4 tables, 1 bucket; the target can do all that is needed"),
+            ended(Phase::SteadyState, Ending::Done, 640, "4 probes"),
+            ended(Phase::Traffic, Ending::Done, 17_050, "834 writes acknowledged, 0 rejected; 3 backups verified"),
+            ended(Phase::Fault, Ending::Done, 30, ""),
+            Some(disaster_line("us-east-1 is gone (time-outs)", "2026-11-23T14:02:14.207Z")),
+            Some(setback_line("attempt 1 of 2 failed: `./restore.sh` exited with 3")),
+            ended(Phase::Recover, Ending::TimedOut, 120_000, "recover took longer than its limit of 2 min"),
+            ended(Phase::Fault, Ending::Failed, 900, "fault-1 cannot be armed"),
+            ended(Phase::Observe, Ending::Interrupted, 1_500, "stopped during observe"),
+            ended(Phase::Report, Ending::Done, 12, ""),
+        ];
+        insta::assert_snapshot!(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"), @r"
+        ok  preflight       2.3 s   4 tables, 1 bucket; the target can do all that is needed
+        ok  steady state    0.6 s   4 probes
+        ok  traffic        17.1 s   834 writes acknowledged, 0 rejected; 3 backups verified
+        ##  us-east-1 is gone (time-outs)                                14:02:14.207Z
+        !!  attempt 1 of 2 failed: `./restore.sh` exited with 3
+        !!  recover       2 min 0 s   recover took longer than its limit of 2 min
+        !!  fault           0.9 s   fault-1 cannot be armed
+        --  observe         1.5 s   stopped during observe
+        ok  report            0 s
+        ");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{io::IsTerminal, path::PathBuf};
 
-use firedrill_model::verdict::Verdict;
+use firedrill_model::{run_dir::read_json, verdict::Verdict};
 use futures_util::StreamExt;
 
 use super::{
     Failure,
     failure::exit,
+    kept,
     progress::{Manner, progress},
     screen, signals,
 };
@@ -15,7 +16,7 @@ use crate::{
     plan::{self, Choices},
     run::{self, Outcome, Request, RunError, Stop, StopReason},
     scenario,
-    target::Launch,
+    target::{Launch, record::TargetRecord},
 };
 
 /// Run drills and judge them.
@@ -165,7 +166,12 @@ fn without_verdict(error: &RunError) -> Failure {
 }
 
 fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
+    let kept = if args.keep { kept_target(outcome) } else { None };
     if args.json {
+        // The record of the run stays the last line.
+        if let Some(target) = &kept {
+            screen::line(kept::event(outcome.dir.root(), target).to_string());
+        }
         let text =
             serde_json::to_string(&outcome.record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         screen::line(text);
@@ -177,27 +183,33 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
         screen::note(&format!("the run did not reach its end: {broken}"));
     }
     screen::line(format!("\n  report  {}", outcome.dir.root().join("report.html").display()));
-    if args.keep {
-        screen::line(format!(
-            "  target  {} (left up; `firedrill heal {}` ends it)",
-            outcome.dir.target().display(),
-            outcome.dir.root().display()
-        ));
+    for line in kept.iter().flat_map(|target| kept::lines(outcome.dir.root(), target)) {
+        screen::line(line);
     }
     Ok(())
+}
+
+/// What was left up; `None` when the target never started, or could not be told to stay.
+fn kept_target(outcome: &Outcome) -> Option<TargetRecord> {
+    let record: TargetRecord = read_json(&outcome.dir.target()).ok()?;
+    record.kept.then_some(record)
 }
 
 /// A line for each drill after more than one.
 fn summarise(ended: &[Ended]) {
     screen::line("");
     for drill in ended {
-        let stated = match drill.as_stated {
-            Some(true) => "   as stated",
-            Some(false) => "   not as stated",
-            None => "",
-        };
-        screen::line(format!("{:<16} {}{stated}", drill.verdict.word(), drill.name));
+        screen::line(summary_line(drill));
     }
+}
+
+fn summary_line(drill: &Ended) -> String {
+    let stated = match drill.as_stated {
+        Some(true) => "   as stated",
+        Some(false) => "   not as stated",
+        None => "",
+    };
+    format!("{:<16} {}{stated}", drill.verdict.word(), drill.name)
 }
 
 fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
@@ -222,6 +234,25 @@ mod tests {
     fn ended(verdict: Verdict) -> Ended {
         let name = "a drill".to_owned();
         Ended { name, verdict, counted: verdict, as_stated: None, unfinished: false, target_lost: false }
+    }
+
+    #[test]
+    fn many_drills_end_with_a_line_each() {
+        let named = |verdict, name: &str| Ended { name: name.to_owned(), ..ended(verdict) };
+        let drills = [
+            named(Verdict::Pass, "order-pipeline-region-loss"),
+            Ended { as_stated: Some(true), ..named(Verdict::Fail, "must-fail-forgotten-trigger") },
+            named(Verdict::Inconclusive, "order-pipeline-own-scripts"),
+            named(Verdict::NothingChecked, "must-fail-nothing-expected"),
+            Ended { as_stated: Some(false), ..named(Verdict::Pass, "must-fail-flipped-byte") },
+        ];
+        insta::assert_snapshot!(drills.iter().map(summary_line).collect::<Vec<_>>().join("\n"), @r"
+        PASS             order-pipeline-region-loss
+        FAIL             must-fail-forgotten-trigger   as stated
+        INCONCLUSIVE     order-pipeline-own-scripts
+        NOTHING CHECKED  must-fail-nothing-expected
+        PASS             must-fail-flipped-byte   not as stated
+        ");
     }
 
     #[test]

@@ -137,6 +137,11 @@ fn backup(plan: &Plan, rule: &Backup) -> String {
         rule.keep,
         rule.protect.len()
     );
+    if !rule.critical.is_empty() {
+        let words: Vec<&str> = rule.critical.iter().map(|attribute| attribute.word()).collect();
+        text.push_str("; critical: ");
+        text.push_str(&words.join(", "));
+    }
     if let Some(defect) = &rule.sabotage {
         write_defect(&mut text, defect);
     }

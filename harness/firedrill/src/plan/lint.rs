@@ -2,13 +2,15 @@
 //!
 //! A drill that must fail may carry warnings: they announce its failure.
 
+mod backups;
+
 use std::collections::BTreeSet;
 
 use firedrill_model::{
     findings::FindingKind,
     ids::{ResourceId, ResourceKind},
     plan::Layout,
-    scenario::{Backup, BackupUsing, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom, VaultPlace},
+    scenario::{BackupUsing, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -16,10 +18,7 @@ use firedrill_model::{
 use miette::Severity;
 
 use super::names;
-use crate::scenario::{
-    Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, stack::resource_list,
-    written::Format as _,
-};
+use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
 
 /// Every remark on a scenario, in the order of the file.
 pub fn lint(loaded: &Loaded) -> Vec<Problem> {
@@ -34,6 +33,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     lint.disaster();
     lint.detection();
     lint.recovery();
+    lint.one_rule_to_restore();
     lint.restores();
     lint.expectations();
     lint.effects();
@@ -94,65 +94,10 @@ impl Lint<'_> {
         }
     }
 
-    fn backup(&mut self, path: &KeyPath, backup: &Backup) {
-        self.interval(path, backup);
-        self.left_out(path, backup);
-        if backup.keep < 2 {
-            let help = "keep at least 2: the newest may be incomplete when the disaster comes";
-            self.warn(&path.key("keep"), "only one recovery point is kept", "here", help);
-        }
-        if let BackupUsing::Vault { into: VaultPlace::Bucket { region, .. }, .. } = &backup.using
-            && self.lost(region)
-            && *region != self.scenario.topology.recovery
-        {
-            let message = format!("the vault is in {region}, which the disaster takes away");
-            let help = format!("put it into {}", self.scenario.topology.recovery);
-            self.warn(&path.key("into").key("region"), message, "lost with the data it protects", help);
-        }
-    }
-
     fn lost(&self, region: &firedrill_model::ids::Region) -> bool {
         self.scenario.disaster.iter().any(|disaster| match &disaster.fault {
             Fault::RegionOutage { region: lost, .. } => lost == region,
         })
-    }
-
-    fn interval(&mut self, path: &KeyPath, backup: &Backup) {
-        let Some(rpo) = &self.scenario.expect.rpo else { return };
-        if backup.every <= rpo.within {
-            return;
-        }
-        let every = backup.every.write();
-        let problem = self
-            .source
-            .error("`every` is longer than the recovery point objective allows")
-            .weighing(Severity::Warning)
-            .at(
-                self.source.place(&path.key("every")),
-                format!("a backup every {every} can lose up to {every} of writes, and the time of one capture"),
-            )
-            .at(self.source.place(&KeyPath::of(["expect", "rpo", "within"])), "objective")
-            .help(format!("back up at least every {} less the time of one capture", rpo.within.write()));
-        self.remarks.push(problem);
-    }
-
-    /// What no rule protects, said once, at the first rule.
-    fn left_out(&mut self, path: &KeyPath, backup: &Backup) {
-        if self.scenario.backups.first() != Some(backup) {
-            return;
-        }
-        let protected: BTreeSet<&ResourceId> = self.scenario.backups.iter().flat_map(|rule| &rule.protect).collect();
-        let log = self.stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
-        let forgotten: Vec<ResourceId> = self
-            .stack
-            .resources()
-            .into_iter()
-            .filter(|id| !protected.contains(id) && Some(id) != log.as_ref())
-            .collect();
-        if !forgotten.is_empty() {
-            let message = format!("no backup protects {}", resource_list(&forgotten));
-            self.warn(&path.key("protect"), message, "not here", "add them, or write `protect: all`");
-        }
     }
 
     fn global_names(&mut self) {

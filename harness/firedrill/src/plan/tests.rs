@@ -83,6 +83,17 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
     let cases: &[(Edits<'_>, &[&str])] = &[
         (&[], &[]),
         (&[("keep: 6", "keep: 1")], &["Warning: only one recovery point is kept"]),
+        (
+            &[
+                ("critical: [code, configuration, data, triggers]\n", "critical: [code]\n"),
+                ("  - protect: all\n", "  - protect: [function/total-orders]\n"),
+            ],
+            &[
+                "Warning: no backup protects `role/describe-upload`, `role/total-orders`, `bucket/uploads`, `table/documents`, `table/orders`, `table/totals`, `function/describe-upload`, `trigger/describe-upload`, `trigger/total-orders`",
+                "Warning: no backup protects `trigger/describe-upload`, whose effects are expected",
+                "Warning: no backup protects `trigger/total-orders`, whose effects are expected",
+            ],
+        ),
         (&[("every: 5s", "every: 15s")], &["Warning: `every` is longer than the recovery point objective allows"]),
         (
             &[("region: eu-west-1, bucket", "region: us-east-1, bucket")],

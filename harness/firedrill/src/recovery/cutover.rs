@@ -2,16 +2,109 @@
 
 use firedrill_model::{history::Event, ids::Region};
 
-use super::{Recovery, RecoveryError, StepNote};
+use super::{RecoveryError, StepNote};
+use crate::run::Drill;
 
 /// Points the traffic at the side of `to` and begins a new epoch. Requests already under way to the old side end there.
-pub fn cutover(recovery: &Recovery<'_>, to: &Region) -> Result<StepNote, RecoveryError> {
-    let drill = recovery.drill;
-    let side = drill.plan.topology.side(to).ok_or_else(|| RecoveryError::UnknownRegion { region: to.clone() })?;
-    if drill.authority.standing().side == side && recovery.attempt > 1 {
+///
+/// While a fault keeps every request from the old side, that side is fenced, and the history says so before the new one
+/// takes writes: nothing ends the fault before the traffic has stopped. Without such a fault nobody refuses the old side
+/// anything, and the history does not claim it.
+pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, RecoveryError> {
+    let topology = &drill.plan.topology;
+    let side = topology.side(to).ok_or_else(|| RecoveryError::UnknownRegion { region: to.clone() })?;
+    let old = drill.authority.standing().side;
+    if old == side && attempt > 1 {
         return Ok(StepNote(format!("traffic already goes to {to}")));
+    }
+    let fenced = old != side && drill.faults_on.refuse(&drill.plan.disaster, topology.region(old));
+    if fenced {
+        drill.journal.append_synced(Event::Fenced { side: old })?;
     }
     let epoch = drill.authority.cut_over(side);
     drill.journal.append_synced(Event::CutOver { to: side, epoch })?;
-    Ok(StepNote(format!("traffic goes to {to}")))
+    let fence = if fenced { format!(", {} is refused", topology.region(old)) } else { String::new() };
+    Ok(StepNote(format!("traffic goes to {to}{fence}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use firedrill_model::{
+        ids::FaultId,
+        plan::{Plan, PlannedFault},
+        run_dir::RunDir,
+        scenario::{Fault, Onset, Symptom},
+        topology::Side,
+        units::Span,
+    };
+
+    use super::*;
+    use crate::{
+        clock::RunClock,
+        run::Journal,
+        workload::{ledger::Ledger, sample},
+    };
+
+    /// A run of a plan with an outage of `region`, and nothing else of it.
+    fn drill(folder: &std::path::Path, region: &str) -> Drill {
+        let (dir, clock) = (RunDir::new(folder), RunClock::start());
+        let outage = PlannedFault {
+            id: FaultId::new("fault-1"),
+            when: Onset::At { delay: Span::default() },
+            fault: Fault::RegionOutage { region: region.into(), symptom: Symptom::Refused },
+            duration_max: Span::from_secs(60),
+        };
+        Drill {
+            plan: Arc::new(Plan { disaster: vec![outage], ..sample::plan(7) }),
+            clock,
+            journal: Journal::create(&dir.history(), clock).unwrap(),
+            ledger: Ledger::create(&dir.ledger()).unwrap(),
+            dir,
+            authority: crate::workload::authority::Authority::default(),
+            endpoints: Arc::default(),
+            tools: Arc::default(),
+            struck: Arc::default(),
+            faults_on: crate::run::FaultsOn::default(),
+            lag: crate::workload::lag::Lag::default(),
+            cancel: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    fn events(drill: &Drill) -> Vec<Event> {
+        drill.dir.read_history().unwrap().map(|record| record.unwrap().event).collect()
+    }
+
+    const MOVED: Event = Event::CutOver { to: Side::Recovery, epoch: 1 };
+
+    #[test]
+    fn the_old_side_is_fenced_by_a_fault_that_refuses_it_and_only_while_it_is_on() {
+        let fault = FaultId::new("fault-1");
+        let fenced = Event::Fenced { side: Side::Primary };
+        for (case, region, on, expected) in [
+            ("refused", "us-east-1", [true, false], vec![fenced, MOVED]),
+            ("not switched on yet", "us-east-1", [false, false], vec![MOVED]),
+            ("over by itself", "us-east-1", [true, true], vec![MOVED]),
+            ("another region", "eu-west-1", [true, false], vec![MOVED]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let drill = drill(folder.path(), region);
+            let [began, ended] = on;
+            began.then(|| drill.faults_on.began(&fault));
+            ended.then(|| drill.faults_on.ended(&fault));
+            cutover(&drill, 1, &"eu-west-1".into()).unwrap();
+            assert_eq!(events(&drill), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_second_attempt_neither_moves_nor_fences_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let drill = drill(folder.path(), "us-east-1");
+        drill.faults_on.began(&FaultId::new("fault-1"));
+        cutover(&drill, 1, &"eu-west-1".into()).unwrap();
+        cutover(&drill, 2, &"eu-west-1".into()).unwrap();
+        assert_eq!(events(&drill).len(), 2);
+    }
 }

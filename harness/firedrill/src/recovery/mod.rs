@@ -9,6 +9,7 @@ pub mod restore;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
@@ -58,8 +59,9 @@ pub struct Recovered {
     pub restored: Option<RecoveryPoint>,
 }
 
-/// Runs every step of the plan in order, each journalled with its beginning and its end. The first one that fails ends
-/// the attempt; another attempt may follow, since every step can be run again.
+/// Runs every step of the plan in order. The first one that fails ends the attempt; another attempt may follow, since every
+/// step can be run again. Whether the source can be reached is looked at before the first step and after the last one that
+/// reads recovery points.
 pub async fn run_all(
     drill: &Drill,
     backups: &Backups,
@@ -72,11 +74,35 @@ pub async fn run_all(
     drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
     inspect::target(&recovery).await?;
     inspect::source(&recovery).await?;
+    let steps = &drill.plan.recover;
+    let rebuilt = steps.iter().rposition(rebuilds).map_or(0, |last| last + 1);
+    let mut notes = run_steps(&recovery, 0..rebuilt).await?;
+    // Whether the source was away from the first look to the last: it is looked at again beside what comes after the
+    // rebuilding, so that the look takes no recovery time.
+    let (looked, more) = tokio::join!(inspect::source(&recovery), run_steps(&recovery, rebuilt..steps.len()));
+    notes.extend(more?);
+    looked?;
+    let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Recovered { notes, restored })
+}
+
+/// Whether a step reads recovery points.
+fn rebuilds(step: &RecoveryStep) -> bool {
+    match step {
+        RecoveryStep::Restore { .. } | RecoveryStep::Command { .. } => true,
+        RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => false,
+    }
+}
+
+/// Runs the steps with these numbers in order, each journalled with its beginning and its end, until one fails.
+async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec<StepNote>, RecoveryError> {
+    let drill = recovery.drill;
     let mut notes = Vec::new();
-    for (number, step) in drill.plan.recover.iter().enumerate() {
+    for number in numbers {
+        let step = &drill.plan.recover[number];
         drill.journal.append(Event::StepBegan { step: number, step_kind: kind(step).to_owned() })?;
         let performed = tokio::select! {
-            performed = poll::at_most(drill.plan.limits.phase, perform(&recovery, number, step)) => {
+            performed = poll::at_most(drill.plan.limits.phase, perform(recovery, number, step)) => {
                 performed.unwrap_or(Err(RecoveryError::TimedOut { limit: drill.plan.limits.phase }))
             }
             () = drill.cancel.cancelled() => Err(RecoveryError::Stopped),
@@ -88,8 +114,7 @@ pub async fn run_all(
         drill.journal.append_synced(Event::StepEnded { step: number, ending, note })?;
         notes.push(performed?);
     }
-    let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Recovered { notes, restored })
+    Ok(notes)
 }
 
 /// Performs one step.
@@ -100,7 +125,7 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
         }
         RecoveryStep::Command { command, timeout } => command::command(recovery, number, command, *timeout).await,
         RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
-        RecoveryStep::Cutover { to } => cutover::cutover(recovery, to),
+        RecoveryStep::Cutover { to } => cutover::cutover(recovery.drill, recovery.attempt, to),
     }
 }
 

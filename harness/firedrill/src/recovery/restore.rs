@@ -102,6 +102,9 @@ mod tests {
             parent: None,
             stack_version: String::new(),
             verified,
+            defect: None,
+            copies: Vec::new(),
+            clean: None,
         };
         Completed { point, at: RunTime::from_ms(at_ms) }
     }

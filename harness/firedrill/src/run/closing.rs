@@ -122,12 +122,9 @@ async fn quiesce(drill: &Drill, holdings: &mut Holdings) -> Result<(), CloseErro
         ended = ended.and(prober.stop().await);
     }
     if let Some(traffic) = holdings.traffic.take() {
-        let lag = traffic.stop().await.map(|summary| summary.lag_max);
-        if let Ok(max_ms) = lag {
-            drill.journal.append(Event::SchedulingLag { max_ms })?;
-        }
-        ended = ended.and(lag.map(drop));
+        ended = ended.and(traffic.stop().await.map(drop));
     }
+    drill.journal.append(Event::SchedulingLag { max_ms: drill.lag.max() })?;
     ended?;
     let (ledger_lines, ledger_sha256) = drill.ledger.sealed();
     drill.journal.append_synced(Event::Quiesced { ledger_lines, ledger_sha256 })?;
@@ -196,6 +193,7 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
     {
         for fault in &drill.plan.disaster {
             let Fault::RegionOutage { region, .. } = &fault.fault;
+            drill.faults_on.ended(&fault.id);
             let healing = target.heal(&fault.id).await?;
             source_is_back |= healing != Healing::RegionStaysGone && *region == drill.plan.topology.primary;
             drill.journal.append_synced(Event::FaultEnded { id: fault.id.clone(), by: "heal".into() })?;

@@ -8,14 +8,14 @@ use std::{
 use firedrill_model::{ids::Region, plan::Plan, run_dir::RunDir, topology::Side, units::RunTime};
 use tokio_util::sync::CancellationToken;
 
-use super::Journal;
+use super::{FaultsOn, Journal};
 use crate::{
     clock::RunClock,
     services::{
         Clients, Site,
         clients::{Conduct, Endpoint},
     },
-    workload::{authority::Authority, ledger::Ledger},
+    workload::{authority::Authority, lag::Lag, ledger::Ledger},
 };
 
 /// One run: its plan, its clock, its records and where its regions answer. Cheap to clone.
@@ -37,6 +37,10 @@ pub struct Drill {
     pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
     /// When the first fault was switched on, once it was.
     pub struck: Arc<OnceLock<RunTime>>,
+    /// Faults that are on.
+    pub faults_on: FaultsOn,
+    /// How late firedrill itself was.
+    pub lag: Lag,
     /// What the target offers to the user's own programs, as environment, once it is up: `FIREDRILL_PYTHON`, a Python
     /// with boto3.
     pub tools: Arc<OnceLock<BTreeMap<String, String>>>,

@@ -117,6 +117,7 @@ async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Res
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), region: region.clone() })?;
     target.arm(fault).await?;
     let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
+    drill.faults_on.began(&fault.id);
     drill.struck.get_or_init(|| at);
     Ok(at)
 }
@@ -204,7 +205,10 @@ pub(super) async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc:
     loop {
         let journalled = match events.recv().await {
             Some(TargetEvent::FaultBit { id }) => drill.journal.append(Event::FaultBit { id }),
-            Some(TargetEvent::FaultEnded { id, by }) => drill.journal.append_synced(Event::FaultEnded { id, by }),
+            Some(TargetEvent::FaultEnded { id, by }) => {
+                drill.faults_on.ended(&id);
+                drill.journal.append_synced(Event::FaultEnded { id, by })
+            }
             Some(TargetEvent::ProcessExited { region }) => {
                 stop.request(StopReason::TargetLost);
                 return PhaseError::TargetLost { what: format!("the emulator of {region}") };

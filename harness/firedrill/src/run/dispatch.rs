@@ -14,7 +14,7 @@ use firedrill_reports::RunRecord;
 use thiserror::Error;
 
 use super::{
-    Drill, Journal, Stop, StopReason, closing,
+    Drill, FaultsOn, Journal, Stop, StopReason, closing,
     directory::{self, DirectoryError},
     disaster,
     journal::JournalError,
@@ -28,7 +28,7 @@ use crate::{
     clock::RunClock,
     poll,
     target::{Launch, RunningTarget},
-    workload::{authority::Authority, canary::Canary, ledger::Ledger, probe::Prober, traffic::Traffic},
+    workload::{authority::Authority, canary::Canary, lag::Lag, ledger::Ledger, probe::Prober, traffic::Traffic},
 };
 
 /// What to run and how.
@@ -122,6 +122,8 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
         endpoints: Arc::default(),
         tools: Arc::default(),
         struck: Arc::default(),
+        faults_on: FaultsOn::default(),
+        lag: Lag::default(),
         cancel: stop.token().clone(),
     };
     began(&drill, &id, plan_sha256, progress)?;

@@ -49,7 +49,8 @@ impl Journal {
     pub fn append(&self, event: Event) -> Result<RunTime, JournalError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let at_ms = self.clock.now();
-        let record = Record { seq: inner.seq, at_ms, utc: self.clock.utc_text(at_ms), prev: inner.prev.clone(), event };
+        let utc = self.clock.utc_text(at_ms);
+        let record = Record { seq: inner.seq, at_ms, utc, prev: inner.prev.clone(), wall_clock: false, event };
         let mut line = serde_json::to_string(&record).map_err(io::Error::from)?;
         let digest = line_digest(&line);
         line.push('\n');

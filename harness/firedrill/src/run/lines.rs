@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-/// A file that was just created, to which whole lines are appended.
+/// A file of whole lines, to which whole lines are appended.
 #[derive(Debug)]
 pub struct WholeLines {
     file: File,
@@ -16,6 +16,11 @@ impl WholeLines {
     /// Takes an empty file that was opened for appending.
     pub fn new(file: File) -> Self {
         Self { file, length: 0 }
+    }
+
+    /// Takes a file that was opened for appending and holds `length` bytes of whole lines.
+    pub fn after(file: File, length: u64) -> Self {
+        Self { file, length }
     }
 
     /// Writes `line`, its line feed included, before this returns. What a full disk cut off is taken back: another line

@@ -1,5 +1,6 @@
 //! Obeys a plan: phases in order, everything journalled as it happens, everything undone at the end.
 
+pub mod afterword;
 pub mod capture;
 pub mod context;
 pub mod directory;
@@ -13,6 +14,7 @@ mod closing;
 mod deploy;
 mod disaster;
 mod dispatch;
+mod faults;
 mod opening;
 mod phase;
 mod provision;
@@ -21,6 +23,7 @@ mod status;
 pub use self::{
     context::Drill,
     dispatch::{Outcome, Request, RunError, run},
+    faults::FaultsOn,
     journal::Journal,
     phase::chain,
     stop::{Stop, StopReason},

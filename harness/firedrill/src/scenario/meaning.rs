@@ -218,7 +218,14 @@ impl Reader<'_> {
             Some(raw) => Some(self.sabotage(raw, &path.key("sabotage"), At::Capture)?),
             None => None,
         };
-        Some(Backup { protect: protect?, using: using?, every: raw.every.0, keep: raw.keep, sabotage })
+        Some(Backup {
+            protect: protect?,
+            critical: raw.critical.clone(),
+            using: using?,
+            every: raw.every.0,
+            keep: raw.keep,
+            sabotage,
+        })
     }
 
     /// All resources of `kinds`, or those that are named.

@@ -4,6 +4,7 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use firedrill_model::{
+    critical::CriticalAttribute,
     findings::FindingKind,
     ids::Region,
     plan::Layout,
@@ -134,6 +135,11 @@ pub struct RawCompanion {
 pub struct RawBackup {
     /// `all`, or a list of resources by name.
     pub protect: Names,
+    /// What its recovery points must hold of everything it protects, or they are not verified and not restored. Nothing
+    /// is critical when left out. firedrill looks into the points of a vault; what a program of yours leaves it cannot read.
+    #[serde(default)]
+    #[schemars(example = ["code", "configuration", "data", "triggers"])]
+    pub critical: Vec<CriticalAttribute>,
     /// `vault` for firedrill's own, or a program of yours.
     pub using: Using,
     /// Where a vault keeps its recovery points: a bucket in another region, or a folder.

@@ -134,9 +134,12 @@ async fn write_until(
         // What failed before the fault has not noticed the fault.
         let after_the_fault = drill.struck.get().is_some_and(|struck| began >= *struck);
         counted.send_modify(|count| *count = if failed && after_the_fault { *count + 1 } else { 0 });
-        let rest = began.plus(plan.every).since(drill.clock.now());
-        if !poll::pause(rest, &stop).await {
+        let now = drill.clock.now();
+        // An answer that came after the next write was due is not firedrill's own lag.
+        let due = began.plus(plan.every).max(now);
+        if !poll::pause(due.since(now), &stop).await {
             return Ok(());
         }
+        drill.lag.note(due, drill.clock.now());
     }
 }

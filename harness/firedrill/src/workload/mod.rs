@@ -5,6 +5,7 @@ mod background;
 pub mod canary;
 pub mod dataset;
 pub mod drain;
+pub mod lag;
 pub mod ledger;
 pub mod own_keys;
 pub mod probe;

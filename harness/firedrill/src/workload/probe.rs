@@ -93,6 +93,7 @@ impl Probe {
             if !poll::pause(at.since(now), &stop).await {
                 return Ok(());
             }
+            self.drill.lag.note(at, self.drill.clock.now());
             readiness.note(&self.pass().await?);
         }
     }

@@ -1,12 +1,6 @@
 //! The load: writers paced to a rate, each on keys of its own.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use firedrill_model::{
     ids::ResourceId,
@@ -37,7 +31,6 @@ use crate::{
 pub struct Traffic {
     writers: JoinSet<Result<Paced, WorkloadError>>,
     stop: CancellationToken,
-    lag_micros_max: Arc<AtomicU64>,
 }
 
 /// What the traffic did, beyond the counts of the ledger.
@@ -47,8 +40,6 @@ pub struct TrafficSummary {
     pub attempts: u64,
     /// Points of the schedule at which a writer still waited for an answer; nothing was written for them.
     pub slots_missed: u64,
-    /// The largest lag of firedrill itself behind its schedule.
-    pub lag_max: Span,
 }
 
 impl Traffic {
@@ -58,7 +49,6 @@ impl Traffic {
     pub fn start(drill: &Drill) -> Result<Self, WorkloadError> {
         let dataset = Arc::new(Dataset::of(&drill.plan)?);
         let stop = drill.cancel.child_token();
-        let lag_micros_max = Arc::new(AtomicU64::new(0));
         let mut writers = JoinSet::new();
         let began = drill.clock.now();
         let mut shares = Shares::of(&drill.plan);
@@ -80,17 +70,11 @@ impl Traffic {
                         .map(|with| (with.resource.clone(), keys(&with.resource, (load.mix, with.size)))),
                     writer: Writer::new(drill, &dataset, name, Origin::Traffic),
                     schedule: Schedule::of(load, at, began),
-                    lag_micros_max: Arc::clone(&lag_micros_max),
                 };
                 writers.spawn(pacer.run(stop.clone()));
             }
         }
-        Ok(Self { writers, stop, lag_micros_max })
-    }
-
-    /// The largest lag of firedrill itself behind its schedule so far. Waiting for an answer is not lag.
-    pub fn max_lag(&self) -> Span {
-        Span::from_micros(self.lag_micros_max.load(Ordering::Relaxed))
+        Ok(Self { writers, stop })
     }
 
     /// Stops issuing and waits until every write in flight of every writer has its line. `Err` says what ended a writer
@@ -108,7 +92,6 @@ impl Traffic {
                 Err(error) => failure = Some(error),
             }
         }
-        summary.lag_max = self.max_lag();
         failure.map_or(Ok(summary), Err)
     }
 }
@@ -208,7 +191,6 @@ struct Pacer {
     /// What is written before each new key.
     with: Option<(ResourceId, OwnKeys)>,
     schedule: Schedule,
-    lag_micros_max: Arc<AtomicU64>,
 }
 
 impl Pacer {
@@ -231,8 +213,7 @@ impl Pacer {
             if !poll::pause(slot.at.since(self.drill.clock.now()), stop).await {
                 break;
             }
-            let lag = self.drill.clock.now().since(slot.at);
-            self.lag_micros_max.fetch_max(lag.micros(), Ordering::Relaxed);
+            self.drill.lag.note(slot.at, self.drill.clock.now());
             self.write().await?;
             paced.attempts += 1;
             due = slot.index + 1;

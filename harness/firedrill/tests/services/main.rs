@@ -7,6 +7,7 @@ mod container;
 mod pipeline;
 #[path = "../support/mod.rs"]
 mod support;
+mod vault;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

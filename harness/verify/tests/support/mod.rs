@@ -75,6 +75,8 @@ pub struct World {
     pub content: BTreeMap<(CaptureName, ResourceId), Vec<Entry>>,
     pub configuration: BTreeMap<CaptureName, Vec<Configuration>>,
     pub deliveries: Option<Vec<Delivery>>,
+    /// The run crashed then: later events are what `firedrill heal` added.
+    pub crashed_ms: Option<u64>,
 }
 
 /// The plan of the order pipeline that all hand-built runs share.
@@ -250,7 +252,7 @@ impl World {
         let configured = configurations(&plan);
         let configuration = [CaptureName::Source, CaptureName::Recovered].map(|name| (name, configured.clone())).into();
         let events = events(&plan);
-        Self { plan, events, ledger, content, configuration, deliveries: Some(deliveries) }
+        Self { plan, events, ledger, content, configuration, deliveries: Some(deliveries), crashed_ms: None }
     }
 
     /// A content capture after recovery.
@@ -354,7 +356,8 @@ impl World {
                 _ => {}
             }
             let utc = format!("2026-11-23T14:{:02}:{:02}.{:03}Z", at_ms / 60_000, at_ms / 1000 % 60, at_ms % 1000);
-            let record = Record { seq, at_ms: RunTime::from_ms(*at_ms), utc, prev, event };
+            let wall_clock = self.crashed_ms.is_some_and(|crashed| *at_ms > crashed);
+            let record = Record { seq, at_ms: RunTime::from_ms(*at_ms), utc, prev, wall_clock, event };
             let line = serde_json::to_string(&record).unwrap();
             prev = line_digest(&line);
             text.push_str(&line);
@@ -418,6 +421,9 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         parent: None,
         stack_version: "1".to_owned(),
         verified: true,
+        defect: None,
+        copies: Vec::new(),
+        clean: None,
     };
     let captured = |capture, began: u64| Event::Captured {
         capture,

@@ -13,15 +13,20 @@ use tokio::sync::OnceCell;
 use super::place::{Body, Place, Stored};
 use crate::{
     backup::BackupError,
-    services::{Blueprint, Site, s3, service},
+    services::{Blueprint, ServiceError, Site, s3, service},
 };
 
-/// A vault in a bucket: created when absent, with AES256 at rest and versioning off, since every part is written once.
+/// How a vault encrypts at rest unless its bucket has a way of its own: S3's own keys.
+const ENCRYPTION: &str = "AES256";
+
+/// A vault in a bucket: created when absent, with AES256 at rest and versioning off, since every part is written once. A
+/// bucket that is there is given AES256 when it encrypts nothing; one that encrypts otherwise keeps its own way.
 #[derive(Debug)]
 pub struct BucketPlace {
     site: Site,
     bucket: String,
-    ready: OnceCell<()>,
+    /// Its encryption, once that was seen.
+    ready: OnceCell<String>,
 }
 
 impl BucketPlace {
@@ -30,23 +35,34 @@ impl BucketPlace {
         Self { site, bucket, ready: OnceCell::new() }
     }
 
-    /// Creates the bucket unless it is there.
+    /// Creates the bucket unless it is there, and sees to its encryption. Nothing is stored before that was read back.
     async fn ready(&self) -> Result<(), BackupError> {
-        let make = async || {
-            let buckets = service(ResourceKind::Bucket);
-            if !buckets.exists(&self.site, &self.bucket).await? {
-                let blueprint = Blueprint::Bucket(stack::Bucket {
-                    versioning: false,
-                    encryption: Some("AES256".to_owned()),
-                    cors: Vec::new(),
-                    tags: BTreeMap::from([("firedrill".to_owned(), "vault".to_owned())]),
-                    data: None,
-                });
-                buckets.create(&self.site, &self.bucket, &blueprint).await?;
-            }
-            Ok(())
+        self.ready.get_or_try_init(|| self.make()).await.map(drop)
+    }
+
+    async fn make(&self) -> Result<String, BackupError> {
+        let buckets = service(ResourceKind::Bucket);
+        let settings = |tags| {
+            Blueprint::Bucket(stack::Bucket {
+                versioning: false,
+                encryption: Some(ENCRYPTION.to_owned()),
+                cors: Vec::new(),
+                tags,
+                data: None,
+            })
         };
-        self.ready.get_or_try_init(make).await.copied()
+        if !buckets.exists(&self.site, &self.bucket).await? {
+            let tags = BTreeMap::from([("firedrill".to_owned(), "vault".to_owned())]);
+            buckets.create(&self.site, &self.bucket, &settings(tags)).await?;
+        } else if s3::encryption(&self.site, &self.bucket).await?.is_none() {
+            buckets.complete(&self.site, &self.bucket, &settings(BTreeMap::new())).await?;
+        }
+        let seen = s3::encryption(&self.site, &self.bucket).await?;
+        let unencrypted = || ServiceError::Unusable {
+            operation: format!("S3 PutBucketEncryption {}", self.bucket),
+            what: "a bucket that encrypts nothing after all".to_owned(),
+        };
+        Ok(seen.ok_or_else(unencrypted)?)
     }
 }
 
@@ -85,7 +101,104 @@ impl Place for BucketPlace {
         Ok(())
     }
 
+    fn encryption(&self) -> Option<String> {
+        self.ready.get().cloned()
+    }
+
     fn location(&self) -> String {
         format!("s3://{} ({})", self.bucket, self.site.clients.region)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::{TcpListener, TcpStream},
+        sync::{Arc, Mutex},
+        thread,
+    };
+
+    use firedrill_model::topology::Side;
+
+    use super::*;
+    use crate::services::{
+        Clients,
+        clients::{Conduct, Endpoint},
+    };
+
+    /// The requests that a stand-in has got, as `PUT encryption`.
+    type Asked = Arc<Mutex<Vec<String>>>;
+
+    /// An S3 that has every bucket, of which none encrypts anything before it is told to; with `deaf`, not even then.
+    fn stand_in(deaf: bool) -> (Site, Asked) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Asked::default();
+        let seen = Arc::clone(&asked);
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                answer(connection.unwrap(), &seen, deaf);
+            }
+        });
+        let endpoint = Endpoint { region: "eu-west-1".into(), plane_url: url.clone(), direct_url: url.clone() };
+        (Site::new(Side::Recovery, Clients::connect(&endpoint, Conduct::Control), url, BTreeMap::new()), asked)
+    }
+
+    fn answer(mut connection: TcpStream, asked: &Asked, deaf: bool) {
+        let mut reader = BufReader::new(connection.try_clone().unwrap());
+        let mut head = Vec::new();
+        while head.last().is_none_or(|line: &String| line.trim() != "") {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap() == 0 {
+                return;
+            }
+            head.push(line);
+        }
+        let length =
+            head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).unwrap();
+        let mut words = head[0].split(' ');
+        let (method, path) = (words.next().unwrap(), words.next().unwrap());
+        let subresource = path.split_once('?').map_or("", |(_, query)| query.split('&').next().unwrap());
+        let request = format!("{method} {}", subresource.trim_end_matches('='));
+        let is_set = asked.lock().unwrap().iter().any(|earlier| earlier == "PUT encryption") && !deaf;
+        let (status, text) = match request.as_str() {
+            "GET encryption" if is_set => (
+                "200 OK",
+                "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256\
+                 </SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+            ),
+            "GET encryption" => {
+                ("404 Not Found", "<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code></Error>")
+            }
+            "GET versions" => ("200 OK", "<ListVersionsResult></ListVersionsResult>"),
+            _ => ("200 OK", ""),
+        };
+        asked.lock().unwrap().push(request);
+        let length = text.len();
+        write!(connection, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_encrypts_nothing_is_told_to_before_anything_is_stored() {
+        let (site, asked) = stand_in(false);
+        let place = BucketPlace::new(site, "plain".to_owned());
+        assert_eq!(place.list("points/").await.unwrap(), []);
+        assert_eq!(place.encryption().as_deref(), Some("AES256"));
+        let asked = asked.lock().unwrap().clone();
+        assert_eq!(asked, ["HEAD ", "GET encryption", "PUT encryption", "GET encryption", "GET versions"]);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_cannot_be_encrypted_is_no_vault() {
+        let (site, asked) = stand_in(true);
+        let place = BucketPlace::new(site, "plain".to_owned());
+        let error = place.put("points/rp-0001/manifest.json", &b"{}".to_vec().into()).await.unwrap_err();
+        assert!(error.to_string().contains("encrypts nothing after all"), "{error}");
+        let puts: Vec<String> =
+            asked.lock().unwrap().iter().filter(|request| request.starts_with("PUT")).cloned().collect();
+        assert_eq!(puts, ["PUT encryption"], "nothing was stored");
     }
 }

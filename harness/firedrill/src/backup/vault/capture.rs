@@ -214,6 +214,7 @@ impl Capture<'_> {
             prefix: self.writer.folder(resource),
             started,
             ended: clock.utc_text(clock.now()),
+            encryption: self.vault.place.encryption(),
         };
         let items: Vec<&str> = items.values().map(String::as_str).collect();
         let export = export::write(&about, &items)

@@ -77,6 +77,8 @@ pub struct About {
     pub started: String,
     /// RFC 3339.
     pub ended: String,
+    /// How the place encrypts it at rest, when it does.
+    pub encryption: Option<String>,
 }
 
 /// The files of an export, paths below the prefix.
@@ -117,7 +119,7 @@ pub fn write(about: &About, items: &[&str]) -> std::io::Result<Export> {
         export_time: about.ended.clone(),
         s3_bucket: None,
         s3_prefix: about.prefix.clone(),
-        s3_sse_algorithm: Some("AES256".to_owned()),
+        s3_sse_algorithm: about.encryption.clone(),
         s3_sse_kms_key_id: None,
         manifest_files_s3_key: files_path.clone(),
         billed_size_bytes: 0,
@@ -155,6 +157,7 @@ mod tests {
             prefix: "points/rp-0001/resources/table.orders/".to_owned(),
             started: "2026-11-23T14:02:11.100Z".to_owned(),
             ended: "2026-11-23T14:02:12.000Z".to_owned(),
+            encryption: Some("AES256".to_owned()),
         }
     }
 
@@ -228,6 +231,10 @@ mod tests {
           "outputFormat": "DYNAMODB_JSON"
         }
         "#);
+        let plain = write(&About { encryption: None, ..about() }, &[]).unwrap();
+        let summary =
+            plain.manifests.values().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect::<String>();
+        assert!(summary.contains("\"s3SseAlgorithm\": null"), "nothing is claimed of a folder: {summary}");
         let files: Value = serde_json::from_str(&text("manifest-files.json")).unwrap();
         let names: Vec<&str> = files.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["itemCount", "md5Checksum", "etag", "dataFileS3Key"]);

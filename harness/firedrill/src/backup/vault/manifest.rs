@@ -133,8 +133,8 @@ impl Manifest {
         self.parts().map(|part| part.path.as_str()).collect()
     }
 
-    /// The point as the history holds it; `digest` is over the manifest's bytes.
-    pub fn recovery_point(&self, location: String, digest: String, verified: bool) -> RecoveryPoint {
+    /// The point as the history holds it; `digest` is over the manifest's bytes, and without a `defect` it is verified.
+    pub fn recovery_point(&self, location: String, digest: String, defect: Option<String>) -> RecoveryPoint {
         // A blob that several versions share is there once.
         let sizes: std::collections::BTreeMap<&str, u64> =
             self.parts().map(|part| (part.path.as_str(), part.bytes)).collect();
@@ -143,6 +143,7 @@ impl Manifest {
             rule: self.rule,
             begun_ms: self.begun_ms,
             ended_ms: self.ended_ms,
+            copies: vec![location.clone()],
             location,
             digest,
             resources: self.resources.iter().map(|parts| parts.resource.clone()).collect(),
@@ -150,7 +151,9 @@ impl Manifest {
             bytes: sizes.values().sum(),
             parent: self.parent.clone(),
             stack_version: self.stack_version.clone(),
-            verified,
+            verified: defect.is_none(),
+            defect,
+            clean: None,
         }
     }
 }

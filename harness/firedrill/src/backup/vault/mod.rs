@@ -5,6 +5,7 @@
 pub mod blueprint;
 pub mod bucket;
 pub mod capture;
+pub mod critical;
 pub mod export;
 pub mod folder;
 pub mod items;
@@ -23,6 +24,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use firedrill_model::{
     capture::Entry,
+    critical::CriticalAttribute,
     history::Ending,
     ids::{RecoveryPointId, ResourceId, ResourceKind},
     recovery_point::RecoveryPoint,
@@ -60,6 +62,7 @@ pub struct Vault {
     pub(super) rule: usize,
     pub(super) source: Site,
     pub(super) protect: Vec<ResourceId>,
+    critical: Vec<CriticalAttribute>,
     place: Arc<dyn Place>,
     incremental: bool,
     sabotage: Option<Sabotage>,
@@ -95,6 +98,7 @@ impl Vault {
             rule,
             source,
             protect: backup.protect.clone(),
+            critical: backup.critical.clone(),
             place,
             incremental,
             sabotage: backup.sabotage.clone(),
@@ -169,20 +173,21 @@ impl Strategy for Vault {
         // A point that does not read back whole is kept as evidence, is marked as not verified, and is no one's parent.
         let read_back = async {
             let manifest = verify::manifest(&*self.place, id, &captured.digest).await?;
-            verify::every_part(&*self.place, &manifest).await
+            verify::every_part(&*self.place, &manifest).await?;
+            critical::every_attribute(&manifest, &self.protect, &self.critical, &self.drill.plan.stack)
         };
-        let verified = match read_back.await {
-            Ok(()) => true,
+        let defect = match read_back.await {
+            Ok(()) => None,
             Err(error @ BackupError::Damaged { .. }) => {
-                tracing::warn!(%error, "the recovery point does not read back whole");
-                false
+                tracing::warn!(%error, "the recovery point is not whole");
+                Some(error.to_string())
             }
             Err(error) => return Err(error),
         };
-        if verified {
+        if defect.is_none() {
             *previous = Some(captured.previous);
         }
-        let point = captured.manifest.recovery_point(self.place.location(), captured.digest, verified);
+        let point = captured.manifest.recovery_point(self.place.location(), captured.digest, defect);
         manifests.push(captured.manifest);
         Ok(point)
     }

@@ -42,6 +42,12 @@ pub trait Place: std::fmt::Debug + Send + Sync {
     /// Removes a part; fine when it is not there.
     async fn delete(&self, path: &str) -> Result<(), BackupError>;
 
+    /// How parts are encrypted at rest, as the place itself says: `AES256`. `None` when it says nothing, or before the first
+    /// use.
+    fn encryption(&self) -> Option<String> {
+        None
+    }
+
     /// For people: `s3://bucket (eu-west-1)` or a folder.
     fn location(&self) -> String;
 }

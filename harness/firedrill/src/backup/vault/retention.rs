@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_blob_that_versions_share_counts_once_in_the_size() {
-        let recovery_point = point(1, &[5, 5, 6]).recovery_point("here".into(), "digest".into(), true);
+        let recovery_point = point(1, &[5, 5, 6]).recovery_point("here".into(), "digest".into(), None);
         assert_eq!(recovery_point.bytes, 3);
         assert_eq!(recovery_point.entries, 4, "three versions and one configuration");
     }

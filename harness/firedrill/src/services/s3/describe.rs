@@ -51,7 +51,8 @@ async fn versioning(site: &Site, name: &str) -> Result<bool, ServiceError> {
     Ok(answer.status == Some(BucketVersioningStatus::Enabled))
 }
 
-async fn encryption(site: &Site, name: &str) -> Result<Option<String>, ServiceError> {
+/// The algorithm of its default encryption, such as `AES256`; `None` when it encrypts nothing by itself.
+pub async fn encryption(site: &Site, name: &str) -> Result<Option<String>, ServiceError> {
     let request = site.clients.s3.get_bucket_encryption().bucket(site.name_of(ResourceKind::Bucket, name));
     let answer = request.send().await;
     let answer = answer.map_err(|error| ServiceError::request(format!("S3 GetBucketEncryption {name}"), &error));

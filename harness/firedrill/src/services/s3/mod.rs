@@ -17,6 +17,7 @@ use firedrill_model::{capture::Configuration, ids::ResourceKind::Bucket};
 
 pub(crate) use self::{configuration::notifications, describe::exists};
 pub use self::{
+    describe::encryption,
     put::{Upload, delete, put},
     read::{Object, read},
     versions::{ObjectVersion, versions},

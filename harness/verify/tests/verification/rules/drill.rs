@@ -27,6 +27,7 @@ fn own_scripts() -> World {
         every: Span::from_secs(6),
         keep: 6,
         sabotage: None,
+        critical: Vec::new(),
     }];
     world.each_event(|_, event| {
         if let Event::StepBegan { step: 0, step_kind } = event {

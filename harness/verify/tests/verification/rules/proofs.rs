@@ -6,6 +6,7 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
     history::{Ending, Event, Phase},
+    ids::FaultId,
     ledger::{Origin, Outcome},
     plan::Layout,
     scenario::{Expect, StatedFinding},
@@ -62,6 +63,32 @@ fn came_back() -> Event {
         began_ms: RunTime::from_ms(ENDS + 7_000),
         files: BTreeMap::new(),
     }
+}
+
+#[test]
+fn a_source_that_answered_once_was_reachable() {
+    for looks in [[true, false], [false, true]] {
+        let mut world = World::whole();
+        world.events.retain(|(_, event)| !matches!(event, Event::SourceReachability { .. }));
+        for (at_ms, reachable) in [21_600, 26_400].into_iter().zip(looks) {
+            world.event(at_ms, Event::SourceReachability { reachable });
+        }
+        assert!(has(&world.judge(), FindingKind::SourceReachable, Weight::Undecided), "{looks:?}");
+    }
+}
+
+#[test]
+fn what_heal_added_after_a_crash_is_measured_by_nobody() {
+    let mut world = World::whole();
+    let before = world.judge();
+    world.crashed_ms = Some(ENDS + 6_900);
+    world.event(ENDS + 900_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "heal".to_owned() });
+    world.event(ENDS + 900_000, Event::Healed { faults: vec![FaultId::new("fault-1")] });
+    world.event(ENDS + 900_000, Event::TornDown { kept: false });
+    assert_eq!(world.judge(), before);
+    // Even a fault is not measured by the wall clock.
+    world.crashed_ms = Some(0);
+    assert_eq!(world.judge().rto.t0_ms, None);
 }
 
 #[test]
