@@ -171,7 +171,11 @@ fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, Ru
 pub(crate) fn examine_ledger(dir: &RunDir, timeline: &Timeline, book: &mut Book) -> Result<(), RunDirError> {
     let Some(sealed) = &timeline.ledger else { return Ok(()) };
     let what = match lines_sha256(&dir.ledger(), sealed.lines)? {
-        Some(found) if found == sealed.sha256 => return Ok(()),
+        // Nothing writes any more after that: a line added later could explain a loss away.
+        Some(found) if found == sealed.sha256 => match lines_sha256(&dir.ledger(), sealed.lines + 1)? {
+            None => return Ok(()),
+            Some(_) => format!("ledger.jsonl has lines after the {} it had when the traffic had stopped", sealed.lines),
+        },
         Some(found) => format!(
             "the first {} lines of ledger.jsonl have the SHA-256 {found}; it was {} when the traffic had stopped",
             sealed.lines, sealed.sha256
