@@ -8,13 +8,15 @@
 
 use firedrill_model::{ledger::Op, units::RunTime};
 
-use crate::ledger::{Fate, Write};
+use crate::ledger::{Fate, Gone, Write};
 
 /// What was read at a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Observed {
-    /// Nothing.
+    /// Nothing at all.
     Absent,
+    /// A delete marker.
+    Deleted,
     /// A value, with the write id and the canonical digest found in it.
     Value {
         /// Short digest of the write id; `None` when the value holds none.
@@ -22,6 +24,16 @@ pub(crate) enum Observed {
         /// Short digest of the canonical digest.
         digest: u64,
     },
+}
+
+/// When and of what the observation was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances {
+    /// When the capture was complete, UTC.
+    pub(crate) utc_ms: Option<u64>,
+    /// Begin and end of the capture of the recovery point that was restored: it holds every write that completed before
+    /// it began, and none that was issued after it ended.
+    pub(crate) point: Option<(RunTime, RunTime)>,
 }
 
 /// How an observed value stands to the writes of its key.
@@ -49,6 +61,8 @@ pub(crate) struct Reading {
     pub(crate) write: Option<usize>,
     /// The value holds the write id of a write and another digest.
     pub(crate) changed: bool,
+    /// Between these instants what explains the observation was complete. `None`: no write explains it.
+    explained: Option<(Bound, Bound)>,
     /// Lost, however the observation is explained: acknowledged writes issued after this instant. `None`: none is.
     certain_after: Option<Bound>,
     /// Lost by some explanation: acknowledged writes issued after this instant. `None`: none is.
@@ -56,10 +70,30 @@ pub(crate) struct Reading {
     /// Lost if an ambiguous write that explains the observation took effect at once: acknowledged writes completed at or
     /// after this instant. `None`: no ambiguous write explains it.
     doubtful_from: Option<RunTime>,
-    /// A value was observed. Nothing observed is no evidence that any write survived.
-    evidence: bool,
-    /// When the capture was complete, UTC, if nothing was observed.
-    absent_at: Option<u64>,
+    evidence: Evidence,
+    /// Nothing at all was found.
+    nothing: bool,
+    /// When the capture was complete, UTC.
+    utc_ms: Option<u64>,
+}
+
+/// What shows that writes survived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    /// Nothing observed is no evidence that any write survived.
+    None,
+    /// A value.
+    Value {
+        /// When the first of the attempts was issued that may have left it.
+        issued: RunTime,
+    },
+    /// A deletion, by one of some writes.
+    Deletion {
+        /// When the first of them was issued.
+        first: RunTime,
+        /// When the next one was.
+        second: Option<RunTime>,
+    },
 }
 
 /// An instant, or before everything: the key's first state needs no write.
@@ -73,35 +107,74 @@ impl Reading {
     /// What became of a write of this key. An ambiguous one survived only when its own value is seen.
     pub(crate) fn fate(&self, writes: &[Write], index: usize) -> Fate {
         let write = &writes[index];
-        if self.write.is_some_and(|seen| writes[seen].id == write.id) {
-            return if self.evidence { Fate::Survived } else { Fate::Unknown };
+        if self.shows(writes, write) {
+            return if self.evidence == Evidence::None { Fate::Unknown } else { Fate::Survived };
         }
         if !write.acknowledged() {
             return Fate::Unknown;
         }
         // What is observed is what this write leaves.
-        if !self.evidence && leaves_nothing(write, self.absent_at) {
-            return Fate::Unknown;
-        }
-        if self.certain_after.is_some_and(|bound| bound < Bound::At(write.issued)) {
+        let left_by_it = self.nothing && leaves_nothing(write, self.utc_ms);
+        if !left_by_it && self.certain_after.is_some_and(|bound| bound < Bound::At(write.issued)) {
             return Fate::Lost;
         }
-        if self.possible_after.is_some_and(|bound| bound < Bound::At(write.issued))
-            || self.doubtful_from.is_some_and(|issued| issued <= write.completed)
+        if !left_by_it
+            && (self.possible_after.is_some_and(|bound| bound < Bound::At(write.issued))
+                || self.doubtful_from.is_some_and(|issued| issued <= write.completed))
         {
             return Fate::PossiblyLost;
         }
-        if self.evidence { Fate::Survived } else { Fate::Unknown }
+        if self.is_evidence_of(write) { Fate::Survived } else { Fate::Unknown }
+    }
+
+    /// Whether the observation can hold a write of this key.
+    pub(crate) fn gone(&self, writes: &[Write], index: usize) -> Gone {
+        let write = &writes[index];
+        match (self.fate(writes, index), self.explained) {
+            (Fate::Lost, _) => Gone::Certainly,
+            (Fate::PossiblyLost, _) => Gone::Possibly,
+            (Fate::Unknown, Some((oldest, latest))) if !write.acknowledged() && !self.shows(writes, write) => {
+                let issued = Bound::At(write.issued);
+                match (latest < issued, oldest < issued) {
+                    (true, _) => Gone::Certainly,
+                    (false, true) => Gone::Possibly,
+                    (false, false) => Gone::No,
+                }
+            }
+            // Of concurrent writes either may have won: the other may never have been in what is observed.
+            (Fate::Survived, _) if !self.shows(writes, write) => match self.evidence {
+                Evidence::Value { issued } if write.completed >= issued => Gone::Possibly,
+                Evidence::Value { .. } | Evidence::Deletion { .. } | Evidence::None => Gone::No,
+            },
+            (Fate::Survived | Fate::Unknown, _) => Gone::No,
+        }
+    }
+
+    fn shows(&self, writes: &[Write], write: &Write) -> bool {
+        self.write.is_some_and(|seen| writes[seen].id == write.id)
+    }
+
+    fn is_evidence_of(&self, write: &Write) -> bool {
+        match self.evidence {
+            Evidence::None => false,
+            Evidence::Value { .. } => true,
+            // It is the deletion, or it came before whatever that was.
+            Evidence::Deletion { first, second } => {
+                let is_first = write.issued == first && leaves_nothing(write, self.utc_ms);
+                if is_first { second.is_none_or(|second| write.completed < second) } else { write.completed < first }
+            }
+        }
     }
 }
 
-/// Reads one key. `writes` are its writes in the order of the ledger, `utc_ms` is when the capture was complete.
-pub(crate) fn read(writes: &[Write], observed: Observed, utc_ms: Option<u64>) -> Reading {
+/// Reads one key. `writes` are its writes in the order of the ledger.
+pub(crate) fn read(writes: &[Write], observed: Observed, at: Circumstances) -> Reading {
     // A write that precedes no acknowledged write completed at or after the issue of the last one.
     let last_issue = writes.iter().filter(|write| write.acknowledged()).map(|write| write.issued).max();
     let admissible = |write: &Write| write.possible() && last_issue.is_none_or(|issue| write.completed >= issue);
     match observed {
-        Observed::Absent => read_absent(writes, last_issue.is_none(), admissible, utc_ms),
+        Observed::Absent => read_absent(writes, last_issue.is_none(), admissible, at),
+        Observed::Deleted => read_deleted(writes, admissible),
         Observed::Value { id: None, .. } => outside(Standing::Foreign),
         Observed::Value { id: Some(id), digest } => read_value(writes, id, digest, admissible),
     }
@@ -118,6 +191,7 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
     else {
         return Reading { write: Some(first), changed, ..outside(Standing::Phantom) };
     };
+    let issued = explanations().map(|write| write.issued).min().unwrap_or_default();
     let standing = if explanations().any(&admissible) {
         Standing::Current
     } else if writes.iter().filter(|write| admissible(write)).all(|write| write.op == Op::Delete) {
@@ -129,11 +203,13 @@ fn read_value(writes: &[Write], id: u64, digest: u64, admissible: impl Fn(&Write
         standing,
         write: Some(first),
         changed,
+        explained: Some((Bound::At(earliest), Bound::At(latest))),
         certain_after: Some(Bound::At(latest)),
         possible_after: Some(Bound::At(earliest)),
         doubtful_from: explanations().filter(|write| !write.acknowledged()).map(|write| write.issued).min(),
-        evidence: true,
-        absent_at: None,
+        evidence: Evidence::Value { issued },
+        nothing: false,
+        utc_ms: None,
     }
 }
 
@@ -147,9 +223,9 @@ fn read_absent(
     writes: &[Write],
     never_acknowledged: bool,
     admissible: impl Fn(&Write) -> bool,
-    utc_ms: Option<u64>,
+    at: Circumstances,
 ) -> Reading {
-    let absent = || writes.iter().filter(|write| leaves_nothing(write, utc_ms));
+    let absent = || writes.iter().filter(|write| leaves_nothing(write, at.utc_ms));
     let sure = || absent().filter(|write| write.acknowledged()).map(|write| Bound::At(write.completed));
     let doubtful = || absent().filter(|write| !write.acknowledged());
     let oldest = sure().min().unwrap_or(Bound::Start);
@@ -160,11 +236,61 @@ fn read_absent(
         standing: if current { Standing::Current } else { Standing::Missing },
         write: None,
         changed: false,
+        explained: Some((oldest, latest)),
         certain_after: (!current).then_some(latest),
         possible_after: (!rightly).then_some(oldest),
         doubtful_from: doubtful().map(|write| write.issued).min().filter(|_| !rightly),
-        evidence: false,
-        absent_at: utc_ms,
+        evidence: deletion_seen(writes, at),
+        nothing: true,
+        utc_ms: at.utc_ms,
+    }
+}
+
+/// Nothing observed is evidence of a deletion when the recovery point owes a value that came before: the key was there.
+fn deletion_seen(writes: &[Write], at: Circumstances) -> Evidence {
+    let Some((begun, ended)) = at.point else { return Evidence::None };
+    let causes = || writes.iter().filter(|write| leaves_nothing(write, at.utc_ms) && write.issued <= ended);
+    let owed =
+        |write: &&Write| write.acknowledged() && write.given_up() && write.op != Op::Delete && write.completed < begun;
+    let first_owed = writes.iter().filter(owed).map(|write| write.completed).min();
+    let (Some(first_issue), Some(first_owed)) = (causes().map(|write| write.issued).min(), first_owed) else {
+        return Evidence::None;
+    };
+    if first_owed < first_issue { deletion(causes()) } else { Evidence::None }
+}
+
+/// One of these happened.
+fn deletion<'w>(causes: impl Iterator<Item = &'w Write>) -> Evidence {
+    let mut issues: Vec<RunTime> = causes.map(|write| write.issued).collect();
+    issues.sort_unstable();
+    match issues.as_slice() {
+        [] => Evidence::None,
+        [first, rest @ ..] => Evidence::Deletion { first: *first, second: rest.first().copied() },
+    }
+}
+
+/// A delete marker is observed: one of the deletes made it.
+fn read_deleted(writes: &[Write], admissible: impl Fn(&Write) -> bool) -> Reading {
+    let causes = || writes.iter().filter(|write| write.possible() && write.op == Op::Delete);
+    let (Some(oldest), Some(latest)) =
+        (causes().map(|write| write.completed).min(), causes().map(|write| write.completed).max())
+    else {
+        return outside(Standing::Foreign);
+    };
+    let current = causes().any(&admissible);
+    let rightly = causes().any(|write| write.acknowledged() && admissible(write));
+    let doubtful_from = causes().filter(|write| !write.acknowledged()).map(|write| write.issued).min();
+    Reading {
+        standing: if current { Standing::Current } else { Standing::Missing },
+        write: None,
+        changed: false,
+        explained: Some((Bound::At(oldest), Bound::At(latest))),
+        certain_after: (!current).then_some(Bound::At(latest)),
+        possible_after: (!rightly).then_some(Bound::At(oldest)),
+        doubtful_from: doubtful_from.filter(|_| !rightly),
+        evidence: deletion(causes()),
+        nothing: false,
+        utc_ms: None,
     }
 }
 
@@ -179,10 +305,12 @@ fn outside(standing: Standing) -> Reading {
         standing,
         write: None,
         changed: false,
+        explained: None,
         certain_after: None,
         possible_after: None,
         doubtful_from: None,
-        evidence: false,
-        absent_at: None,
+        evidence: Evidence::None,
+        nothing: false,
+        utc_ms: None,
     }
 }

@@ -7,7 +7,7 @@ mod versions;
 use std::collections::BTreeMap;
 
 use firedrill_model::{
-    capture::{CaptureName, Entry},
+    capture::{CaptureName, Entry, Version},
     findings::FindingKind,
     ids::{ResourceId, ResourceKind},
     ledger::Op,
@@ -19,7 +19,7 @@ use firedrill_model::{
 
 pub(crate) use self::cursor::Cursor;
 use crate::{
-    admissible::{Observed, Reading, Standing, read},
+    admissible::{Circumstances, Observed, Reading, Standing, read},
     asserted::{RPO, STATE},
     findings::{Book, Draft, Handle, SAMPLE_MAX},
     ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write, short},
@@ -103,8 +103,10 @@ struct Comparison<'a> {
     versioned: bool,
     recovered: Cursor,
     point: Option<Cursor>,
-    utc_ms: Option<u64>,
+    at: Circumstances,
     tallies: BTreeMap<FindingKind, Tally>,
+    /// Keys of a versioned bucket that are gone with their versions, of which nothing says whether they are owed.
+    versions_unknown: Tally,
     suspects: Vec<Suspect>,
     losses: Losses,
     entries: u64,
@@ -123,8 +125,12 @@ impl<'a> Comparison<'a> {
             versioned,
             recovered: Cursor::new(recovered),
             point: point.map(Cursor::new),
-            utc_ms: case.timeline.utc_ms(record.ended),
+            at: Circumstances {
+                utc_ms: case.timeline.utc_ms(record.ended),
+                point: case.timeline.used_point().map(|point| (point.begun_ms, point.ended_ms)),
+            },
             tallies: BTreeMap::new(),
+            versions_unknown: Tally::default(),
             suspects: Vec::new(),
             losses: Losses::default(),
             entries: 0,
@@ -173,10 +179,11 @@ impl<'a> Comparison<'a> {
         let range = writes.keys[index].range();
         let probe = writes.is_probe(&writes.keys[index]);
         let of_key = &mut writes.writes[range.clone()];
-        let reading = read(of_key, observed(entry), self.utc_ms);
+        let reading = read(of_key, observed(entry), self.at);
         for position in 0..of_key.len() {
             if of_key[position].possible() {
-                of_key[position].fate = reading.fate(of_key, position);
+                let (fate, gone) = (reading.fate(of_key, position), reading.gone(of_key, position));
+                (of_key[position].fate, of_key[position].gone) = (fate, gone);
             }
         }
         let of_key = &*of_key;
@@ -236,7 +243,7 @@ impl<'a> Comparison<'a> {
         held: Option<&Entry>,
         blame: Option<FindingKind>,
     ) -> Option<FindingKind> {
-        let begun = self.timeline.used_point().map(|point| point.begun_ms);
+        let begun = self.at.point.map(|(begun, _)| begun);
         let blame = blame.or_else(|| blame::of_key(writes, reading, held, begun));
         let mut youngest: Option<&Write> = None;
         for write in writes.iter().filter(|write| write.given_up() && write.acknowledged()) {
@@ -273,8 +280,23 @@ impl<'a> Comparison<'a> {
         reading: Reading,
         probe: bool,
     ) -> Option<FindingKind> {
-        let entry = entry.filter(|entry| self.versioned && !probe && !entry.versions.is_empty())?;
-        let faults = versions::examine(writes, &entry.versions, reading.write.map(|index| &writes[index]));
+        if !self.versioned || probe {
+            return None;
+        }
+        let begun = self.at.point.map(|(begun, _)| begun);
+        let marker = [Version { write_id: None, digest: None }];
+        // A capture that lists no versions shows the newest one alone.
+        let versions = match entry {
+            Some(entry) if entry.versions.is_empty() && entry.deleted => &marker[..],
+            Some(entry) => &entry.versions,
+            None => &[],
+        };
+        let current = reading.write.map(|index| &writes[index]);
+        let faults = versions::examine(writes, versions, current, begun);
+        let may_be_owed = |write: &Write| write.acknowledged() && write.digest != 0 && write.fate == Fate::Unknown;
+        if entry.is_none() && begun.is_none() && faults.is_empty() && writes.iter().any(may_be_owed) {
+            self.versions_unknown.add(text, || "neither it nor its versions are there".to_owned());
+        }
         for (kind, fact) in &faults {
             self.tally(*kind).add(text, || fact.clone());
         }
@@ -306,6 +328,12 @@ impl<'a> Comparison<'a> {
             self.tally(FindingKind::Duplicated).absorb(duplicates);
         }
         blame::name_changes(case.dir, &self.resource, &self.suspects, self.tallies.get_mut(&FindingKind::Changed))?;
+        if self.versions_unknown.count > 0 {
+            let what = counted(self.versions_unknown.count, "deleted key");
+            let why = format!("no recovery point says whether the versions of {what} of {} are owed", self.resource);
+            let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(self.resource.clone());
+            book.undecide(&[STATE], &draft.detail(self.versions_unknown.lines()));
+        }
         let root = book.root(FindingKind::ConfigurationMissing, &self.resource);
         for (kind, tally) in &self.tallies {
             book.add(difference(*kind, &self.resource, tally, self.timeline, book).follows(root));
@@ -320,7 +348,7 @@ impl<'a> Comparison<'a> {
 fn observed(entry: Option<&Entry>) -> Observed {
     match entry {
         None => Observed::Absent,
-        Some(entry) if entry.deleted => Observed::Absent,
+        Some(entry) if entry.deleted => Observed::Deleted,
         Some(entry) => {
             Observed::Value { id: entry.write_id.as_ref().map(|id| short(id.as_str())), digest: short(&entry.digest) }
         }
@@ -329,7 +357,7 @@ fn observed(entry: Option<&Entry>) -> Observed {
 
 fn seen(entry: Option<&Entry>, reading: Reading, first: u32) -> Seen {
     match (observed(entry), reading.write) {
-        (Observed::Absent, _) => Seen::Absent,
+        (Observed::Absent | Observed::Deleted, _) => Seen::Absent,
         (Observed::Value { .. }, Some(index)) if reading.standing != Standing::Phantom => {
             Seen::Write(first + u32::try_from(index).unwrap_or(0))
         }

@@ -31,7 +31,7 @@ pub(crate) fn short(text: &str) -> u64 {
 /// What became of an acknowledged write of the copy that was given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Nothing says so or so: it was overwritten, or it is a delete and nothing is observed.
+    /// Nothing says so or so: nothing is observed, and nothing shows that a delete is the reason.
     #[default]
     Unknown,
     /// The observed value is this write or a later one.
@@ -40,6 +40,18 @@ pub(crate) enum Fate {
     PossiblyLost,
     /// Lost however the observation is explained.
     Lost,
+}
+
+/// Whether what is observed can hold a write, whoever was promised it. Of an acknowledged one its [`Fate`] says the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It is there, or what is there may have come after it.
+    #[default]
+    No,
+    /// One explanation of what is observed has it, another has not.
+    Possibly,
+    /// However the observation is explained, the write has not taken effect in it.
+    Certainly,
 }
 
 /// One attempt.
@@ -67,6 +79,7 @@ pub(crate) struct Write {
     pub(crate) side: Side,
     pub(crate) origin: Origin,
     pub(crate) fate: Fate,
+    pub(crate) gone: Gone,
 }
 
 const NEVER: RunTime = RunTime::from_micros(u64::MAX);
@@ -256,6 +269,7 @@ fn take(writes: &mut ResourceWrites, line: &LedgerLine, author: u32, txn: u32, m
         side: line.side,
         origin: line.origin,
         fate: Fate::Unknown,
+        gone: Gone::No,
     });
 }
 

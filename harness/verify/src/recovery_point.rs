@@ -38,15 +38,16 @@ pub(crate) fn measure(
     actual.lost_bytes = total.lost_bytes;
     let window = objective.map_or(RunTime::default(), |objective| t_stop.minus(objective));
     let alive = population().any(|write| (window..=t_stop).contains(&write.completed));
-    let measured = content.unread.is_empty() && !content.losses.is_empty() && (alive || total.certain.is_some());
-    if measured {
-        (actual.actual_ms, actual.actual_upper_ms) = interval(t_stop, &total);
+    if content.unread.is_empty() && !content.losses.is_empty() {
+        // Without a write in the window, what is lost tells how long the copy was idle and nothing about the objective.
+        let interval = |losses: &Losses| if alive { interval(t_stop, losses) } else { (None, None) };
+        (actual.actual_ms, actual.actual_upper_ms) = interval(&total);
         actual.point_in_time = Some(point_in_time(ledger, total.certain, timeline, book));
         actual.by_resource = content
             .losses
             .iter()
             .map(|(resource, losses)| {
-                let (actual_ms, actual_upper_ms) = interval(t_stop, losses);
+                let (actual_ms, actual_upper_ms) = interval(losses);
                 let (lost_writes, lost_bytes, sample) = (losses.lost_writes, losses.lost_bytes, losses.keys.keys());
                 (resource.clone(), LossCounts { lost_writes, lost_bytes, actual_ms, actual_upper_ms, sample })
             })

@@ -29,7 +29,8 @@ pub(crate) fn examine(case: Case<'_>, ledger: &Ledger, book: &mut Book) -> Resul
 fn after_fence(case: Case<'_>, writes: &ResourceWrites) -> Tally {
     let mut tally = Tally::default();
     for write in writes.writes.iter().filter(|write| write.acknowledged()) {
-        let fence = case.timeline.fences.iter().find(|(side, at)| *side == write.side && write.issued > *at);
+        // A side that is fenced says yes to nobody, whenever it was asked.
+        let fence = case.timeline.fences.iter().find(|(side, at)| *side == write.side && write.completed > *at);
         if let Some((side, at)) = fence {
             tally.add(writes.key_of(write), || {
                 let clock = |at| case.timeline.clock(at);
@@ -46,7 +47,10 @@ fn diverged(case: Case<'_>, writes: &ResourceWrites) -> Tally {
     for key in &writes.keys {
         let by = |side: Side| {
             writes.writes_of(key).iter().any(|write| {
-                write.side == side && write.acknowledged() && write.issued >= cut_over && write.origin != Origin::Probe
+                write.side == side
+                    && write.acknowledged()
+                    && write.completed >= cut_over
+                    && write.origin != Origin::Probe
             })
         };
         if by(Side::Primary) && by(Side::Recovery) {

@@ -4,8 +4,10 @@
 mod support;
 
 mod ambiguity;
+mod cuts;
 mod documented;
 mod laws;
 mod oracle;
 mod rules;
+mod versions;
 mod whole;

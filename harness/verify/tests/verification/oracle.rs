@@ -26,6 +26,8 @@ enum Found {
     Nothing,
     /// The value of one of its writes, whatever became of that write.
     Of(prop::sample::Index),
+    /// A delete marker.
+    Marker,
     /// A value that nothing wrote.
     Corrupt,
 }
@@ -35,6 +37,7 @@ fn found() -> impl Strategy<Value = Found> {
         4 => Just(Found::AsOfTheCut),
         2 => Just(Found::Nothing),
         4 => any::<prop::sample::Index>().prop_map(Found::Of),
+        2 => Just(Found::Marker),
         1 => Just(Found::Corrupt),
     ]
 }
@@ -51,6 +54,7 @@ fn tamper(world: &mut World, lines: &[LedgerLine], drawn: &[Found]) {
             Found::AsOfTheCut => continue,
             Found::Nothing => None,
             Found::Of(which) => (!values.is_empty()).then(|| values[which.index(values.len())].clone()),
+            Found::Marker => Some(Entry { deleted: true, write_id: None, digest: String::new(), ..entry(own[0]) }),
             Found::Corrupt => values.first().map(|value| Entry {
                 digest: "corrupt".to_owned(),
                 write_id: Some("nobody".into()),
@@ -114,10 +118,14 @@ proptest! {
     #[test]
     fn verification_and_oracle_agree(
         strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, drawn in prop::collection::vec(found(), 4),
-        fresh in 0..5_usize,
+        fresh in 0..5_usize, within_ms in prop_oneof![100..2_000_u64, 2_000..20_000_u64], idle: bool,
     ) {
         let lines = ledger(&strokes, concurrent);
         let mut world = world(&lines, cut_ms);
+        world.plan.expect.rpo.as_mut().expect("the plan has one").within = Span::from_ms(within_ms);
+        if idle {
+            world.ledger.retain(|line| line.write_id.as_str() != "u-l-1");
+        }
         tamper(&mut world, &lines, &drawn);
         let after = after_cutover(fresh);
         for line in &after {

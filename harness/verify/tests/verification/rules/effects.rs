@@ -1,7 +1,7 @@
 //! Rules of effects.
 
 use firedrill_model::{
-    capture::CaptureName,
+    capture::{CaptureName, Version},
     findings::{FindingKind, Weight},
     history::Event,
     ledger::{LedgerLine, Origin},
@@ -204,7 +204,11 @@ fn a_model_that_shows_no_deletes_owes_none() {
     let mut world = World::whole();
     world.plan.expect.effects.get_mut("describe-upload").unwrap().per = Per::Event;
     world.ledger.push(LedgerLine { side: Side::Recovery, epoch: 1, ..delete(&uploads(), "new.txt", "u-n-2", 30_000) });
-    world.drop_key(&uploads(), "new.txt");
+    world.change(&uploads(), "new.txt", |entry| {
+        let written = Version { write_id: entry.write_id.take(), digest: Some(std::mem::take(&mut entry.digest)) };
+        entry.versions = vec![written, Version { write_id: None, digest: None }];
+        (entry.deleted, entry.bytes) = (true, 0);
+    });
     assert_eq!(roots(&world.judge()), []);
 }
 

@@ -18,7 +18,8 @@ use firedrill_verify::verify;
 
 use super::Break;
 use crate::support::{
-    BACKUP, ENDS, World, ambiguous, entry, finding, has, orders, put, roots, running_total, totals, uploads, verdict,
+    BACKUP, CUTOVER, ENDS, World, ambiguous, entry, finding, has, orders, put, roots, running_total, totals, uploads,
+    verdict,
 };
 
 // ---- consistent cut and two copies ----------------------------------------------------------------------------------
@@ -50,10 +51,33 @@ fn a_fenced_side_must_not_say_yes() {
     world.plan.expect.rpo = None;
     world.event(26_700, Event::Fenced { side: Side::Primary });
     assert_eq!(roots(&world.judge()), []);
-    let mut late = put(&orders(), "C-1#o-1", "o-1-2", 26_800);
-    late.origin = Origin::Probe;
-    world.ledger.push(late);
-    assert_eq!(roots(&world.judge()), [(FindingKind::WriteAfterFence, Some(orders()))]);
+    // Acknowledged before the fence, then after it: when it was issued says nothing.
+    for (issued, completed, expected) in
+        [(26_600, 26_700, None), (26_600, 26_701, Some(())), (26_800, 26_810, Some(()))]
+    {
+        let mut late = put(&orders(), "C-1#o-1", "o-1-2", issued);
+        (late.origin, late.completed_ms) = (Origin::Probe, Some(RunTime::from_ms(completed)));
+        world.ledger.push(late);
+        let expected: Vec<_> = expected.map(|()| (FindingKind::WriteAfterFence, Some(orders()))).into_iter().collect();
+        assert_eq!(roots(&world.judge()), expected, "{issued} to {completed}");
+        world.ledger.pop();
+    }
+}
+
+#[test]
+fn a_key_that_both_sides_acknowledged_after_the_cutover_diverged() {
+    let table = [(26_500, 26_990, false), (26_500, CUTOVER, true), (27_100, 27_200, true)];
+    for (issued, completed, diverges) in table {
+        let mut world = World::whole();
+        world.plan.expect.rpo = None;
+        // The returned side took the same write, so that nothing else is wrong with the key.
+        let mut old_side = put(&orders(), "C-2#o-4", "o-4-1", issued);
+        old_side.completed_ms = Some(RunTime::from_ms(completed));
+        world.ledger.push(old_side);
+        let found = world.judge();
+        let diverged = found.findings.iter().any(|finding| finding.kind == FindingKind::Diverged);
+        assert_eq!(diverged, diverges, "{issued} to {completed}");
+    }
 }
 
 fn came_back() -> Event {

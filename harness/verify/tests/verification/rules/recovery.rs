@@ -40,6 +40,25 @@ fn rpo_is_not_measured_without_a_write_in_the_window() {
 }
 
 #[test]
+fn a_loss_older_than_an_idle_window_is_counted_and_not_measured() {
+    let mut world = World::whole();
+    world.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(500);
+    let found = world.judge();
+    assert_eq!((found.rpo.lost_writes, found.rpo.actual_ms, found.rpo.actual_upper_ms), (2, None, None));
+    assert_eq!(verdict(&found, "rpo"), Verdict::Inconclusive);
+    // A write in the window, lost or not, makes it measured.
+    world.ledger.push(put(&orders(), "C-3#late", "late-1", 19_600));
+    assert_eq!(verdict(&world.judge(), "rpo"), Verdict::Fail);
+    // What the backup owes is judged all the same.
+    let mut world = World::whole();
+    world.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(500);
+    world.drop_key(&uploads(), "a b.txt");
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::BackupIncomplete, Some(uploads()))]);
+    assert_eq!(verdict(&found, "rpo"), Verdict::Fail);
+}
+
+#[test]
 fn backup_incomplete_names_the_key_whatever_the_objective() {
     let mut world = World::whole();
     world.drop_key(&uploads(), "a b.txt");
