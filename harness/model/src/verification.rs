@@ -181,6 +181,9 @@ pub struct EffectCounts {
     pub reordered: u64,
     /// Present though the cause is lost.
     pub orphaned: u64,
+    /// Derived items that differ from what their causes give.
+    #[serde(default)]
+    pub wrong: u64,
     /// Deliveries by the service for what clients wrote on the side that was read.
     #[serde(default)]
     pub traffic: u64,

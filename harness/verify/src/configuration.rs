@@ -15,7 +15,7 @@ use crate::{
     asserted::{STATE, effects_of},
     content::Case,
     findings::{Book, Draft, SAMPLE_MAX},
-    tally::{Tally, counted},
+    tally::{Tally, agreeing, counted},
 };
 
 /// What was compared.
@@ -36,14 +36,15 @@ pub(crate) fn compare(case: Case<'_>, book: &mut Book) -> Result<Configured, Run
     };
     let (Some(source), Some(recovered)) = (source, recovered) else {
         let why = "the configuration was not captured on both sides";
-        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE));
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE).follows(book.unseen()));
         return Ok(configured);
     };
     let log = case.plan.stack.delivery_log().map(|table| ResourceId::new(ResourceKind::Table, table));
     for resource in case.plan.stack.resources().into_iter().filter(|resource| Some(resource) != log.as_ref()) {
         let Some(reference) = source.get(&resource).filter(|source| !source.absent) else {
             let why = format!("the configuration of {resource} was not captured before the fault");
-            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE).resource(resource));
+            let draft = Draft::undecided(FindingKind::NotMeasured, why).check(STATE).resource(resource);
+            book.add(draft.follows(book.unseen()));
             continue;
         };
         match recovered.get(&resource).filter(|recovered| !recovered.absent) {
@@ -113,9 +114,10 @@ fn one(
     if fields.count > 0 {
         counts.sample = fields.keys();
         configured.differences.insert(resource.clone(), counts);
-        let what = counted(fields.count, "configuration field");
+        let (what, differ) =
+            (counted(fields.count, "configuration field"), agreeing(fields.count, "differs", "differ"));
         book.add(
-            Draft::failure(FindingKind::ConfigurationChanged, format!("{what} of {resource} differ from the source"))
+            Draft::failure(FindingKind::ConfigurationChanged, format!("{what} of {resource} {differ} from the source"))
                 .check(STATE)
                 .resource(resource.clone())
                 .key(fields.first_key())

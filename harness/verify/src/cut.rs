@@ -73,7 +73,7 @@ pub(crate) fn examine(ledger: &Ledger, book: &mut Book) {
     transactions(ledger, book, &mut torn);
     if survivors == 0 {
         let why = "no write is known to have survived: nothing shows whether the state is a cut";
-        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT));
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT).follows(book.unseen()));
     }
     report(&torn.unexplained, None, book);
     report(&torn.following, torn.root, book);

@@ -106,7 +106,7 @@ pub(crate) fn open_history(dir: &RunDir) -> Result<OpenedHistory, RunDirError> {
 }
 
 /// Compares every file with the digest that the history holds of it, and the history with what the record of the run says
-/// of it, if there is one. What does not agree leaves every check undecided.
+/// of it, if there is one. What does not agree leaves every check undecided: one finding, whatever the number of files.
 pub(crate) fn examine(
     dir: &RunDir,
     timeline: &Timeline,
@@ -126,18 +126,17 @@ pub(crate) fn examine(
         }
     }
     altered.extend(shortened(dir)?);
+    altered.extend(ledger(dir, timeline)?);
     if !altered.is_empty() {
         let count = altered.len() as u64;
         altered.truncate(crate::findings::SAMPLE_MAX);
-        book.undecide_all(
-            &Draft::undecided(
-                FindingKind::EvidenceAltered,
-                "files of the run directory do not have the digests that the history holds",
-            )
-            .count(count)
-            .detail(altered)
-            .help("verify an untouched copy of the run directory, or run the drill again"),
-        );
+        let draft =
+            Draft::undecided(FindingKind::EvidenceAltered, "files of the run directory are not as the run left them")
+                .count(count)
+                .detail(altered)
+                .help("verify an untouched copy of the run directory, or run the drill again");
+        let finding = book.undecide_all(&draft);
+        book.remember_unseen(finding);
     }
     Ok(())
 }
@@ -168,23 +167,18 @@ fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, Ru
 }
 
 /// The ledger must begin with the lines it held when the traffic had stopped.
-pub(crate) fn examine_ledger(dir: &RunDir, timeline: &Timeline, book: &mut Book) -> Result<(), RunDirError> {
-    let Some(sealed) = &timeline.ledger else { return Ok(()) };
-    let what = match lines_sha256(&dir.ledger(), sealed.lines)? {
+fn ledger(dir: &RunDir, timeline: &Timeline) -> Result<Option<String>, RunDirError> {
+    let Some(sealed) = &timeline.ledger else { return Ok(None) };
+    Ok(match lines_sha256(&dir.ledger(), sealed.lines)? {
         // Nothing writes any more after that: a line added later could explain a loss away.
-        Some(found) if found == sealed.sha256 => match lines_sha256(&dir.ledger(), sealed.lines + 1)? {
-            None => return Ok(()),
-            Some(_) => format!("ledger.jsonl has lines after the {} it had when the traffic had stopped", sealed.lines),
-        },
-        Some(found) => format!(
-            "the first {} lines of ledger.jsonl have the SHA-256 {found}; it was {} when the traffic had stopped",
+        Some(found) if found == sealed.sha256 => lines_sha256(&dir.ledger(), sealed.lines + 1)?
+            .map(|_| format!("ledger.jsonl: lines after the {} it had when the traffic had stopped", sealed.lines)),
+        Some(found) => Some(format!(
+            "ledger.jsonl: the first {} lines have the SHA-256 {found}; it was {} when the traffic had stopped",
             sealed.lines, sealed.sha256
-        ),
-        None => format!("ledger.jsonl has fewer than the {} lines it had when the traffic had stopped", sealed.lines),
-    };
-    book.undecide_all(
-        &Draft::undecided(FindingKind::EvidenceAltered, what)
-            .help("verify an untouched copy of the run directory, or run the drill again"),
-    );
-    Ok(())
+        )),
+        None => {
+            Some(format!("ledger.jsonl: fewer than the {} lines it had when the traffic had stopped", sealed.lines))
+        }
+    })
 }

@@ -110,12 +110,13 @@ pub(crate) struct Book {
     asserted: Asserted,
     drafts: Vec<Draft>,
     never_ready: Option<Handle>,
+    unseen: Option<Handle>,
 }
 
 impl Book {
     /// An empty book for a plan's checks.
     pub(crate) fn new(asserted: Asserted) -> Self {
-        Self { asserted, drafts: Vec::new(), never_ready: None }
+        Self { asserted, drafts: Vec::new(), never_ready: None, unseen: None }
     }
 
     /// The plan's checks.
@@ -177,6 +178,17 @@ impl Book {
         })
     }
 
+    /// Remembers the finding that says why evidence is not there: the run was cut short, or its evidence altered. The first
+    /// one counts.
+    pub(crate) fn remember_unseen(&mut self, finding: Handle) {
+        self.unseen.get_or_insert(finding);
+    }
+
+    /// Why evidence is not there, if a finding says so: what could not be observed for that reason follows it.
+    pub(crate) fn unseen(&self) -> Option<Handle> {
+        self.unseen
+    }
+
     /// Remembers the finding that says the service was never ready: what cannot be judged for that reason follows it.
     pub(crate) fn remember_never_ready(&mut self, finding: Handle) {
         self.never_ready = Some(finding);
@@ -187,10 +199,14 @@ impl Book {
         self.never_ready.map(|handle| self.drafts[handle.0].root.unwrap_or(handle))
     }
 
-    /// Numbers the findings: each root, heaviest first, directly before what follows from it.
+    /// Numbers the findings: each root, heaviest first, directly before what follows from it. Before all of them comes
+    /// altered evidence, since nothing else that is found can be relied on then.
     pub(crate) fn finish(self) -> Vec<Finding> {
         let mut order: Vec<usize> = (0..self.drafts.len()).filter(|&index| self.drafts[index].root.is_none()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(self.drafts[index].weight));
+        order.sort_by_key(|&index| {
+            let draft = &self.drafts[index];
+            (draft.kind != FindingKind::EvidenceAltered, std::cmp::Reverse(draft.weight))
+        });
         let mut sorted = Vec::with_capacity(self.drafts.len());
         for root in order {
             sorted.push(root);

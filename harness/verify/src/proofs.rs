@@ -19,7 +19,8 @@ pub(crate) fn examine(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     complete(plan, timeline, book);
     bitten(plan, timeline, book);
     layout(plan, book);
-    let Some(rebuilt) = Rebuilt::by(plan) else { return };
+    // Of a recovery that never began nothing was observed; that it did not says `complete`, of every check.
+    let Some(rebuilt) = Rebuilt::by(plan).filter(|_| timeline.recovery_began.is_some()) else { return };
     if rebuilt.from_backup {
         target_empty(timeline, book);
         backup_verified(timeline, book);
@@ -61,13 +62,16 @@ fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     if !incomplete.is_empty() {
         let draft = Draft::undecided(FindingKind::RunIncomplete, "the run was not completed")
             .detail(incomplete)
-            .help("mend what stopped it and run the drill again; what was measured until then stands");
-        book.undecide_all(&draft);
+            .help("mend what stopped it and run the drill again; what was measured until then stands")
+            .follows(book.unseen());
+        let finding = book.undecide_all(&draft);
+        book.remember_unseen(finding);
     }
 }
 
 fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
-    if plan.disaster.is_empty() {
+    // A run that was cut short before its fault could bite says nothing of the fault.
+    if plan.disaster.is_empty() || book.unseen().is_some() && !timeline.fault_had_its_time() {
         return;
     }
     let (why, help) = match timeline.t0() {
@@ -108,8 +112,9 @@ fn target_empty(timeline: &Timeline, book: &mut Book) {
             book.undecide(&[STATE, RPO], &draft);
         }
         None => {
-            let why = "nobody looked whether the recovery side was empty before the restore";
-            book.undecide(&[STATE, RPO], &Draft::undecided(FindingKind::NotMeasured, why));
+            let why = "whether the recovery side was empty before the restore was not observed";
+            let draft = Draft::undecided(FindingKind::NotMeasured, why).follows(book.unseen());
+            book.undecide(&[STATE, RPO], &draft);
         }
     }
 }
@@ -145,8 +150,9 @@ fn source_unreachable(timeline: &Timeline, book: &mut Book) {
             }
         }
         None => {
-            let why = "nobody looked whether the lost region could be read during the restore";
-            book.undecide(&[STATE, RPO], &Draft::undecided(FindingKind::NotMeasured, why));
+            let why = "whether the lost region could be read during the restore was not observed";
+            let draft = Draft::undecided(FindingKind::NotMeasured, why).follows(book.unseen());
+            book.undecide(&[STATE, RPO], &draft);
         }
     }
 }

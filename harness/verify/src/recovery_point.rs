@@ -12,6 +12,7 @@ use crate::{
     content::{Content, Losses},
     findings::{Book, Draft, Handle},
     ledger::{Fate, Ledger, Write},
+    tally::{agreeing, counted},
     timeline::Timeline,
 };
 
@@ -26,8 +27,9 @@ pub(crate) fn measure(
     let objective = plan.expect.rpo.as_ref().map(|rpo| rpo.within);
     let mut actual = RecoveryPointActual { objective_ms: objective, ..RecoveryPointActual::default() };
     let Some(t_stop) = t_stop(timeline, ledger) else {
-        let why = "no fault stopped a request, so nothing was given up that could be lost";
-        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RPO));
+        let why = "the recovery point was not measured: no fault was seen to stop a request";
+        let root = book.root_of_kind(FindingKind::FaultDidNotBite).or(book.unseen());
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RPO).follows(root));
         return actual;
     };
     actual.t_stop_ms = Some(t_stop);
@@ -98,7 +100,11 @@ fn point_in_time(ledger: &Ledger, first_loss: Option<RunTime>, timeline: &Timeli
         book.add(
             Draft::note(FindingKind::Holes, "what survived is not the state of any one instant").count(count).detail([
                 format!("the first lost write was acknowledged {}", timeline.clock(first_loss)),
-                format!("{count} writes issued after that survived, the last {}", timeline.clock(youngest)),
+                format!(
+                    "{} issued after that survived, the last {}",
+                    counted(count, "write"),
+                    timeline.clock(youngest)
+                ),
             ]),
         );
     }
@@ -127,6 +133,7 @@ fn judge(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, cont
 
 fn missed(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, lower: Span, objective: Span) -> Draft {
     let (lost, of) = (actual.lost_writes, actual.acknowledged_writes);
+    let are = agreeing(lost, "is", "are");
     let first =
         total.certain.map(|first| format!("the earliest lost write was acknowledged {}", timeline.clock(first)));
     let stop = actual.t_stop_ms.map(|stop| format!("the copy that was given up stopped {}", timeline.clock(stop)));
@@ -140,7 +147,9 @@ fn missed(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, low
     });
     Draft::failure(
         FindingKind::RpoMissed,
-        format!("{lost} of {of} acknowledged writes are lost, {lower} of them; the objective is {objective}"),
+        format!(
+            "{lost} of {of} acknowledged writes (seed included) {are} lost, {lower} of them; the objective is {objective}"
+        ),
     )
     .check(RPO)
     .count(lost)

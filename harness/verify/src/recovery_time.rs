@@ -55,9 +55,13 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
         ..RecoveryTime::default()
     };
     let (Some(t0), Some(ends)) = (time.t0_ms, timeline.observation_ends) else {
-        let why =
-            if time.t0_ms.is_none() { "no fault stopped a request" } else { "the observation did not take place" };
-        book.add(Draft::undecided(FindingKind::NotMeasured, format!("the recovery time: {why}")).check(RTO));
+        let why = if time.t0_ms.is_none() {
+            "the recovery time was not measured: no fault was seen to stop a request"
+        } else {
+            "the recovery time was not measured: the observation after the recovery did not take place"
+        };
+        let root = book.root_of_kind(FindingKind::FaultDidNotBite).or(book.unseen());
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).follows(root));
         return time;
     };
     let stable_for = rto.map_or(plan.observe, |rto| rto.stable_for);
@@ -160,7 +164,7 @@ fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Bo
     let draft = if missed {
         Draft::failure(FindingKind::RtoMissed, why)
     } else {
-        Draft::undecided(FindingKind::NotMeasured, why)
+        Draft::undecided(FindingKind::NotMeasured, why).follows(book.unseen())
     };
     book.add(draft.check(RTO).help(advice));
 }
@@ -202,7 +206,8 @@ fn never(
         Draft::undecided(FindingKind::NotMeasured, format!("{why}, before the objective was reached"))
     };
     let last = failure.map(|round| format!("last failure {}: {}", timeline.clock(round.ended), round.detail));
-    let root = cause(plan, probe, book);
+    let cut_short = book.unseen().filter(|_| !observed_long_enough);
+    let root = cause(plan, probe, book).or(cut_short);
     let finding =
         book.add(draft.check(RTO).detail(last).follows(root).help(format!(
             "use {} on the recovery side the way a client does, and mend what it needs",
@@ -252,8 +257,8 @@ fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime
 fn lag(rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
     let Some(rto) = rto else { return };
     let Some(lag) = timeline.scheduling_lag else {
-        let why = "firedrill did not say how late it was itself";
-        book.add(Draft::undecided(FindingKind::SchedulingLag, why).check(RTO));
+        let why = "how late firedrill itself was is not recorded";
+        book.add(Draft::undecided(FindingKind::SchedulingLag, why).check(RTO).follows(book.unseen()));
         return;
     };
     if lag.micros().saturating_mul(LAG_PARTS) > rto.within.micros() {

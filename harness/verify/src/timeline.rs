@@ -83,6 +83,8 @@ pub(crate) struct Timeline {
     /// Phases that began and have not ended.
     open_phases: BTreeSet<Phase>,
     captures_ended: bool,
+    /// Detection was given up or came to its end, without an interruption.
+    detection_ended: bool,
     /// What cut the run short, in words.
     incomplete: Vec<String>,
 }
@@ -179,6 +181,7 @@ impl Timeline {
     fn take_phase(&mut self, phase: Phase, ending: Ending, note: &str) {
         self.open_phases.remove(&phase);
         self.captures_ended |= phase == Phase::Capture;
+        self.detection_ended |= phase == Phase::Detect && ending != Ending::Interrupted;
         let how = match ending {
             Ending::Done => return,
             Ending::Failed => "failed",
@@ -206,6 +209,12 @@ impl Timeline {
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {
         self.faults.entry(id.clone()).or_default()
+    }
+
+    /// A fault was on for as long as the drill wanted it to be before the recovery: that it stopped nothing was then observed.
+    pub(crate) fn fault_had_its_time(&self) -> bool {
+        let armed = self.faults.values().any(|fault| fault.armed.is_some());
+        armed && (self.detection_ended || self.recovery_began.is_some())
     }
 
     /// t0: the first instant at which a fault is on and has stopped a request. One that ended before it did is none.

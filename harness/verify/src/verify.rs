@@ -49,7 +49,6 @@ pub fn verify(dir: &RunDir) -> Result<Verification, VerifyError> {
     let mut book = Book::new(Asserted::of(&plan));
     let mut ledger = Ledger::load(dir, &SourceModels::of_plan(&plan))?;
     evidence::examine(dir, &timeline, history.broken, &mut book)?;
-    evidence::examine_ledger(dir, &timeline, &mut book)?;
     evidence::examine_sides(&timeline, &mut book);
     Ok(measure(Case { dir, plan: &plan, timeline: &timeline }, &mut ledger, book))
 }
@@ -77,7 +76,7 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     guard(book, &[CONSISTENT_CUT], "the cut", |book| {
         if content.as_ref().is_none_or(|content| !content.unread.is_empty()) {
             let why = "the content was not captured: survivors are unknown";
-            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT));
+            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT).follows(book.unseen()));
         }
         cut::examine(ledger, book);
         Ok(())
@@ -107,7 +106,7 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
 fn compared(equivalence: &Equivalence, book: &mut Book) {
     if equivalence.entries_compared == 0 && equivalence.fields_compared == 0 {
         let why = "no item, object or configuration field was compared";
-        let root = book.failure_of(STATE);
+        let root = book.failure_of(STATE).or(book.unseen());
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE).follows(root));
     }
 }

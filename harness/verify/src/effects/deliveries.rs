@@ -130,7 +130,8 @@ pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts
             Some(_) => format!("the deliveries of {name} were not captured"),
             None => format!("{name} logs no deliveries: how often and how late events came is unknown"),
         };
-        undecided(edge, why, None, book);
+        let root = edge.case.plan.stack.delivery_log().and_then(|_| book.unseen());
+        undecided(edge, why, root, book);
         return;
     };
     if log.disorder {
@@ -153,8 +154,12 @@ pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts
         return;
     }
     let Some(ready) = edge.ready else {
-        let root = book.why_never_ready();
-        undecided(edge, "whether effects were late: the service was never ready".to_owned(), root, book);
+        let never = book.why_never_ready();
+        let why = match never {
+            Some(_) => "whether effects were late: the service was never ready",
+            None => "whether effects were late: when the service was ready was not measured",
+        };
+        undecided(edge, why.to_owned(), never.or(book.unseen()), book);
         return;
     };
     let late = late(edge, causes, log, ready, expected.within);

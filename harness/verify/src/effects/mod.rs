@@ -135,13 +135,13 @@ pub(crate) fn examine(
             owed::examine(edge, ledger, log.as_ref(), &mut counts, book)?
         } else {
             let why = format!("the content of {source} is not known, so neither is what {name} owes");
-            undecided(edge, why, None, book);
+            undecided(edge, why, book.unseen(), book);
             false
         };
         deliveries::examine(edge, ledger, log.as_ref(), &mut counts, book);
         if looked && counts.expected == 0 {
             let why = format!("nothing was owed through {name}: no write that causes an effect survived");
-            let root = book.roots_at(&source).next().or_else(|| book.failure_of(&effects_of(name)));
+            let root = book.roots_at(&source).next().or_else(|| book.failure_of(&effects_of(name))).or(book.unseen());
             undecided(edge, why, root, book);
         }
         effects.insert(name.clone(), counts);

@@ -18,7 +18,7 @@ use crate::{
     content::{Cursor, root_of},
     findings::{Book, Draft, Handle, SAMPLE_MAX},
     ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write},
-    tally::{Tally, counted},
+    tally::{Tally, agreeing, counted},
 };
 
 /// How the effect on one key stands.
@@ -69,7 +69,7 @@ pub(super) fn examine(
         let table = ResourceId::new(ResourceKind::Table, &effect.table);
         let Some(items) = edge.case.content(CaptureName::Drained, &table)? else {
             let why = format!("{table} was not captured after the drain: the effects of {} are unknown", edge.name);
-            undecide(edge, &why, book);
+            undecide(edge, &why, book.unseen(), book);
             return Ok(false);
         };
         let known = ledger.resources.get(&table).unwrap_or(&empty);
@@ -94,17 +94,18 @@ pub(super) fn examine(
             events::examine(edge, causes, log, broken, &mut tallies, counts, book);
         } else {
             let why = format!("deliveries of {} were not logged: single events cannot be told", edge.name);
-            undecide(edge, &why, book);
+            undecide(edge, &why, book.unseen(), book);
         }
     }
     report(edge, &tallies, counts, book);
     Ok(looked)
 }
 
-fn undecide(edge: Edge<'_>, why: &str, book: &mut Book) {
+fn undecide(edge: Edge<'_>, why: &str, root: Option<Handle>, book: &mut Book) {
     let effects = effects_of(edge.name);
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
-    book.undecide(&[&effects, STATE], &Draft::undecided(FindingKind::NotMeasured, why).resource(trigger));
+    let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(trigger).follows(root);
+    book.undecide(&[&effects, STATE], &draft);
 }
 
 /// A finding that explains why no effect of this trigger came: something on the way from cause to item is not there.
@@ -330,18 +331,25 @@ fn report(edge: Edge<'_>, tallies: &Tallies, counts: &mut EffectCounts, book: &m
             FindingKind::EffectOrphaned => {
                 counts.orphaned += tally.count;
                 (
-                    format!("{places} are lost and what {name} made of them is not"),
+                    format!(
+                        "{places} {} lost and what {name} made of {} is not",
+                        agreeing(tally.count, "is", "are"),
+                        agreeing(tally.count, "it", "them")
+                    ),
                     "capture what functions write before what they read, so that no effect outlives its cause",
                 )
             }
             FindingKind::NotMeasured => {
-                undecide(edge, "the capture of its items is not sorted by key", book);
+                undecide(edge, "the capture of its items is not sorted by key", None, book);
                 continue;
             }
-            _ => (
-                format!("{places} where the result of {name} is not what its causes give"),
-                "compare the item with its causes: an event counted twice, in another order, or a wrong value",
-            ),
+            _ => {
+                counts.wrong += tally.count;
+                (
+                    format!("{places} where the result of {name} is not what its causes give"),
+                    "compare the item with its causes: an event counted twice, in another order, or a wrong value",
+                )
+            }
         };
         let draft = Draft::failure(*kind, message)
             .resource(trigger.clone())
@@ -362,7 +370,8 @@ fn report(edge: Edge<'_>, tallies: &Tallies, counts: &mut EffectCounts, book: &m
 /// An effect without its cause is no consistent cut either.
 fn torn(tally: &Tally, root: Handle, book: &mut Book) {
     if book.asserted().has(CONSISTENT_CUT) {
-        let message = format!("{} survived without their cause", counted(tally.count, "effect"));
+        let their = agreeing(tally.count, "its", "their");
+        let message = format!("{} survived without {their} cause", counted(tally.count, "effect"));
         let draft = Draft::failure(FindingKind::Torn, message).check(CONSISTENT_CUT);
         book.add(draft.key(tally.first_key()).count(tally.count).follows(Some(root)));
     }

@@ -8,6 +8,7 @@ use firedrill_model::{
     scenario::{Backup, BackupUsing, Expect, RecoveryStep},
     units::Span,
     verdict::Verdict,
+    verification::Verification,
 };
 
 use super::Break;
@@ -222,4 +223,62 @@ fn a_run_cut_short_is_incomplete_whatever_is_asserted() {
     world.event(200, Event::PhaseEnded { phase: Phase::Seed, ending: Ending::Done, note: String::new() });
     world.event(ENDS + 8_000, Event::PhaseBegan { phase: Phase::Verify });
     assert_eq!(world.judge().verdict, Verdict::Pass, "what comes after the captures takes nothing away");
+}
+
+/// The undecided findings that are roots, and what the others say.
+fn undecided(found: &Verification) -> (Vec<FindingKind>, Vec<&str>) {
+    let undecided = || found.findings.iter().filter(|finding| finding.weight == Weight::Undecided);
+    let roots = undecided().filter(|finding| finding.root.is_none()).map(|finding| finding.kind).collect();
+    (roots, undecided().map(|finding| finding.message.as_str()).collect())
+}
+
+#[test]
+fn a_run_killed_before_its_recovery_claims_nothing_that_it_did_not_see() {
+    // While the data set is made, under traffic, just after the fault was set off, and once it had bitten.
+    for at_ms in [50, 10_000, T0 - 1, T0 + 200] {
+        for interrupted in [false, true] {
+            let mut world = World::whole();
+            cut(&mut world, at_ms);
+            world.content.clear();
+            world.configuration.clear();
+            world.deliveries = None;
+            if interrupted {
+                world.event(at_ms + 1, Event::Interrupted { reason: "SIGINT".to_owned() });
+            }
+            let found = world.judge();
+            assert!(found.checks.values().all(|verdict| *verdict == Verdict::Inconclusive), "{:?}", found.checks);
+            let (roots, said) = undecided(&found);
+            assert_eq!(roots, [FindingKind::RunIncomplete], "{at_ms}: {:#?}", found.findings);
+            for claim in
+                ["came from elsewhere", "nobody looked", "never ready", "nothing was tested", "stopped a single"]
+            {
+                assert!(said.iter().all(|text| !text.contains(claim)), "{at_ms}: {said:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_killed_in_its_recovery_says_that_the_target_was_not_looked_at() {
+    let mut world = World::whole();
+    let began = world.events.iter().find(|(_, event)| matches!(event, Event::RecoveryBegan { .. })).unwrap().0;
+    cut(&mut world, began);
+    world
+        .events
+        .retain(|(_, event)| !matches!(event, Event::TargetInspected { .. } | Event::SourceReachability { .. }));
+    let found = world.judge();
+    let (roots, said) = undecided(&found);
+    assert_eq!(roots, [FindingKind::RunIncomplete]);
+    assert!(said.contains(&"whether the recovery side was empty before the restore was not observed"));
+}
+
+#[test]
+fn a_fault_that_never_bit_before_detection_was_given_up_is_told_of_an_incomplete_run() {
+    let mut world = World::whole();
+    cut(&mut world, T0 + 900);
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. } | Event::RecoveryBegan { .. }));
+    let note = "the canary was answered".to_owned();
+    world.event(T0 + 901, Event::PhaseEnded { phase: Phase::Detect, ending: Ending::TimedOut, note });
+    let found = world.judge();
+    assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided), "{:#?}", found.findings);
 }

@@ -3,7 +3,7 @@
 use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
-    history::Event,
+    history::{Event, line_digest},
     run_dir::{RunDir, lines_sha256},
     topology::Side,
     units::RunTime,
@@ -12,7 +12,7 @@ use firedrill_model::{
 use firedrill_verify::verify;
 use serde_json::json;
 
-use crate::support::{CUTOVER, ENDS, World, has, uploads};
+use crate::support::{CUTOVER, ENDS, World, has, orders, uploads};
 
 /// The world without the record of one capture, whose files are still there.
 fn without(capture: CaptureName) -> World {
@@ -127,4 +127,32 @@ fn a_history_that_lost_its_end_is_noticed_by_whoever_has_the_record() {
     assert!(altered(), "another digest");
     std::fs::write(dir.record(), "half of a rec").unwrap();
     assert!(altered(), "no record");
+}
+
+#[test]
+fn altered_evidence_is_one_root_before_all_others() {
+    let root = tempfile::tempdir().unwrap();
+    let mut world = World::whole();
+    // Something fails, and several things were altered: the ledger, a capture that is gone, the end of the history.
+    world.drop_key(&uploads(), "a b.txt");
+    let dir = world.save(root.path());
+    let ledger = std::fs::read_to_string(dir.ledger()).unwrap();
+    std::fs::write(dir.ledger(), format!("{ledger}{ledger}")).unwrap();
+    std::fs::remove_file(dir.content(CaptureName::Recovered, &orders())).unwrap();
+    let history = std::fs::read_to_string(dir.history()).unwrap();
+    let (shorter, _) = history.trim_end().rsplit_once("{\"seq\"").unwrap();
+    let head = json!({ "records": history.lines().count(), "sha256": line_digest(&history) });
+    std::fs::write(dir.record(), json!({ "history": head }).to_string()).unwrap();
+    std::fs::write(dir.history(), shorter).unwrap();
+    let found = verify(&dir).unwrap();
+    let first = &found.findings[0];
+    assert_eq!((first.kind, first.weight, first.count), (FindingKind::EvidenceAltered, Weight::Undecided, 3));
+    assert_eq!(first.message, "files of the run directory are not as the run left them");
+    for file in ["ledger.jsonl", "of capture recovered", "run.json"] {
+        assert!(first.detail.iter().any(|line| line.contains(file)), "{file}: {:#?}", first.detail);
+    }
+    for finding in found.findings.iter().filter(|finding| finding.weight == Weight::Undecided).skip(1) {
+        assert_eq!(finding.root.as_deref(), Some(first.id.as_str()), "{finding:#?}");
+    }
+    assert!(found.checks.values().all(|verdict| *verdict != Verdict::Pass), "{:?}", found.checks);
 }
