@@ -19,7 +19,7 @@ use crate::{
     limitation::limitation,
     record::{
         About, BackupRecord, BackupState, CheckRecord, EquivalenceRecord, FaultRecord, Objectives, RUN_SCHEMA,
-        RpoRecord, RtoRecord, RunRecord,
+        RpoRecord, RtoRecord, RunRecord, Seed,
     },
     timeline::Bins,
 };
@@ -92,7 +92,7 @@ fn record(
             stack_version: plan.stack.version,
         },
         scenario: plan.scenario.name,
-        seed: plan.seed,
+        seed: Seed(plan.seed),
         target: plan.target.kind,
         engine: plan.target.engine,
         layout: plan.target.layout,
@@ -104,6 +104,7 @@ fn record(
         ended_utc: told.last.map(|(_, utc)| utc),
         length_ms: length,
         interrupted: told.interrupted,
+        cut_off: told.records > 0 && !told.closed && told.after_crash.is_none(),
         after_crash: told.after_crash,
         verdict: verification.verdict,
         as_stated: verification.as_stated,

@@ -1,7 +1,7 @@
 //! The history, folded into what the record says of each thing that happened.
 
 use firedrill_model::{
-    history::{Ending, Event, Record},
+    history::{Ending, Event, Phase, Record},
     ids::{FaultId, RecoveryPointId},
     recovery_point::RecoveryPoint,
     units::{RunTime, Span},
@@ -27,6 +27,8 @@ pub(crate) struct Chronicle {
     pub(crate) last: Option<(RunTime, String)>,
     pub(crate) interrupted: Option<String>,
     pub(crate) after_crash: Option<AfterCrash>,
+    /// The run came to its end, or to its report, which is written just before.
+    pub(crate) closed: bool,
     pub(crate) phases: Vec<PhaseRecord>,
     pub(crate) backups: Vec<BackupRecord>,
     pub(crate) faults: Vec<FaultRecord>,
@@ -62,6 +64,7 @@ impl Chronicle {
                 self.plan_sha256 = Some(plan_sha256);
             }
             Event::PhaseBegan { phase } => {
+                self.closed |= phase == Phase::Report;
                 self.phases.push(PhaseRecord {
                     phase,
                     began_ms: at,
@@ -113,8 +116,8 @@ impl Chronicle {
             | Event::Sabotaged { .. }
             | Event::Fenced { .. }
             | Event::Quiesced { .. }
-            | Event::Healed { .. }
-            | Event::TornDown { .. } => {}
+            | Event::Healed { .. } => {}
+            Event::TornDown { .. } => self.closed = true,
         }
     }
 

@@ -85,16 +85,20 @@ fn rows(a: &RunRecord, b: &RunRecord) -> Vec<Row> {
 fn counts(a: &RunRecord, b: &RunRecord) -> Vec<Row> {
     let of = |name: &str, value: fn(&RunRecord) -> u64| count_row(name, value(a), value(b));
     vec![
-        of("acknowledged writes", |run| run.ledger.acknowledged),
+        of("acknowledged writes (seed included)", |run| run.objectives.rpo.acknowledged_writes),
         of("  lost", |run| run.objectives.rpo.lost_writes),
-        of("rejected writes", |run| run.ledger.rejected),
-        of("ambiguous writes", |run| run.ledger.ambiguous),
+        of("attempts after the seed: acknowledged", |run| run.ledger.acknowledged),
+        of("  rejected", |run| run.ledger.rejected),
+        of("  ambiguous", |run| run.ledger.ambiguous),
         of("entries compared", |run| run.equivalence.entries_compared),
         of("  differences", |run| run.equivalence.count()),
         of("effects owed", |run| run.effects.values().map(|effect| effect.expected).sum()),
         of("  missing", |run| run.effects.values().map(|effect| effect.missing).sum()),
         of("  twice", |run| run.effects.values().map(|effect| effect.duplicate).sum()),
         of("  late", |run| run.effects.values().map(|effect| effect.late).sum()),
+        of("  wrong", |run| run.effects.values().map(|effect| effect.wrong).sum()),
+        of("  orphaned", |run| run.effects.values().map(|effect| effect.orphaned).sum()),
+        of("  reordered", |run| run.effects.values().map(|effect| effect.reordered).sum()),
         of("backups", |run| run.backups.len() as u64),
     ]
 }
@@ -147,10 +151,11 @@ fn table(out: &mut String, rows: &[Row]) {
     }
 }
 
-/// Findings of one run that the other does not have, by what they are about and not by their number.
+/// Findings of one run that the other does not have, by what they are about and not by their number or their first key,
+/// which is another one in every run.
 fn findings(out: &mut String, a: &RunRecord, b: &RunRecord) {
     let same = |one: &Finding, other: &Finding| {
-        (one.kind, &one.check, &one.resource, &one.key) == (other.kind, &other.check, &other.resource, &other.key)
+        (one.kind, &one.check, &one.resource) == (other.kind, &other.check, &other.resource)
     };
     let only = |these: &RunRecord, those: &RunRecord| -> Vec<String> {
         let gone = these.findings.iter().filter(|finding| !those.findings.iter().any(|other| same(finding, other)));

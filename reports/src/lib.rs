@@ -13,6 +13,7 @@ mod limitation;
 mod markdown;
 mod record;
 mod schema;
+mod seed;
 mod summary;
 mod terminal;
 mod timeline;

@@ -38,7 +38,7 @@ pub fn markdown(record: &RunRecord) -> String {
     line(
         &mut out,
         &format!(
-            "\n<sub>run {} · seed {:x} · target {} · firedrill {}</sub>",
+            "\n<sub>run {} · seed {} · target {} · firedrill {}</sub>",
             escape(record.run_id.as_str()),
             record.seed,
             escape(&words::target(record)),
@@ -63,7 +63,7 @@ fn findings(out: &mut String, record: &RunRecord) {
 }
 
 fn finding(out: &mut String, root: &Finding, consequences: &[&Finding]) {
-    let check = root.check.as_ref().map_or(String::new(), |check| format!(" · {}", escape(check.as_str())));
+    let check = words::bears_on(root).map_or(String::new(), |check| format!(" · {}", escape(&check)));
     line(out, &format!("- **{}** ({}{check}): {}", root.kind, words::weight(root.weight), escape(&root.message)));
     for detail in &root.detail {
         line(out, &format!("  - {}", escape(detail)));

@@ -20,6 +20,8 @@ use firedrill_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::seed::Seed;
+
 /// Version of the format of `run.json`.
 pub const RUN_SCHEMA: &str = "firedrill.run/1";
 
@@ -34,8 +36,8 @@ pub struct RunRecord {
     pub scenario: String,
     /// What else the scenario says about itself, and its digests.
     pub about: About,
-    /// Seed of everything that was drawn.
-    pub seed: u64,
+    /// Seed of everything that was drawn, as `--seed` takes it.
+    pub seed: Seed,
     /// Where it ran.
     #[schemars(with = "String")]
     pub target: TargetKind,
@@ -61,6 +63,9 @@ pub struct RunRecord {
     /// Why the run was asked to stop early: `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of` a part of
     /// the target.
     pub interrupted: Option<String>,
+    /// The history ends without the last record of a run: the run crashed, or it was still going on.
+    #[serde(default)]
+    pub cut_off: bool,
     /// What `firedrill heal` did after the run had crashed; its times come from the wall clock, and no length ends there.
     #[serde(default)]
     pub after_crash: Option<AfterCrash>,
@@ -211,7 +216,7 @@ pub struct RpoRecord {
     pub lost_writes: u64,
     /// Bytes of those.
     pub lost_bytes: u64,
-    /// Acknowledged writes up to `t_stop_ms`.
+    /// Acknowledged writes up to `t_stop_ms`, seeded ones included: those that could be lost.
     pub acknowledged_writes: u64,
     /// The survivors are a point in time, without holes.
     pub point_in_time: Option<bool>,

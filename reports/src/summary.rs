@@ -9,7 +9,7 @@ use firedrill_model::{
 };
 
 use crate::{
-    record::{RtoRecord, RunRecord},
+    record::RunRecord,
     words::{self, WallClock, bare, count, plural},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct Result {
     /// How it was judged; `None` when it is not asserted.
     pub(crate) verdict: Option<Verdict>,
 }
+
+/// What is known of a history without its last record, and what to do about it.
+pub(crate) const CUT_OFF: &str = "the history ends without its last record; unless the run still goes on, end what it left with: firedrill heal RUN_DIR";
 
 /// The lines of a run, in the order in which they matter.
 pub(crate) fn results(record: &RunRecord) -> Vec<Result> {
@@ -73,16 +76,19 @@ fn recovery_time(record: &RunRecord) -> Result {
         (Some(_), _) => format!("{}   (± {})", parts.join(", "), bare(rto.uncertainty_ms)).trim_start().to_owned(),
         (None, Some(t0)) => {
             let clock = WallClock::of(record);
-            let again = rto
-                .ready_ms
-                .map_or_else(|| "never stable again".to_owned(), |at| format!("ready at {}", clock.time(at)));
+            let again = match rto.ready_ms {
+                Some(at) => format!("ready at {}", clock.time(at)),
+                None if was_observed(record) => "never stable again".to_owned(),
+                None => "what came after the recovery was not observed".to_owned(),
+            };
             format!("lost at {}, {again}", clock.time(t0))
         }
-        (None, None) => "no fault took effect".to_owned(),
+        (None, None) if was_set_off(record) => "no fault took effect".to_owned(),
+        (None, None) => "no fault was set off".to_owned(),
     };
     Result {
         name: "recovery time".to_owned(),
-        value: rto.actual_ms.map_or_else(|| not_recovered(rto).to_owned(), |actual| actual.to_string()),
+        value: rto.actual_ms.map_or_else(|| not_recovered(record).to_owned(), |actual| actual.to_string()),
         objective: rto.objective_ms.map(|objective| objective.to_string()),
         figures,
         verdict: rto.verdict.or_else(|| verdict_of(record, "rto")),
@@ -90,12 +96,24 @@ fn recovery_time(record: &RunRecord) -> Result {
 }
 
 /// What stands in the place of a recovery time that there is none of.
-fn not_recovered(rto: &RtoRecord) -> &'static str {
+fn not_recovered(record: &RunRecord) -> &'static str {
+    let rto = &record.objectives.rto;
     match (rto.t0_ms, rto.ready_ms, rto.verdict) {
         (None, _, _) | (_, Some(_), Some(Verdict::Inconclusive) | None) => "not measured",
         (_, Some(_), _) => "not in time",
-        (_, None, _) => "never",
+        (_, None, _) if was_observed(record) => "never",
+        (_, None, _) => "not measured",
     }
+}
+
+/// Probes counted until some instant after the recovery.
+pub(crate) fn was_observed(record: &RunRecord) -> bool {
+    record.observed_until_ms.is_some()
+}
+
+/// The run came as far as its faults.
+fn was_set_off(record: &RunRecord) -> bool {
+    record.faults.iter().any(|fault| fault.armed_ms.is_some())
 }
 
 fn recovery_point(record: &RunRecord) -> Result {
@@ -106,7 +124,7 @@ fn recovery_point(record: &RunRecord) -> Result {
     }
     if rpo.actual_ms.is_some() || rpo.lost_writes > 0 {
         let population = plural(rpo.acknowledged_writes, "acknowledged write");
-        let _infallible = write!(figures, "{} of {population} lost", count(rpo.lost_writes));
+        let _infallible = write!(figures, "{} of {population} (seed included) lost", count(rpo.lost_writes));
     }
     if let Some(earliest) = earliest_loss(record) {
         let _infallible = write!(figures, ", none from before {}", WallClock::of(record).time(earliest));
@@ -169,7 +187,7 @@ fn state(record: &RunRecord) -> Result {
 
 fn effects(record: &RunRecord) -> Result {
     let sum = |of: fn(&EffectCounts) -> u64| record.effects.values().map(of).sum::<u64>();
-    let wrong = sum(|one| one.missing + one.duplicate + one.late + one.reordered + one.orphaned);
+    let wrong = sum(|one| one.missing + one.duplicate + one.late + one.reordered + one.orphaned + one.wrong);
     let verdicts: Vec<Verdict> = record
         .checks
         .iter()
@@ -190,7 +208,13 @@ fn effects(record: &RunRecord) -> Result {
         count(sum(|one| one.duplicate)),
         count(sum(|one| one.late)),
     );
-    for (number, word) in [(sum(|one| one.reordered), "reordered"), (sum(|one| one.orphaned), "orphaned")] {
+    let others = [
+        (sum(|one| one.wrong), "wrong"),
+        (sum(|one| one.orphaned), "orphaned"),
+        (sum(|one| one.reordered), "reordered"),
+        (sum(|one| one.restored), "made again by the restore"),
+    ];
+    for (number, word) in others {
         if number > 0 {
             let _infallible = write!(figures, ", {} {word}", count(number));
         }
@@ -204,17 +228,20 @@ pub(crate) fn headline(record: &RunRecord) -> String {
     let recovery = match (rto.actual_ms, rto.t0_ms) {
         (Some(actual), _) => format!("The workload was ready again after {actual}."),
         (None, Some(_)) if rto.ready_ms.is_some() => "The workload was not ready and stable again in time.".to_owned(),
-        (None, Some(_)) => "The workload did not become ready again.".to_owned(),
-        (None, None) => "No fault took effect.".to_owned(),
+        (None, Some(_)) if was_observed(record) => "The workload did not become ready again.".to_owned(),
+        (None, Some(_)) => "Whether the workload became ready again was not observed.".to_owned(),
+        (None, None) if was_set_off(record) => "No fault took effect.".to_owned(),
+        (None, None) => "No fault was set off.".to_owned(),
     };
     let losses = match rpo.actual_ms {
         Some(_) if rpo.lost_writes == 0 => {
-            format!("None of {} was lost.", plural(rpo.acknowledged_writes, "acknowledged write"))
+            format!("None of {} (seed included) was lost.", plural(rpo.acknowledged_writes, "acknowledged write"))
         }
         Some(actual) => format!(
-            "{} of {} were lost, going back {actual}.",
+            "{} of {} (seed included) {} lost, going back {actual}.",
             count(rpo.lost_writes),
-            plural(rpo.acknowledged_writes, "acknowledged write")
+            plural(rpo.acknowledged_writes, "acknowledged write"),
+            if rpo.lost_writes == 1 { "was" } else { "were" }
         ),
         None => "Losses could not be measured.".to_owned(),
     };
@@ -225,5 +252,6 @@ pub(crate) fn headline(record: &RunRecord) -> String {
         Verdict::NothingChecked => "The scenario asks for nothing, so nothing was proved.",
     };
     let cut = record.interrupted.as_ref().map_or(String::new(), |reason| format!(" The run was cut short ({reason})."));
-    format!("{judged} {recovery} {losses}{cut}")
+    let crashed = if record.cut_off { format!(" The run did not end: {CUT_OFF}") } else { String::new() };
+    format!("{judged} {recovery} {losses}{cut}{crashed}")
 }

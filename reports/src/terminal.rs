@@ -22,15 +22,21 @@ const CONSEQUENCES_MAX: usize = 5;
 /// Facts shown of a finding; the page has all of them.
 const DETAILS_MAX: usize = 7;
 
+/// The narrowest text that is still wrapped: on a narrower screen the terminal breaks it as it likes.
+const TEXT_WIDTH_MIN: usize = 20;
+
 /// The result of a run as people read it at the end of `firedrill run`, with a line feed at its end. `styles` puts ANSI
-/// colours in; without them the text holds no escape sequence, whatever the data are.
-pub fn terminal(record: &RunRecord, styles: bool) -> String {
+/// colours in; without them the text holds no escape sequence, whatever the data are. Lines are wrapped between words at
+/// `columns`, when they are known.
+pub fn terminal(record: &RunRecord, styles: bool, columns: Option<usize>) -> String {
     let paint = Paint { on: styles };
-    let mut out = format!(
-        "{}   {}\n\n",
-        paint.verdict(record.verdict, record.verdict.word()),
-        paint.bold(&plain(&record.scenario))
-    );
+    let mut out = Block { text: String::new(), columns };
+    let verdict = paint.verdict(record.verdict, record.verdict.word());
+    push(&mut out.text, &format!("{verdict}   {}", paint.bold(&plain(&record.scenario))));
+    out.text.push('\n');
+    if record.cut_off {
+        row(&mut out, "not ended", summary::CUT_OFF);
+    }
     if let Some(reason) = &record.interrupted {
         row(&mut out, "interrupted", &format!("by {}; what follows is what was seen until then", plain(reason)));
     }
@@ -39,23 +45,77 @@ pub fn terminal(record: &RunRecord, styles: bool) -> String {
     }
     results(&mut out, &summary::results(record), paint);
     row(&mut out, words::proves(record.verdict), &record.limitation.in_short);
+    row(&mut out, "seed", &record.seed.to_string());
     if let Some(as_stated) = record.as_stated {
         let text =
             if as_stated { "the findings are exactly the stated ones" } else { "the findings are not the stated ones" };
         row(&mut out, "must fail", text);
     }
     for (root, consequences) in words::by_root(&record.findings) {
-        out.push('\n');
+        out.text.push('\n');
         finding(&mut out, root, &consequences, paint);
     }
-    out
+    out.text
 }
 
-fn row(out: &mut String, name: &str, text: &str) {
-    push(out, &format!("  {name:NAME_WIDTH$} {text}"));
+/// The text so far, and how wide it may be.
+struct Block {
+    text: String,
+    columns: Option<usize>,
 }
 
-fn results(out: &mut String, lines: &[Result], paint: Paint) {
+/// A name in its column and the text beside it. A name that does not fit stands on a line of its own.
+fn row(out: &mut Block, name: &str, text: &str) {
+    let indent = NAME_WIDTH + 3;
+    let room = out.columns.map_or(usize::MAX, |columns| columns.saturating_sub(indent).max(TEXT_WIDTH_MIN));
+    let mut name = name;
+    if name.chars().count() > NAME_WIDTH {
+        push(&mut out.text, &format!("  {name}"));
+        name = "";
+    }
+    for line in wrapped(text, room) {
+        push(&mut out.text, &format!("  {name:NAME_WIDTH$} {line}"));
+        name = "";
+    }
+}
+
+/// Lines of at most `room` letters, broken between words; a longer word has a line of its own. Spaces are kept except where
+/// a line is broken.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let (mut used, mut rest) = (0, text);
+    while !rest.is_empty() {
+        let word = rest.find(|letter| letter != ' ').unwrap_or(rest.len());
+        let end = rest[word..].find(' ').map_or(rest.len(), |length| word + length);
+        let width = visible(&rest[..end]);
+        if used > 0 && used + width > room {
+            lines.push(rest[word..end].to_owned());
+            used = width - word;
+        } else if let Some(line) = lines.last_mut() {
+            line.push_str(&rest[..end]);
+            used += width;
+        }
+        rest = &rest[end..];
+    }
+    lines
+}
+
+/// Letters that take room on the screen: all but the colours of [`Paint`].
+fn visible(text: &str) -> usize {
+    let mut letters = 0;
+    let mut in_code = false;
+    for letter in text.chars() {
+        match letter {
+            '\u{1b}' => in_code = true,
+            'm' if in_code => in_code = false,
+            _ if in_code => {}
+            _ => letters += 1,
+        }
+    }
+    letters
+}
+
+fn results(out: &mut Block, lines: &[Result], paint: Paint) {
     let value_width = lines.iter().map(|line| line.value.chars().count()).max().unwrap_or(0);
     let objective_width =
         lines.iter().filter_map(|line| line.objective.as_ref()).map(|text| text.chars().count()).max();
@@ -77,19 +137,16 @@ fn results(out: &mut String, lines: &[Result], paint: Paint) {
     }
 }
 
-fn finding(out: &mut String, root: &Finding, consequences: &[&Finding], paint: Paint) {
-    let label = match &root.check {
-        Some(check) => words::check(check),
-        None => words::weight(root.weight).to_owned(),
-    };
-    let of_check = root.check.as_ref().map_or(String::new(), |check| format!("   (check {})", plain(check.as_str())));
-    let message = format!("{}{}", plain(&root.message), paint.dim(&of_check));
-    row(out, &plain(&label), &paint.weight(root.weight, &message));
-    for line in root.detail.iter().take(DETAILS_MAX) {
+fn finding(out: &mut Block, root: &Finding, consequences: &[&Finding], paint: Paint) {
+    let bears_on = words::bears_on(root).map_or(String::new(), |checks| format!("   ({checks})"));
+    let message = format!("{}{}", plain(&root.message), paint.dim(&bears_on));
+    row(out, &plain(&words::subject(root)), &paint.weight(root.weight, &message));
+    let shown = shown(root.detail.len(), DETAILS_MAX);
+    for line in root.detail.iter().take(shown) {
         row(out, "", &plain(line));
     }
-    if let Some(more) = root.detail.len().checked_sub(DETAILS_MAX).filter(|more| *more > 0) {
-        row(out, "", &paint.dim(&format!("{more} more lines in the report")));
+    if root.detail.len() > shown {
+        row(out, "", &paint.dim(&format!("{} more lines in the report", root.detail.len() - shown)));
     }
     if let Some(help) = &root.help {
         row(out, "", &format!("try: {}", plain(help)));
@@ -102,12 +159,19 @@ fn finding(out: &mut String, root: &Finding, consequences: &[&Finding], paint: P
             messages.push(message);
         }
     }
-    for message in messages.iter().take(CONSEQUENCES_MAX) {
+    let shown = self::shown(messages.len(), CONSEQUENCES_MAX);
+    for message in messages.iter().take(shown) {
         row(out, "", &paint.dim(&format!("and so: {}", plain(message))));
     }
-    if let Some(more) = messages.len().checked_sub(CONSEQUENCES_MAX).filter(|more| *more > 0) {
-        row(out, "", &paint.dim(&format!("and so: {more} more in the report")));
+    if messages.len() > shown {
+        row(out, "", &paint.dim(&format!("and so: {} more in the report", messages.len() - shown)));
     }
+}
+
+/// How many of `number` lines are shown where `most` have room: one more than that takes the place of the line that would
+/// count it.
+fn shown(number: usize, most: usize) -> usize {
+    if number == most + 1 { number } else { most }
 }
 
 fn push(out: &mut String, line: &str) {

@@ -1,7 +1,7 @@
 //! Words and numbers as people read them, the same in every rendering.
 
 use firedrill_model::{
-    findings::{Finding, Weight},
+    findings::{Finding, FindingKind, Weight},
     ids::CheckId,
     plan::{Layout, TargetKind},
     scenario::Symptom,
@@ -151,6 +151,36 @@ pub(crate) fn critical(backup: &BackupRecord) -> Option<String> {
     }
 }
 
+/// What a finding that leaves every check undecided is about; `None` for one that bears on checks of its own.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other kind bears on single checks")]
+fn of_the_run(kind: FindingKind) -> Option<&'static str> {
+    match kind {
+        FindingKind::EvidenceAltered => Some("evidence"),
+        FindingKind::RunIncomplete => Some("run"),
+        FindingKind::FaultDidNotBite => Some("fault"),
+        FindingKind::NotProvable => Some("target"),
+        _ => None,
+    }
+}
+
+/// What a finding is about: its check, or what leaves every check undecided.
+pub(crate) fn subject(finding: &Finding) -> String {
+    match (of_the_run(finding.kind), &finding.check) {
+        (Some(subject), _) => subject.to_owned(),
+        (None, Some(id)) => check(id),
+        (None, None) => weight(finding.weight).to_owned(),
+    }
+}
+
+/// Which checks a finding bears on: `check rpo`, `every check`; `None` for a note.
+pub(crate) fn bears_on(finding: &Finding) -> Option<String> {
+    let check = finding.check.as_ref()?;
+    Some(match of_the_run(finding.kind) {
+        Some(_) if finding.root.is_none() => "every check".to_owned(),
+        _ => format!("check {}", plain(check.as_str())),
+    })
+}
+
 /// How a finding bears on its check.
 pub(crate) fn weight(weight: Weight) -> &'static str {
     match weight {
@@ -160,13 +190,13 @@ pub(crate) fn weight(weight: Weight) -> &'static str {
     }
 }
 
-/// Root findings, gravest first, each with those that follow from it. One whose root is not in the list is a root itself,
+/// Root findings, altered evidence and then the gravest first, each with those that follow from it. One whose root is not in the list is a root itself,
 /// so that no finding is ever left out.
 pub(crate) fn by_root(findings: &[Finding]) -> Vec<(&Finding, Vec<&Finding>)> {
     let known = |id: &str| findings.iter().any(|finding| finding.id == id);
     let is_root = |finding: &&Finding| finding.root.as_deref().is_none_or(|root| root == finding.id || !known(root));
     let mut roots: Vec<&Finding> = findings.iter().filter(is_root).collect();
-    roots.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+    roots.sort_by_key(|finding| (finding.kind != FindingKind::EvidenceAltered, std::cmp::Reverse(finding.weight)));
     let mut rest: Vec<&Finding> = findings.iter().filter(|finding| !is_root(finding)).collect();
     let mut grouped: Vec<(&Finding, Vec<&Finding>)> = Vec::with_capacity(roots.len());
     for root in roots {

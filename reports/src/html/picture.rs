@@ -300,7 +300,8 @@ fn bands(record: &RunRecord, axis: &Axis) -> Vec<Shape> {
         let text = match rto.actual_ms {
             Some(actual) => format!("recovery time {actual}"),
             None if rto.ready_ms.is_some() => "not recovered in time".to_owned(),
-            None => "not recovered".to_owned(),
+            None if summary::was_observed(record) => "not recovered".to_owned(),
+            None => "the recovery was not observed".to_owned(),
         };
         axis.shape(t0, end, "band outage", &text, text.clone())
     });
@@ -363,7 +364,8 @@ fn description(record: &RunRecord) -> String {
     }
     told.push(match rto.ready_ms {
         Some(ready) => format!("The workload was ready at {}.", clock.time(ready)),
-        None => "The workload did not become ready.".to_owned(),
+        None if summary::was_observed(record) => "The workload did not become ready.".to_owned(),
+        None => "Whether the workload became ready was not observed.".to_owned(),
     });
     told.push("The tables below hold the same figures.".to_owned());
     told.join(" ")

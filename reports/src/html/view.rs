@@ -21,6 +21,7 @@ pub(crate) struct View {
     facts: Vec<(&'static str, String)>,
     cards: Vec<Card>,
     findings: Vec<Group>,
+    keys: &'static str,
     tables: Vec<Table>,
     /// Only a pass has proved what its class can prove.
     passed: bool,
@@ -48,6 +49,8 @@ struct Card {
     figures: String,
     badge: Badge,
     bar: Option<Bar>,
+    /// How much of a row it takes.
+    width: &'static str,
 }
 
 /// A root finding with what follows from it.
@@ -63,7 +66,7 @@ struct FindingView {
     kind: String,
     class: &'static str,
     weight: &'static str,
-    check: Option<String>,
+    checks: Option<String>,
     place: String,
     message: String,
     detail: Vec<String>,
@@ -80,6 +83,10 @@ struct Table {
     /// Long and of interest to few: folded away.
     folded: bool,
 }
+
+/// How the keys of a report are to be read.
+const KEYS: &str = "Keys are shown as the ledger holds them: # stands between the partition key and the sort key of an item, \
+                    and a # or % within either is written %23 or %25.";
 
 impl View {
     /// The page of a run.
@@ -99,6 +106,7 @@ impl View {
                     consequences: consequences.into_iter().map(finding).collect(),
                 })
                 .collect(),
+            keys: KEYS,
             tables: tables(record),
             passed: record.verdict == Verdict::Pass,
             in_short: record.limitation.in_short.clone(),
@@ -143,7 +151,14 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
 }
 
 fn cards(record: &RunRecord) -> Vec<Card> {
-    summary::results(record)
+    let results = summary::results(record);
+    // Times stand two in a row; the others share the rows below without a hole.
+    let small = match results.len() {
+        3 => "full",
+        4 => "half",
+        _ => "third",
+    };
+    results
         .into_iter()
         .enumerate()
         .map(|(index, result)| {
@@ -159,6 +174,7 @@ fn cards(record: &RunRecord) -> Vec<Card> {
                 source: source.map(plain),
                 figures: if index == 0 { recovery_figures(record, result.figures) } else { result.figures },
                 badge: badge(result.verdict),
+                width: if bar.is_some() { "half" } else { small },
                 bar,
             }
         })
@@ -176,7 +192,15 @@ fn recovery_figures(record: &RunRecord, figures: String) -> String {
 }
 
 fn finding(finding: &Finding) -> FindingView {
-    let place = [finding.resource.as_ref().map(ToString::to_string), finding.key.clone()];
+    // The facts begin with the first key, where they name keys.
+    let named = |key: &String| {
+        let of_key = |line: &String| {
+            line.strip_prefix(key.as_str()).is_some_and(|fact| fact.is_empty() || fact.starts_with(": "))
+        };
+        finding.detail.iter().any(of_key)
+    };
+    let key = finding.key.clone().filter(|key| !named(key));
+    let place = [finding.resource.as_ref().map(ToString::to_string), key];
     FindingView {
         id: plain(&finding.id),
         kind: finding.kind.to_string().replace('-', " "),
@@ -186,7 +210,7 @@ fn finding(finding: &Finding) -> FindingView {
             firedrill_model::findings::Weight::Note => "none",
         },
         weight: words::weight(finding.weight),
-        check: finding.check.as_ref().map(|check| plain(check.as_str())),
+        checks: words::bears_on(finding),
         place: place.into_iter().flatten().map(|part| plain(&part)).collect::<Vec<_>>().join(" · "),
         message: plain(&finding.message),
         detail: finding.detail.iter().map(|line| plain(line)).collect(),
@@ -280,6 +304,7 @@ fn effects(record: &RunRecord) -> Table {
             seen.late,
             seen.reordered,
             seen.orphaned,
+            seen.wrong,
             seen.traffic,
             seen.restored,
             seen.redriven,
@@ -305,6 +330,7 @@ fn effects(record: &RunRecord) -> Table {
             ("late", true),
             ("reordered", true),
             ("orphaned", true),
+            ("wrong", true),
             ("by traffic", true),
             ("by the restore", true),
             ("redriven", true),
@@ -423,7 +449,7 @@ fn ending(ending: Option<Ending>) -> &'static str {
 
 fn provenance(record: &RunRecord) -> Vec<(&'static str, String)> {
     let mut rows = vec![
-        ("Seed", format!("{} ({:x})", record.seed, record.seed)),
+        ("Seed", record.seed.to_string()),
         ("Scenario, SHA-256", plain(&record.about.scenario_sha256)),
         ("Stack, SHA-256", plain(&record.about.stack_version)),
     ];

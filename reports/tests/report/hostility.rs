@@ -18,7 +18,7 @@ fn html_stays_text() {
 
 #[test]
 fn a_terminal_gets_no_escape_sequence_from_the_data() {
-    let text = terminal(&sample::hostile().record(), false);
+    let text = terminal(&sample::hostile().record(), false, None);
     assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
     assert!(!text.contains('\u{202e}'));
 }

@@ -19,7 +19,7 @@ fn render_all(record: &RunRecord) {
     assert!(html(record).unwrap().contains("</html>"));
     assert!(junit(record).unwrap().contains("</testsuites>"));
     assert!(!markdown(record).is_empty());
-    assert!(terminal(record, true).contains("prove"));
+    assert!(terminal(record, true, None).contains("prove"));
     assert!(diff(record, record).contains("verdict"));
 }
 
@@ -96,14 +96,14 @@ fn what_was_ready_too_late_is_not_called_never_ready() {
     let rto = &mut run.verification.rto;
     (rto.actual_ms, rto.ready_ms, rto.verdict) = (None, ready, Some(Verdict::Fail));
     rto.phases.clear();
-    let text = terminal(&run.record(), false);
+    let text = terminal(&run.record(), false, None);
     assert!(text.contains("not in time") && text.contains("ready at") && !text.contains("never"), "{text}");
     let page = html(&run.record()).unwrap();
     assert!(page.contains("The workload was not ready and stable again in time."), "{page}");
     run.verification.rto.verdict = Some(Verdict::Inconclusive);
-    assert!(terminal(&run.record(), false).contains("not measured"));
+    assert!(terminal(&run.record(), false, None).contains("not measured"));
     run.verification.rto.ready_ms = None;
-    assert!(terminal(&run.record(), false).contains("never stable again"));
+    assert!(terminal(&run.record(), false, None).contains("never stable again"));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_heal_added_after_a_crash_is_marked_and_ends_no_length() {
     );
     assert!(before.after_crash.is_none());
     insta::assert_snapshot!(
-        terminal(&after, false).lines().find(|line| line.contains("crashed")).unwrap_or_default().trim(),
+        terminal(&after, false, None).lines().find(|line| line.contains("crashed")).unwrap_or_default().trim(),
         @"crashed          healed 2026-11-23T14:16:51.000Z by the wall clock; fault-1 ended with it, at no measured time"
     );
     assert!(html(&after).unwrap().contains("by the wall clock"));

@@ -154,6 +154,8 @@ pub(crate) fn pass() -> Sample {
     events.push((46_420, Event::FaultEnded { id: fault.clone(), by: "heal".to_owned() }));
     phase(events, Phase::Heal, 46_401, 46_500, "");
     events.push((46_501, Event::SchedulingLag { max_ms: Span::from_ms(12) }));
+    phase(events, Phase::Report, 46_502, 46_560, "");
+    events.push((46_600, Event::TornDown { kept: false }));
     events.sort_by_key(|(at, _)| *at);
     sample
 }
@@ -270,6 +272,7 @@ pub(crate) fn interrupted() -> Sample {
     sample.ledger.clear();
     sample.events.truncate(6);
     sample.events.push((3_000, Event::Interrupted { reason: "SIGINT".to_owned() }));
+    sample.events.push((3_100, Event::TornDown { kept: false }));
     let verdicts = sample.verification.checks.keys().map(|id| (id.clone(), Verdict::Inconclusive)).collect();
     sample.verification = Verification {
         verdict: Verdict::Inconclusive,
@@ -289,6 +292,94 @@ pub(crate) fn interrupted() -> Sample {
         effects: BTreeMap::new(),
         as_stated: None,
     };
+    sample
+}
+
+/// Killed while it restored: the history ends there, and nothing after it was observed.
+pub(crate) fn killed() -> Sample {
+    let mut sample = pass();
+    sample.events.retain(|(at, _)| *at < 25_000);
+    sample.ledger.retain(|line| line.issued_ms < ms(25_000));
+    let verdicts = sample.verification.checks.keys().map(|id| (id.clone(), Verdict::Inconclusive)).collect();
+    let follows = |id: &str, message: &str| Finding {
+        root: Some("f-0001".to_owned()),
+        ..finding(id, "rto", FindingKind::NotMeasured, Weight::Undecided, message)
+    };
+    let undecided = Some(Verdict::Inconclusive);
+    sample.verification = Verification {
+        verdict: Verdict::Inconclusive,
+        checks: verdicts,
+        findings: vec![
+            Finding {
+                detail: vec!["recover began and never ended".to_owned()],
+                help: Some(
+                    "mend what stopped it and run the drill again; what was measured until then stands".to_owned(),
+                ),
+                ..finding(
+                    "f-0001",
+                    "consistent-cut",
+                    FindingKind::RunIncomplete,
+                    Weight::Undecided,
+                    "the run was not completed",
+                )
+            },
+            follows(
+                "f-0002",
+                "the recovery time was not measured: the observation after the recovery did not take place",
+            ),
+            follows("f-0003", "the content of bucket/uploads was not captured after recovery"),
+        ],
+        rto: RecoveryTime {
+            actual_ms: None,
+            ready_ms: None,
+            phases: Vec::new(),
+            verdict: undecided,
+            ..sample.verification.rto
+        },
+        rpo: RecoveryPointActual {
+            objective_ms: Some(Span::from_secs(6)),
+            verdict: undecided,
+            ..RecoveryPointActual::default()
+        },
+        equivalence: Equivalence::default(),
+        ..sample.verification
+    };
+    for effect in sample.verification.effects.values_mut() {
+        *effect = EffectCounts { verdict: undecided, ..EffectCounts::default() };
+    }
+    sample
+}
+
+/// A history that lost its end, with a long label, one line too many and counts of every kind.
+pub(crate) fn altered() -> Sample {
+    let mut sample = fail();
+    let seen = &mut sample.verification;
+    let effects = seen.effects.get_mut("describe-upload").unwrap();
+    (effects.wrong, effects.orphaned, effects.reordered, effects.verdict) = (3, 2, 1, Some(Verdict::Fail));
+    seen.checks.insert(CheckId::new("effects.describe-upload"), Verdict::Fail);
+    seen.findings.push(Finding {
+        detail: (1..=8).map(|number| format!("documents/{number}.txt: it does not show what was written")).collect(),
+        key: Some("documents/1.txt".to_owned()),
+        resource: Some(resource("trigger/describe-upload")),
+        ..finding(
+            "f-0005",
+            "effects.describe-upload",
+            FindingKind::EffectWrong,
+            Weight::Failure,
+            "3 keys where the result of describe-upload is not what its causes give",
+        )
+    });
+    seen.findings.push(Finding {
+        detail: vec!["history.jsonl: fewer than the 128 records that run.json says it had".to_owned()],
+        help: Some("verify an untouched copy of the run directory, or run the drill again".to_owned()),
+        ..finding(
+            "f-0006",
+            "consistent-cut",
+            FindingKind::EvidenceAltered,
+            Weight::Undecided,
+            "files of the run directory are not as the run left them",
+        )
+    });
     sample
 }
 

@@ -178,7 +178,7 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
         return Ok(());
     }
     screen::line("");
-    screen::line(firedrill_reports::terminal(&outcome.record, std::io::stdout().is_terminal()));
+    screen::line(firedrill_reports::terminal(&outcome.record, std::io::stdout().is_terminal(), screen::columns()));
     if let Some(broken) = &outcome.broken {
         screen::note(&format!("the run did not reach its end: {broken}"));
     }

@@ -8,6 +8,11 @@ pub(super) fn line(text: impl AsRef<str>) {
     drop(writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()));
 }
 
+/// Columns of the terminal that stdout is; `None` when it is none.
+pub(super) fn columns() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
 /// Writes a report to stderr: what was wrong, what was found, what to do next.
 pub(super) fn error(report: &miette::Report) {
     drop(writeln!(io::stderr().lock(), "{report:?}"));

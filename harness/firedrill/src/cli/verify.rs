@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
             serde_json::to_string_pretty(&record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
         screen::line(text);
     } else {
-        screen::line(firedrill_reports::terminal(&record, std::io::stdout().is_terminal()));
+        screen::line(firedrill_reports::terminal(&record, std::io::stdout().is_terminal(), screen::columns()));
     }
     Ok(verification.counted(false).exit_code())
 }
