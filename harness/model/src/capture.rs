@@ -17,8 +17,6 @@ use crate::ids::{ResourceId, WriteId};
 pub enum CaptureName {
     /// Configuration of the source before the fault.
     Source,
-    /// Emptiness of the restore target before the restore: entries of whatever was already there.
-    TargetBefore,
     /// Content and configuration of the serving side, before keys of the old epoch may be written again.
     Recovered,
     /// Content, configuration and deliveries of the serving side after the drain.
@@ -35,7 +33,6 @@ impl CaptureName {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Source => "source",
-            Self::TargetBefore => "target-before",
             Self::Recovered => "recovered",
             Self::Drained => "drained",
             Self::Returned => "returned",
