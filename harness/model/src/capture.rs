@@ -66,6 +66,9 @@ pub struct Entry {
     /// The newest version is a delete marker: the key is absent, and `write_id`, `digest` and `bytes` are empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// For a counter: the number that its item holds, as the service writes it. `None` when the item holds no number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<String>,
     /// For a table that functions write: the item as plain JSON (numbers as text), so that effects can be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
