@@ -15,7 +15,7 @@ use crate::{
     asserted::{STATE, effects_of},
     content::Case,
     findings::{Book, Draft, SAMPLE_MAX},
-    tally::{Tally, counted},
+    tally::{Tally, agreeing, counted},
 };
 
 /// What was compared.
@@ -113,9 +113,10 @@ fn one(
     if fields.count > 0 {
         counts.sample = fields.keys();
         configured.differences.insert(resource.clone(), counts);
-        let what = counted(fields.count, "configuration field");
+        let (what, differ) =
+            (counted(fields.count, "configuration field"), agreeing(fields.count, "differs", "differ"));
         book.add(
-            Draft::failure(FindingKind::ConfigurationChanged, format!("{what} of {resource} differ from the source"))
+            Draft::failure(FindingKind::ConfigurationChanged, format!("{what} of {resource} {differ} from the source"))
                 .check(STATE)
                 .resource(resource.clone())
                 .key(fields.first_key())

@@ -405,12 +405,11 @@ fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {
 
 /// The finding for one kind of difference of one resource, as the engineer who is paged reads it.
 fn difference(kind: FindingKind, resource: &ResourceId, tally: &Tally, timeline: &Timeline, book: &Book) -> Draft {
-    let keys = counted(tally.count, "key");
     let point = timeline.used_point().map_or_else(
         || "the recovery point".to_owned(),
         |point| format!("recovery point {} (captured from {})", point.id, timeline.clock(point.begun_ms)),
     );
-    let (message, help) = blame::words(kind, resource, &keys, &point);
+    let (message, help) = blame::words(kind, resource, tally.count, &point);
     let checks = if kind == FindingKind::BackupIncomplete { [RPO, STATE] } else { [STATE, RPO] };
     Draft::failure(kind, message)
         .check(book.asserted().first(&checks).unwrap_or(checks[0]))

@@ -9,7 +9,7 @@ use crate::{
     content::{Case, Cursor},
     findings::{Book, Draft},
     ledger::{Fate, Ledger, ResourceWrites, Write, short},
-    tally::{Tally, counted},
+    tally::{Tally, agreeing, counted},
 };
 
 /// Looks for each of the three.
@@ -78,8 +78,8 @@ fn note_stranded(resource: &ResourceId, tally: &Tally, book: &mut Book) {
     if tally.count == 0 {
         return;
     }
-    let what =
-        format!("{} of {resource} are lost here and still on the source that came back", counted(tally.count, "write"));
+    let (writes, are) = (counted(tally.count, "write"), agreeing(tally.count, "is", "are"));
+    let what = format!("{writes} of {resource} {are} lost here and still on the source that came back");
     book.add(
         Draft::note(FindingKind::Stranded, what)
             .resource(resource.clone())

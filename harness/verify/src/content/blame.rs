@@ -15,7 +15,7 @@ use super::{Standing, Suspect};
 use crate::{
     admissible::Reading,
     ledger::{Fate, Write, short},
-    tally::Tally,
+    tally::{Tally, agreeing, counted},
 };
 
 /// Why acknowledged writes of a key are gone, when it is not their being younger than the recovery point.
@@ -89,38 +89,41 @@ fn changes(written: &BTreeMap<String, String>, found: &BTreeMap<String, String>)
 
 /// Message and help of a finding: what was seen where, and what to try.
 #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing content")]
-pub(super) fn words(kind: FindingKind, resource: &ResourceId, keys: &str, point: &str) -> (String, String) {
+pub(super) fn words(kind: FindingKind, resource: &ResourceId, count: u64, point: &str) -> (String, String) {
+    let keys = counted(count, "key");
+    let verb = |one, many| agreeing(count, one, many);
+    let (are, hold) = (verb("is", "are"), verb("holds", "hold"));
     let (seen, help): (String, &str) = match kind {
         FindingKind::BackupIncomplete => (
-            format!("{keys} of {resource} written before {point} began are in neither it nor the recovered state"),
+            format!("{keys} of {resource} written before {point} began {are} in neither it nor the recovered state"),
             "the backup reported success without them: compare what the backup lists with what the source holds",
         ),
         FindingKind::Missing => (
-            format!("{keys} of {resource} that the recovered cut holds are not there"),
+            format!("{keys} of {resource} that the recovered cut holds {are} not there"),
             "the backup is not to blame: look at what the restore, or the traffic's new home, did with these keys",
         ),
         FindingKind::Extra => (
-            format!("{keys} of {resource} exist that nothing wrote"),
+            format!("{keys} of {resource} {} that nothing wrote", verb("exists", "exist")),
             "find out what else writes there, or whether the restore target was shared",
         ),
         FindingKind::Changed => (
-            format!("{keys} of {resource} hold another value than was written"),
+            format!("{keys} of {resource} {hold} another value than was written"),
             "restore one of these keys by hand and compare it with the backup: storage, serialisation, or the restore",
         ),
         FindingKind::Foreign => (
-            format!("{keys} of {resource} hold a value without a write of theirs"),
+            format!("{keys} of {resource} {hold} a value without a write of {}", verb("its own", "theirs")),
             "the value is corrupt or belongs to another key: compare it with the backup",
         ),
         FindingKind::Phantom => (
-            format!("{keys} of {resource} hold a value that the service had refused"),
+            format!("{keys} of {resource} {hold} a value that the service had refused"),
             "a refused write took effect: the copy that was restored is not the one that answered",
         ),
         FindingKind::Resurrected => (
-            format!("{keys} of {resource} were deleted before {point} began and are back"),
+            format!("{keys} of {resource} {} deleted before {point} began and {are} back", verb("was", "were")),
             "the restore merges into what is there, or the backup does not carry deletes",
         ),
         FindingKind::Duplicated => (
-            format!("{keys} of {resource} are there more than once"),
+            format!("{keys} of {resource} {are} there more than once"),
             "the restore wrote them twice: make it idempotent by key and version",
         ),
         FindingKind::Reordered => (

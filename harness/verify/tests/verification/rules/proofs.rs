@@ -394,7 +394,7 @@ fn a_failure_says_what_where_since_when_and_what_to_try() {
     insta::assert_snapshot!(
         format!("{}\n{}\n{}", root.message, root.detail.join("\n"), root.help.clone().unwrap_or_default()),
         @r"
-    1 key of bucket/uploads written before recovery point rp-0003 (captured from 14:00:18.0Z) began are in neither it nor the recovered state
+    1 key of bucket/uploads written before recovery point rp-0003 (captured from 14:00:18.0Z) began is in neither it nor the recovered state
     a b.txt: written 14:00:02.0Z
     the backup reported success without them: compare what the backup lists with what the source holds
     "
