@@ -30,6 +30,7 @@ fn ledger_line(number: u64) -> LedgerLine {
         digest: Some("5".repeat(64)),
         parts: (0..12).map(|part| (format!("attribute:{part}"), "0123456789ab".to_owned())).collect(),
         bytes: 700,
+        amount: None,
         outcome: Outcome::Acknowledged,
         issued_ms: RunTime::from_micros(number * 1000),
         completed_ms: Some(RunTime::from_micros(number * 1000 + 700)),
@@ -57,6 +58,7 @@ fn entry(number: u64) -> Entry {
         bytes: 700,
         versions: Vec::new(),
         deleted: false,
+        counter: None,
         value: None,
     }
 }

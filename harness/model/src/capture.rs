@@ -17,8 +17,6 @@ use crate::ids::{ResourceId, WriteId};
 pub enum CaptureName {
     /// Configuration of the source before the fault.
     Source,
-    /// Emptiness of the restore target before the restore: entries of whatever was already there.
-    TargetBefore,
     /// Content and configuration of the serving side, before keys of the old epoch may be written again.
     Recovered,
     /// Content, configuration and deliveries of the serving side after the drain.
@@ -35,7 +33,6 @@ impl CaptureName {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Source => "source",
-            Self::TargetBefore => "target-before",
             Self::Recovered => "recovered",
             Self::Drained => "drained",
             Self::Returned => "returned",
@@ -69,6 +66,9 @@ pub struct Entry {
     /// The newest version is a delete marker: the key is absent, and `write_id`, `digest` and `bytes` are empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// For a counter: the number that its item holds, as the service writes it. `None` when the item holds no number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<String>,
     /// For a table that functions write: the item as plain JSON (numbers as text), so that effects can be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,

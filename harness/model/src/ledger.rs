@@ -22,17 +22,21 @@ pub struct LedgerLine {
     pub writer: String,
     /// Counts the lines of one writer from 0.
     pub seq: u64,
-    /// Unique in the run; also inside the value.
+    /// Unique in the run; also inside the value, unless it is a counter's.
     pub write_id: WriteId,
     /// What was done.
     pub op: Op,
-    /// Canonical digest of the value written (see `capture`), hex SHA-256; `None` for a delete, which writes *absent*.
+    /// Canonical digest of the value written (see `capture`), hex SHA-256; `None` for a delete, which writes *absent*, and
+    /// for an increment.
     pub digest: Option<String>,
     /// Short digests of the value's parts, so that a difference can be named: `attribute:total`, `body`, `metadata:x`, `tags`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, String>,
     /// Size of the value in bytes: body of an object, canonical text of an item.
     pub bytes: u64,
+    /// By how much an increment raises the counter, at least 1; `None` for every other operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// When the request was issued.
@@ -78,6 +82,9 @@ pub enum Op {
     Update,
     /// Absent.
     Delete,
+    /// An increment of a counter by `amount`. Counters have keys of their own, which nothing else writes; one that was never
+    /// incremented is 0 or not there. The item holds no write id, and the line no digest.
+    Add,
 }
 
 /// How an attempt ended.

@@ -174,7 +174,7 @@ pub(crate) fn read(writes: &[Write], observed: Observed, at: Circumstances) -> R
     let admissible = |write: &Write| write.possible() && last_issue.is_none_or(|issue| write.completed >= issue);
     match observed {
         Observed::Absent => read_absent(writes, last_issue.is_none(), admissible, at),
-        Observed::Deleted => read_deleted(writes, admissible),
+        Observed::Deleted => read_deleted(writes, admissible, at.utc_ms),
         Observed::Value { id: None, .. } => outside(Standing::Foreign),
         Observed::Value { id: Some(id), digest } => read_value(writes, id, digest, admissible),
     }
@@ -269,9 +269,9 @@ fn deletion<'w>(causes: impl Iterator<Item = &'w Write>) -> Evidence {
     }
 }
 
-/// A delete marker is observed: one of the deletes made it.
-fn read_deleted(writes: &[Write], admissible: impl Fn(&Write) -> bool) -> Reading {
-    let causes = || writes.iter().filter(|write| write.possible() && write.op == Op::Delete);
+/// A delete marker is observed: one of the deletes made it, or a value that has expired.
+fn read_deleted(writes: &[Write], admissible: impl Fn(&Write) -> bool, utc_ms: Option<u64>) -> Reading {
+    let causes = || writes.iter().filter(|write| leaves_nothing(write, utc_ms));
     let (Some(oldest), Some(latest)) =
         (causes().map(|write| write.completed).min(), causes().map(|write| write.completed).max())
     else {
@@ -290,7 +290,7 @@ fn read_deleted(writes: &[Write], admissible: impl Fn(&Write) -> bool) -> Readin
         doubtful_from: doubtful_from.filter(|_| !rightly),
         evidence: deletion(causes()),
         nothing: false,
-        utc_ms: None,
+        utc_ms,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Content at the recovered cut against the ledger: one pass over the sorted captures beside the sorted ledger.
 
 mod blame;
+mod counters;
 mod cursor;
 mod versions;
 
@@ -106,6 +107,8 @@ struct Comparison<'a> {
     point: Option<Cursor>,
     at: Circumstances,
     tallies: BTreeMap<FindingKind, Tally>,
+    /// Keys of which the ledger says what no rule covers.
+    not_judged: Tally,
     /// Keys of a versioned bucket that are gone with their versions, of which nothing says whether they are owed.
     versions_unknown: Tally,
     suspects: Vec<Suspect>,
@@ -131,6 +134,7 @@ impl<'a> Comparison<'a> {
                 point: case.timeline.used_point().map(|point| (point.begun_ms, point.ended_ms)),
             },
             tallies: BTreeMap::new(),
+            not_judged: Tally::default(),
             versions_unknown: Tally::default(),
             suspects: Vec::new(),
             losses: Losses::default(),
@@ -178,6 +182,10 @@ impl<'a> Comparison<'a> {
     ) {
         self.entries += u64::from(entry.is_some());
         let range = writes.keys[index].range();
+        if writes.writes[range.clone()].iter().any(Write::is_increment) {
+            self.counter(writes, index, text, entry, held);
+            return;
+        }
         let probe = writes.is_probe(&writes.keys[index]);
         let of_key = &mut writes.writes[range.clone()];
         let reading = read(of_key, observed(entry), self.at);
@@ -308,6 +316,7 @@ impl<'a> Comparison<'a> {
         let verb = match write.op {
             Op::Put | Op::Update => "written",
             Op::Delete => "deleted",
+            Op::Add => "added",
         };
         format!("{verb} {}", self.timeline.clock(if write.acknowledged() { write.completed } else { write.issued }))
     }
@@ -329,6 +338,12 @@ impl<'a> Comparison<'a> {
             self.tally(FindingKind::Duplicated).absorb(duplicates);
         }
         blame::name_changes(case.dir, &self.resource, &self.suspects, self.tallies.get_mut(&FindingKind::Changed))?;
+        if self.not_judged.count > 0 {
+            let what = counted(self.not_judged.count, "key");
+            let why = format!("{what} of {} cannot be judged", self.resource);
+            let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(self.resource.clone());
+            book.undecide(&[STATE, RPO], &draft.detail(self.not_judged.lines()));
+        }
         if self.versions_unknown.count > 0 {
             let what = counted(self.versions_unknown.count, "deleted key");
             let why = format!("no recovery point says whether the versions of {what} of {} are owed", self.resource);

@@ -27,6 +27,11 @@ impl Decimal {
         Some(Self { mantissa: if negative { -mantissa } else { mantissa }, exponent }.normal())
     }
 
+    /// Its value, when it is a whole number that is not negative.
+    pub(crate) fn whole(self) -> Option<u128> {
+        u128::try_from(self.scaled_to(0)?).ok()
+    }
+
     /// `self + other`; `None` when it cannot be held.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
         let exponent = self.exponent.min(other.exponent);
@@ -89,6 +94,15 @@ mod tests {
             .try_fold(Decimal::default(), Decimal::plus)
             .unwrap();
         assert_eq!(sum.to_string(), "88.3");
+    }
+
+    #[test]
+    fn whole_numbers_are_told_from_others() {
+        let table =
+            [("0", Some(0)), ("12.00", Some(12)), ("1.2E+3", Some(1200)), ("-1", None), ("1.5", None), ("5e-1", None)];
+        for (text, whole) in table {
+            assert_eq!(Decimal::parse(text).and_then(Decimal::whole), whole, "{text}");
+        }
     }
 
     #[test]

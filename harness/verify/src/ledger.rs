@@ -58,13 +58,15 @@ pub(crate) enum Gone {
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
     pub(crate) id: u64,
-    /// Of the canonical digest's text; 0 for a delete.
+    /// Of the canonical digest's text; 0 for a delete and for an increment.
     pub(crate) digest: u64,
     pub(crate) issued: RunTime,
     /// The greatest time for an ambiguous write: it never ends.
     pub(crate) completed: RunTime,
     pub(crate) expires_ms: u64,
     pub(crate) bytes: u64,
+    /// By how much it raises a counter; 0 for what is no increment.
+    pub(crate) amount: u64,
     key_start: u32,
     key_len: u32,
     /// Line of its resource, counted from 0: the index of its facts.
@@ -93,6 +95,11 @@ impl Write {
     /// The service said yes.
     pub(crate) fn acknowledged(&self) -> bool {
         self.outcome == Outcome::Acknowledged
+    }
+
+    /// It raises a counter.
+    pub(crate) fn is_increment(&self) -> bool {
+        self.op == Op::Add
     }
 
     /// It went to the copy that was given up, and is one that counts: probes are firedrill's own.
@@ -257,6 +264,7 @@ fn take(writes: &mut ResourceWrites, line: &LedgerLine, author: u32, txn: u32, m
         completed: if line.outcome == Outcome::Ambiguous { NEVER } else { line.completed_ms.unwrap_or(NEVER) },
         expires_ms: line.expires_ms.unwrap_or(0),
         bytes: line.bytes,
+        amount: line.amount.unwrap_or(0),
         key_start,
         key_len: narrow(line.key.len()),
         ordinal,

@@ -11,6 +11,7 @@ mod admissible;
 mod asserted;
 mod configuration;
 mod content;
+mod counter;
 mod cut;
 mod decimal;
 mod effects;

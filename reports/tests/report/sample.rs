@@ -502,6 +502,7 @@ fn traffic() -> Vec<LedgerLine> {
                 digest: Some("00".repeat(32)),
                 parts: BTreeMap::new(),
                 bytes: 900,
+                amount: None,
                 outcome,
                 issued_ms: ms(issued),
                 completed_ms: (outcome != Outcome::Ambiguous).then(|| ms(issued + 4 + number * 7 % 11)),

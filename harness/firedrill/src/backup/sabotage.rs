@@ -192,6 +192,7 @@ mod tests {
             digest: None,
             parts: BTreeMap::new(),
             bytes: 10,
+            amount: None,
             outcome: Outcome::Acknowledged,
             issued_ms: RunTime::from_ms(1),
             completed_ms: Some(RunTime::from_ms(2)),

@@ -1,23 +1,20 @@
 //! `firedrill heal`: undoes what a run left behind, from its journal alone, and writes there what the run could not.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use clap::Args as ClapArgs;
+use clap::{ArgGroup, Args as ClapArgs};
 use firedrill_model::{
     history::{Event, ProcessRecord, Record},
     ids::FaultId,
     run_dir::{RunDir, RunDirError},
     units::Span,
 };
-use miette::{Diagnostic, IntoDiagnostic};
+use miette::Diagnostic;
 use nix::sys::signal::Signal;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, failure::exit, screen};
+use super::{Failure, failure::exit, runs_folder, screen};
 use crate::{
     poll::{self, Look},
     run::{
@@ -37,12 +34,13 @@ const LOOK_EVERY: Span = Span::from_ms(50);
 
 /// Undoes what a crashed or kept run left behind: ends its processes, and with them every fault.
 #[derive(ClapArgs, Debug)]
+#[command(group = ArgGroup::new("which").required(true).args(["run_dir", "all"]))]
 pub(super) struct Args {
     /// The run directory.
-    #[arg(value_name = "RUN_DIR", required_unless_present = "all")]
+    #[arg(value_name = "RUN_DIR")]
     pub run_dir: Option<PathBuf>,
     /// Every run below `--out`.
-    #[arg(long, conflicts_with = "run_dir")]
+    #[arg(long)]
     pub all: bool,
     /// Folder of the run directories.
     #[arg(long, default_value = "runs", value_name = "FOLDER")]
@@ -53,7 +51,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let runs = match args.run_dir {
         Some(run_dir) => vec![run_dir],
-        None => run_dirs(&args.out).into_diagnostic().map_err(Failure::usage)?,
+        None => run_dirs(&args.out)?,
     };
     if runs.is_empty() {
         screen::line(format!("there are no runs in {}", args.out.display()));
@@ -120,19 +118,9 @@ fn missing(records: &[Record]) -> Vec<Event> {
 }
 
 /// Folders below `out` that have a history, in the order of their names, which is that of time.
-fn run_dirs(out: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(out) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut runs = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if RunDir::new(&path).history().is_file() {
-            runs.push(path);
-        }
-    }
-    runs.sort();
+fn run_dirs(out: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut runs = runs_folder::entries(out)?;
+    runs.retain(|path| RunDir::new(path).history().is_file());
     Ok(runs)
 }
 
@@ -141,6 +129,26 @@ fn run_dirs(out: &Path) -> io::Result<Vec<PathBuf>> {
 struct Trace {
     processes: Vec<ProcessRecord>,
     faults: Vec<FaultId>,
+    /// The run, or a heal after it, came to its end.
+    torn_down: bool,
+}
+
+/// What is still there of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// The run goes on.
+    Running,
+    /// The run is over, and processes that it started are not.
+    LeftUp,
+    /// No process is recorded, and no end: it is starting its target, or crashed before it had one.
+    Unstarted,
+    /// Nothing of it is left.
+    Over,
+}
+
+/// What is still there of the run in `dir`, as its journal and the processes of this machine tell.
+pub(super) fn life(dir: &RunDir) -> Result<Life, RunDirError> {
+    Ok(Trace::read(dir)?.life())
 }
 
 impl Trace {
@@ -161,6 +169,20 @@ impl Trace {
             self.faults.retain(|fault| *fault != id);
         } else if let Event::Healed { faults } = event {
             self.faults.retain(|fault| !faults.contains(fault));
+        } else if let Event::TornDown { .. } = event {
+            self.torn_down = true;
+        }
+    }
+
+    fn life(&self) -> Life {
+        if self.of_role(RUNNER).any(|runner| process::standing(runner) == Standing::Running) {
+            Life::Running
+        } else if !left(self).is_empty() {
+            Life::LeftUp
+        } else if self.processes.is_empty() && !self.torn_down {
+            Life::Unstarted
+        } else {
+            Life::Over
         }
     }
 
@@ -189,13 +211,12 @@ enum Outcome {
 
 async fn heal(trace: &Trace) -> Outcome {
     // A kept run's runner has ended; one that lives heals by itself, and taking its target away would spoil its verdict.
-    if trace.of_role(RUNNER).any(|runner| process::standing(runner) == Standing::Running) {
-        return Outcome::StillRunning;
+    match trace.life() {
+        Life::Running => return Outcome::StillRunning,
+        Life::Unstarted | Life::Over => return Outcome::Clean,
+        Life::LeftUp => {}
     }
     let found = left(trace);
-    if found.is_empty() {
-        return Outcome::Clean;
-    }
     // The supervisor first: it heals, and ends the regions itself.
     for supervisor in trace.of_role(SUPERVISOR) {
         send(supervisor, Signal::SIGTERM);

@@ -15,7 +15,7 @@ fn sleeper() -> (Child, i32) {
 }
 
 fn trace(processes: Vec<ProcessRecord>) -> Trace {
-    Trace { processes, faults: vec![FaultId::from("fault-1")] }
+    Trace { processes, faults: vec![FaultId::from("fault-1")], torn_down: false }
 }
 
 #[test]
@@ -34,8 +34,9 @@ fn the_journal_tells_what_was_started_and_what_is_still_on() {
         journal.append(event).expect("written");
     }
     let read = Trace::read(&dir).expect("a history");
-    assert_eq!(read, Trace { processes: vec![process], faults: vec![FaultId::from("fault-2")] });
+    assert_eq!(read, Trace { processes: vec![process], faults: vec![FaultId::from("fault-2")], torn_down: false });
     assert!(run_dirs(folder.path().parent().expect("a parent")).expect("readable").contains(&folder.path().into()));
+    assert_eq!(run_dirs(&folder.path().join("nope")).expect_err("absent").exit, exit::USAGE);
 }
 
 #[tokio::test]

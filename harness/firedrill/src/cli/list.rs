@@ -1,11 +1,15 @@
 //! `firedrill list`: which scenarios there are.
 
-use std::path::Path;
-
+use miette::Severity;
 use serde_json::json;
 
-use super::{Failure, check::check, failure::exit, screen};
-use crate::scenario;
+use super::{
+    Failure,
+    check::{Checked, check_all, counted},
+    failure::exit,
+    screen,
+};
+use crate::scenario::Loaded;
 
 /// Which scenarios, and how to print them.
 #[derive(clap::Args, Debug)]
@@ -18,20 +22,32 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// One line of the list.
+/// One scenario of the list.
 struct Row {
     name: String,
     tier: Option<u8>,
     path: String,
     summary: String,
     usable: bool,
+    errors: usize,
+    warnings: usize,
 }
 
-/// Prints one line a scenario. 0 when all can be used, 64 otherwise.
+impl Row {
+    /// What `check` says, as one word or count.
+    fn state(&self) -> String {
+        match (self.errors, self.warnings) {
+            (0, 0) => "ok".to_owned(),
+            (0, warnings) => counted(warnings, "warning"),
+            (errors, _) => counted(errors, "error"),
+        }
+    }
+}
+
+/// Prints the scenarios. 0 when all can be used, 64 otherwise.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
-    let rows: Vec<Row> =
-        scenario::discover(&args.scenarios).map_err(Failure::usage)?.iter().map(|path| row(path)).collect();
+    let rows: Vec<Row> = check_all(&args.scenarios)?.into_iter().map(row).collect();
     for line in lines(&rows, args.json) {
         screen::line(line);
     }
@@ -40,58 +56,78 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
 
 fn lines(rows: &[Row], json: bool) -> Vec<String> {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let state_width = rows.iter().map(|row| row.state().len()).max().unwrap_or(0);
     let line = |row: &Row| {
-        let Row { name, tier, path, summary, usable } = row;
+        let Row { name, tier, path, summary, usable, errors, warnings } = row;
         if json {
-            json!({ "scenario": name, "tier": tier, "path": path, "summary": summary, "usable": usable }).to_string()
+            json!({
+                "scenario": name, "tier": tier, "path": path, "summary": summary,
+                "usable": usable, "errors": errors, "warnings": warnings,
+            })
+            .to_string()
         } else {
             let tier = tier.map_or_else(|| "tier -".to_owned(), |tier| format!("tier {tier}"));
-            format!("{name:width$}   {tier}   {path}\n{:width$}   {summary}", "")
+            let state = row.state();
+            let indent = format!("{:width$}   ", "");
+            let why =
+                if *usable { String::new() } else { format!("\n{indent}`firedrill check {path}` says what is wrong") };
+            format!("{name:width$}   {tier}   {state:state_width$}   {path}\n{indent}{summary}{why}")
         }
     };
     rows.iter().map(line).collect()
 }
 
-fn row(path: &Path) -> Row {
-    let checked = check(path);
-    let shown = path.display().to_string();
-    match checked.scenario {
-        Some(scenario) => {
-            Row { name: scenario.name, tier: scenario.tier, path: shown, summary: scenario.summary, usable: true }
+fn row(checked: Checked) -> Row {
+    let (errors, warnings) = (checked.count(Severity::Error), checked.count(Severity::Warning));
+    let (usable, path) = (checked.is_usable(), checked.path.display().to_string());
+    match checked.loaded {
+        Some(Loaded { scenario, .. }) => {
+            Row { name: scenario.name, tier: scenario.tier, path, summary: scenario.summary, usable, errors, warnings }
         }
         None => Row {
-            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            name: checked.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             tier: None,
-            summary: format!("cannot be used: `firedrill check {shown}` says why"),
-            path: shown,
-            usable: false,
+            summary: "cannot be used".to_owned(),
+            path,
+            usable,
+            errors,
+            warnings,
         },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::{cli::check::check, scenario::tests::root};
 
     #[test]
-    fn a_list_has_the_names_in_a_column_and_says_what_cannot_be_used() {
+    fn a_list_has_the_names_in_a_column_and_says_what_check_would_say() {
         let good = Row {
             name: "order-pipeline-region-loss".to_owned(),
             tier: Some(1),
             path: "scenarios/order-pipeline-region-loss.yaml".to_owned(),
             summary: "us-east-1 stops answering; the pipeline comes back in eu-west-1.".to_owned(),
             usable: true,
+            errors: 0,
+            warnings: 0,
         };
-        let rows = [good, row(Path::new("no/such/broken.yaml"))];
+        let invalid = |name: &str| {
+            let file = root().join("scenarios").join(name);
+            Row { path: name.to_owned(), ..row(check(&file)) }
+        };
+        let linted = ["must-fail/nothing-expected.yaml", "invalid/interval-longer-than-objective.yaml"].map(invalid);
+        let rows: Vec<Row> =
+            [good].into_iter().chain(linted).chain([row(check(Path::new("no/broken.yaml")))]).collect();
         insta::assert_snapshot!(lines(&rows, false).join("\n"), @r"
-        order-pipeline-region-loss   tier 1   scenarios/order-pipeline-region-loss.yaml
-                                     us-east-1 stops answering; the pipeline comes back in eu-west-1.
-        broken                       tier -   no/such/broken.yaml
-                                     cannot be used: `firedrill check no/such/broken.yaml` says why
+        order-pipeline-region-loss     tier 1   ok          scenarios/order-pipeline-region-loss.yaml
+                                       us-east-1 stops answering; the pipeline comes back in eu-west-1.
+        must-fail-nothing-expected     tier 1   1 warning   must-fail/nothing-expected.yaml
+                                       Everything comes back, but nothing is asserted; the verdict says so.
+        interval-longer-than-objective   tier -   1 error     invalid/interval-longer-than-objective.yaml
         ");
-        insta::assert_snapshot!(lines(&rows, true).join("\n"), @r#"
-        {"scenario":"order-pipeline-region-loss","tier":1,"path":"scenarios/order-pipeline-region-loss.yaml","summary":"us-east-1 stops answering; the pipeline comes back in eu-west-1.","usable":true}
-        {"scenario":"broken","tier":null,"path":"no/such/broken.yaml","summary":"cannot be used: `firedrill check no/such/broken.yaml` says why","usable":false}
-        "#);
+        insta::assert_snapshot!(lines(&rows[2..], true).join("\n"), @"");
     }
 }

@@ -13,6 +13,7 @@ mod progress;
 mod prune;
 mod report;
 mod run;
+mod runs_folder;
 mod screen;
 mod signals;
 mod supervise;
@@ -69,9 +70,12 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { failure::exit::USAGE } else { 0 };
-            drop(error.print());
-            return ExitCode::from(code);
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(failure::exit::USAGE);
+            }
+            screen::remember(printed);
+            return end(Ok(0));
         }
     };
     start_logging();
@@ -85,9 +89,18 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return give_up(&Failure::internal(miette::miette!("cannot start the async runtime: {error}"))),
     };
-    match runtime.block_on(dispatch(cli.command)) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => give_up(&failure),
+    end(runtime.block_on(dispatch(cli.command)))
+}
+
+/// The exit code of a command that has ended; one whose result could not be told has failed.
+fn end(result: Result<u8, Failure>) -> ExitCode {
+    match (result, screen::unwritten()) {
+        (Err(failure), _) => give_up(&failure),
+        (Ok(_), Some(error)) => give_up(&Failure::internal(miette::miette!(
+            help = "what is missing there can be printed again: `firedrill verify RUN_DIR` judges a run anew",
+            "cannot write to standard output: {error}"
+        ))),
+        (Ok(code), None) => ExitCode::from(code),
     }
 }
 

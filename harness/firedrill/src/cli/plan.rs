@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-use miette::{IntoDiagnostic, Report};
+use miette::IntoDiagnostic;
 
-use super::{Failure, screen};
-use crate::{
-    plan::{self, Choices, describe::describe, lint::lint},
-    scenario,
-};
+use super::{Failure, check::check, failure::exit, screen};
+use crate::plan::{self, Choices, describe::describe};
 
 /// Which scenario, and how to print its plan.
 #[derive(clap::Args, Debug)]
@@ -23,14 +20,16 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Prints the plan; warnings of the lint go to stderr.
+/// Prints the plan; what `check` says of the scenario goes to stderr.
 #[expect(clippy::unused_async, reason = "every command has the same signature")]
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
-    let loaded = scenario::load(&args.scenario).map_err(Failure::usage)?;
-    let plan = plan::plan(&loaded, &Choices { seed: args.seed }).map_err(Failure::usage)?;
-    for warning in lint(&loaded) {
-        tracing::warn!("{:?}", Report::new(warning));
+    let checked = check(&args.scenario);
+    let usable = checked.is_usable();
+    for problem in checked.problems {
+        screen::note(&screen::shown(problem));
     }
+    let Some(loaded) = checked.loaded.filter(|_| usable) else { return Ok(exit::USAGE) };
+    let plan = plan::plan(&loaded, &Choices { seed: args.seed }).map_err(Failure::usage)?;
     if args.json {
         let text = serde_json::to_string_pretty(&plan).into_diagnostic().map_err(Failure::internal)?;
         screen::line(text);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Failure, screen, verify};
+use crate::run::chain;
 
 /// Write the reports of a run again.
 #[derive(Debug, clap::Args)]
@@ -14,8 +15,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let dir = verify::open(&args.run_dir)?;
     let (verification, _) = verify::judge(&dir)?;
+    // Before the record that they speak of is written anew.
+    for note in verify::notes(&dir, &verification) {
+        screen::note(&note);
+    }
     firedrill_reports::write(&dir, &verification).map_err(|error| {
-        Failure::internal(miette::miette!("cannot write the reports of `{}`: {error}", dir.root().display()))
+        Failure::internal(miette::miette!("cannot write the reports of `{}`: {}", dir.root().display(), chain(&error)))
     })?;
     for name in ["report.html", "summary.md", "junit.xml", "run.json"] {
         screen::line(dir.root().join(name).display().to_string());

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 
 use super::{
     Failure,
+    check::{check_all, counted},
     failure::exit,
     kept,
     progress::{Manner, progress},
@@ -15,7 +16,6 @@ use super::{
 use crate::{
     plan::{self, Choices},
     run::{self, Outcome, Request, RunError, Stop, StopReason},
-    scenario,
     target::{Launch, record::TargetRecord},
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long)]
     keep: bool,
     /// Drills at the same time
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, default_value_t = 1, value_parser = jobs)]
     jobs: u8,
     /// Exit 0 for a must-fail scenario whose findings are exactly the stated ones
     #[arg(long)]
@@ -56,6 +56,10 @@ pub(super) struct Args {
 enum Target {
     /// An emulator that firedrill installs and starts itself
     Local,
+}
+
+fn jobs(text: &str) -> Result<u8, &'static str> {
+    text.parse().ok().filter(|jobs| (1..=16).contains(jobs)).ok_or("write a whole number from 1 to 16")
 }
 
 impl Args {
@@ -107,9 +111,17 @@ struct Ended {
 }
 
 fn requests(args: &Args) -> Result<Vec<Request>, Failure> {
+    let files = check_all(&args.scenarios)?;
+    let bad = files.iter().filter(|file| !file.is_usable()).count();
+    if bad > 0 {
+        let all = counted(files.len(), "scenario");
+        for problem in files.into_iter().filter(|file| !file.is_usable()).flat_map(|file| file.problems) {
+            screen::note(&screen::shown(problem));
+        }
+        return Err(Failure::usage(miette::miette!("{bad} of {all} cannot be used: nothing was run")));
+    }
     let mut requests = Vec::new();
-    for path in scenario::discover(&args.scenarios).map_err(Failure::usage)? {
-        let loaded = scenario::load(&path).map_err(Failure::usage)?;
+    for loaded in files.into_iter().filter_map(|file| file.loaded) {
         let choices = Choices { seed: args.seed.unwrap_or_else(rand::random) };
         let plan = plan::plan(&loaded, &choices).map_err(Failure::usage)?;
         let launch = Launch::here().map_err(|error| Failure::internal(miette::miette!("{error}")))?;

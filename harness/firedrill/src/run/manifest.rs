@@ -164,6 +164,7 @@ mod tests {
             bytes: 0,
             versions: Vec::new(),
             deleted: false,
+            counter: None,
             value: None,
         }
     }

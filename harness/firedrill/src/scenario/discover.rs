@@ -19,18 +19,23 @@ const HOME: &str = "scenarios";
 #[derive(Debug, Diagnostic, Error)]
 pub enum DiscoverError {
     /// A path cannot be searched.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`", path.display())]
+    #[diagnostic(help("give the path of a scenario file or of a folder of them"))]
     Unreadable {
         /// The path.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// Nothing was found.
+    /// The folder that is searched when nothing else is said is not there.
+    #[error("there is no folder `{HOME}` here")]
+    #[diagnostic(help("`firedrill init STACK` writes a first scenario there; or give the path of one"))]
+    NoHome,
+    /// Nothing was found for some of what was asked for.
     #[error("there is no scenario for `{}`", wanted.join("`, `"))]
     #[diagnostic(help("`firedrill list` shows scenarios; `firedrill init STACK` writes a first one"))]
     Nothing {
-        /// What was looked for.
+        /// What nothing was found for.
         wanted: Vec<String>,
     },
 }
@@ -48,17 +53,28 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => search(&path, &mut found)?,
             Ok(_) => drop(found.insert(path)),
+            Err(source) if source.kind() == io::ErrorKind::NotFound && path == Path::new(HOME) => {
+                return Err(DiscoverError::NoHome);
+            }
             Err(source) => return Err(DiscoverError::Unreadable { path, source }),
         }
     }
     let called =
         |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+    // A name that no file has is a slip: to leave it out silently would leave a drill out.
+    let absent = filters.iter().filter(|word| !found.iter().any(|path| called(path, word)));
+    let absent: Vec<String> = absent.map(|word| (*word).clone()).collect();
+    if !absent.is_empty() {
+        return Err(DiscoverError::Nothing { wanted: absent });
+    }
     found.retain(|path| filters.is_empty() || filters.iter().any(|word| called(path, word)));
     if found.is_empty() {
-        Err(DiscoverError::Nothing { wanted: words.to_vec() })
-    } else {
-        Ok(found.into_iter().collect())
+        return Err(DiscoverError::Nothing { wanted: words.to_vec() });
     }
+    // One file by two paths is one scenario.
+    let mut seen = BTreeSet::new();
+    found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    Ok(found.into_iter().collect())
 }
 
 fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {
@@ -101,6 +117,11 @@ mod tests {
         assert_eq!(names(&[below("must-fail"), below("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
         assert_eq!(names(&[below(""), "c".to_owned()]), ["a/c.yml"]);
         assert!(matches!(discover(&[below("absent")]), Err(DiscoverError::Unreadable { .. })));
-        assert!(matches!(discover(&[below(""), "absent".to_owned()]), Err(DiscoverError::Nothing { .. })));
+        assert_eq!(names(&[below("b.yaml"), below("a/../b.yaml")]).len(), 1, "one file by two paths");
+        for found in ["b.yaml", ""] {
+            let words = [below(found), "b".to_owned(), "absent".to_owned()];
+            let error = discover(&words).expect_err("one name is of no file");
+            assert_eq!(error.to_string(), "there is no scenario for `absent`");
+        }
     }
 }

@@ -109,7 +109,7 @@ impl Source {
             Diagnostics::from(Problem::error(&empty, message).help(help))
         };
         let unreadable = |error: &io::Error| {
-            refused(format!("`{shown}` cannot be read: {error}"), "check the path; `firedrill list` shows scenarios")
+            refused(format!("`{shown}` cannot be read: {error}"), "give the path of a file that can be read")
         };
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         let too_large = || {

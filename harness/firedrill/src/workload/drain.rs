@@ -110,7 +110,8 @@ fn event_of(stack: &Stack, line: &LedgerLine) -> Option<String> {
             let wanted = prefix.as_ref().is_none_or(|prefix| line.key.starts_with(prefix.as_str()));
             wanted.then(|| line.write_id.as_str().to_owned())
         }
-        (TriggerSource::BucketEvents { .. }, Op::Delete) => None,
+        // What a stream says of a counter names no write.
+        (TriggerSource::BucketEvents { .. }, Op::Delete) | (_, Op::Add) => None,
         (TriggerSource::TableStream { .. }, Op::Put | Op::Update) => Some(line.write_id.as_str().to_owned()),
         (TriggerSource::TableStream { .. }, Op::Delete) => line.facts.get(REMOVES).map(|id| format!("{id}:removed")),
     });

@@ -96,6 +96,7 @@ impl OwnKeys {
             Op::Delete => self.take(Shelf::Present, |known| known.epoch == standing.epoch),
             Op::Put if standing.fresh_keys_only || !self.draw.chance(REBORN_PERCENT) => None,
             Op::Put => self.take(Shelf::Deleted, |_| true),
+            Op::Add => None,
         };
         match known {
             None => self.fresh(),
@@ -119,7 +120,7 @@ impl OwnKeys {
                     self.shelf(shelf).push(known);
                 }
             }
-            (Outcome::Ambiguous, _) => {}
+            (Outcome::Acknowledged, Op::Add) | (Outcome::Ambiguous, _) => {}
         }
     }
 

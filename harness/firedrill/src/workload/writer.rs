@@ -196,6 +196,7 @@ impl Draft {
             digest: described.map(|described| described.digest.clone()),
             parts: described.map(|described| described.parts.clone()).unwrap_or_default(),
             bytes: described.map_or(0, |described| described.bytes),
+            amount: None,
             outcome: answered.outcome,
             issued_ms: answered.issued,
             completed_ms: (answered.outcome != Outcome::Ambiguous).then_some(answered.completed),

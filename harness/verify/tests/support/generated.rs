@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use firedrill_model::{
+    capture::Entry,
     ledger::{LedgerLine, Op, Outcome},
     units::RunTime,
 };
@@ -61,6 +62,24 @@ pub fn ledger(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
     lines
 }
 
+/// The same lines with expiry: a third of the values has expired when the recovered state is captured, a third will later.
+pub fn expiring(lines: Vec<LedgerLine>) -> Vec<LedgerLine> {
+    let expires = |line: &LedgerLine| match line.seq % 3 {
+        0 => Some(super::EPOCH_MS + T0),
+        1 => Some(super::EPOCH_MS + 10_000_000),
+        _ => None,
+    };
+    lines
+        .into_iter()
+        .map(|line| LedgerLine { expires_ms: expires(&line).filter(|_| line.op == Op::Put), ..line })
+        .collect()
+}
+
+/// Whether a value has expired when the recovered state is captured.
+pub fn has_expired(line: &LedgerLine) -> bool {
+    line.expires_ms.is_some_and(|at| at <= super::EPOCH_MS + T0)
+}
+
 /// A world whose orders have this ledger, recovered to the state as of `cut_ms`: each key holds the possible write that
 /// took effect last before it, taking a write to have effect when it completes, an ambiguous one when it is issued.
 /// Assertions about effects are off, since these orders have none.
@@ -102,4 +121,48 @@ pub fn after_cutover(count: usize) -> Vec<LedgerLine> {
     (0..count)
         .map(|n| put_after(&orders(), &format!("C-9#fresh{n}"), &format!("fresh-{n}"), 29_000 + n as u64))
         .collect()
+}
+
+/// The ledger lines of these strokes as increments of counters; by how much is drawn up to `amount_max`.
+pub fn increments(strokes: &[Stroke], concurrent: bool, amount_max: u64) -> Vec<LedgerLine> {
+    let amount = |line: &LedgerLine| 1 + line.seq % amount_max;
+    let lines = ledger(strokes, concurrent).into_iter();
+    lines.map(|line| add(&line, amount(&line))).collect()
+}
+
+/// An increment in the place of a write.
+pub fn add(line: &LedgerLine, amount: u64) -> LedgerLine {
+    LedgerLine {
+        op: Op::Add,
+        amount: Some(amount),
+        digest: None,
+        parts: BTreeMap::new(),
+        facts: BTreeMap::new(),
+        ..line.clone()
+    }
+}
+
+/// What each counter holds at an instant; those that were never incremented are not there.
+pub fn counters_at(lines: &[LedgerLine], at_ms: u64) -> BTreeMap<String, u64> {
+    let mut held = BTreeMap::new();
+    let happened = lines.iter().filter(|line| line.outcome != Outcome::Rejected);
+    for line in happened.filter(|line| effective(line) <= RunTime::from_ms(at_ms)) {
+        *held.entry(line.key.clone()).or_default() += line.amount.unwrap_or(0);
+    }
+    held
+}
+
+/// What a capture shows of a counter.
+pub fn counter(key: &str, value: &str) -> Entry {
+    Entry { write_id: None, counter: Some(value.to_owned()), ..entry(&put(&orders(), key, "counter", 0)) }
+}
+
+/// [`world`] with counters: orders hold these values and nothing else.
+pub fn counting(lines: &[LedgerLine], held: &BTreeMap<String, u64>) -> World {
+    let mut world = world(&[], T0);
+    world.ledger.extend(lines.iter().cloned());
+    let entries: Vec<Entry> = held.iter().map(|(key, value)| counter(key, &value.to_string())).collect();
+    *world.recovered(&orders()) = entries.clone();
+    *world.drained(&orders()) = entries;
+    world
 }

@@ -105,6 +105,7 @@ pub fn put(resource: &ResourceId, key: &str, id: &str, at_ms: u64) -> LedgerLine
             .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
             .into(),
         bytes: 100,
+        amount: None,
         outcome: Outcome::Acknowledged,
         issued_ms: RunTime::from_ms(at_ms),
         completed_ms: Some(RunTime::from_ms(at_ms + 10)),
@@ -159,6 +160,7 @@ pub fn entry(line: &LedgerLine) -> Entry {
         bytes: line.bytes,
         versions: Vec::new(),
         deleted: false,
+        counter: None,
         value: None,
     }
 }
@@ -172,6 +174,7 @@ fn derived(key: String, value: Value) -> Entry {
         bytes: 10,
         versions: Vec::new(),
         deleted: false,
+        counter: None,
         value: Some(value),
     }
 }

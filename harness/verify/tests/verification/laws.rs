@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     BACKUP, T0, entry,
-    generated::{after_cutover, ledger, state_at, strokes, world},
+    generated::{after_cutover, expiring, has_expired, ledger, state_at, strokes, world},
     orders, uploads,
 };
 
@@ -106,6 +106,28 @@ proptest! {
         let changed = found.findings.iter().find(|finding| finding.kind == FindingKind::Changed);
         prop_assert_eq!(changed.and_then(|finding| finding.key.clone()), Some(key));
         prop_assert_eq!(changed.map(|finding| finding.weight), Some(Weight::Failure));
+    }
+
+    /// What has expired may be there or not; what has not must be there.
+    #[test]
+    fn only_what_has_expired_may_be_gone(strokes in strokes(), gone in prop::collection::vec(any::<bool>(), 4)) {
+        // Without ambiguity the final state is known, and each key in it has one value.
+        let sure = |line: &LedgerLine| line.outcome == Outcome::Acknowledged;
+        let lines: Vec<LedgerLine> = expiring(ledger(&strokes, false)).into_iter().filter(sure).collect();
+        let mut world = world(&lines, T0);
+        let mut live_gone = BTreeSet::new();
+        for (line, gone) in state_at(&lines, T0).into_values().flatten().zip(gone) {
+            if gone {
+                world.recovered(&orders()).retain(|entry| entry.key != line.key);
+                if !has_expired(&line) {
+                    live_gone.insert(line.key.clone());
+                }
+            }
+        }
+        let found = world.judge();
+        let lost = found.rpo.by_resource.get(&orders()).map(|losses| losses.sample.clone()).unwrap_or_default();
+        prop_assert_eq!(lost.into_iter().collect::<BTreeSet<_>>(), live_gone);
+        prop_assert_eq!(found.equivalence.total.count(), 0);
     }
 
     /// A run is judged in the same way every time, and whatever the order of the ledger's lines of different keys.

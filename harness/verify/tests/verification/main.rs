@@ -4,6 +4,7 @@
 mod support;
 
 mod ambiguity;
+mod counters;
 mod cuts;
 mod documented;
 mod laws;

@@ -37,6 +37,7 @@ pub fn entry(item: &Item, table: &Table) -> Option<Entry> {
         bytes: described.bytes,
         versions: Vec::new(),
         deleted: false,
+        counter: None,
         value: None,
     })
 }

@@ -81,6 +81,7 @@ fn entry(key: String, lines: &[ObjectLine]) -> Option<Entry> {
             bytes: described.bytes,
             versions,
             deleted: false,
+            counter: None,
             value: None,
         },
         None => Entry {
@@ -91,6 +92,7 @@ fn entry(key: String, lines: &[ObjectLine]) -> Option<Entry> {
             bytes: 0,
             versions,
             deleted: true,
+            counter: None,
             value: None,
         },
     })

@@ -27,7 +27,9 @@ pub(super) fn values(
     for (name, parameter) in &declared {
         let path = KeyPath::of(["Parameters", name]);
         let Some(text) = given.get(*name).cloned().or_else(|| text_of(&parameter["Default"])) else {
-            let help = format!("give it in the scenario, as `workload.parameters.{name}`");
+            let help = format!(
+                "give it in the scenario, as `workload.parameters.{name}`; to `firedrill init`, as `--parameter {name}=VALUE`"
+            );
             wrong(&path, format!("the parameter `{name}` has no default and no value"), help);
             continue;
         };

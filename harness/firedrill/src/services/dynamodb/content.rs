@@ -39,6 +39,7 @@ fn entry(key: String, item: &Item, with_values: bool) -> Entry {
         bytes: described.bytes,
         versions: Vec::new(),
         deleted: false,
+        counter: None,
         value: with_values.then(|| json::plain(item)),
     }
 }

@@ -74,6 +74,7 @@ fn entry(key: String, newest: Option<Described>, versions: Vec<Version>) -> Entr
         bytes: newest.bytes,
         versions,
         deleted,
+        counter: None,
         value: None,
     }
 }

@@ -41,6 +41,7 @@ fn line(write: &Write, id: usize, outcome: Outcome, standing: Standing) -> Ledge
         digest: None,
         parts: BTreeMap::new(),
         bytes: 0,
+        amount: None,
         outcome,
         issued_ms: RunTime::default(),
         completed_ms: None,
@@ -139,6 +140,7 @@ proptest! {
                     prop_assert_eq!(write.rev, rev + 1);
                     prop_assert!(holds.is_none());
                 }
+                Op::Add => prop_assert!(false, "keys of one's own are no counters"),
             }
             let line = line(&write, id, outcome, standing(0, false));
             if outcome == Outcome::Acknowledged {

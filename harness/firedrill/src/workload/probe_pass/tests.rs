@@ -25,6 +25,7 @@ fn line(outcome: Outcome) -> LedgerLine {
         digest: None,
         parts: [].into(),
         bytes: 0,
+        amount: None,
         outcome,
         issued_ms: RunTime::from_ms(1),
         completed_ms: Some(RunTime::from_ms(2)),
