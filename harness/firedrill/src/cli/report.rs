@@ -16,7 +16,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let dir = verify::open(&args.run_dir)?;
     let (verification, _) = verify::judge(&dir)?;
     // Before the record that they speak of is written anew.
-    verify::notes(&dir, &verification).iter().for_each(|note| screen::note(note));
+    for note in verify::notes(&dir, &verification) {
+        screen::note(&note);
+    }
     firedrill_reports::write(&dir, &verification).map_err(|error| {
         Failure::internal(miette::miette!("cannot write the reports of `{}`: {}", dir.root().display(), chain(&error)))
     })?;

@@ -26,7 +26,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let dir = open(&args.run_dir)?;
     let (verification, record) = judge(&dir)?;
-    notes(&dir, &verification).iter().for_each(|note| screen::note(note));
+    for note in notes(&dir, &verification) {
+        screen::note(&note);
+    }
     if args.json {
         let text =
             serde_json::to_string_pretty(&record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
