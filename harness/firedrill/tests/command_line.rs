@@ -12,7 +12,7 @@ use support::{firedrill, printed, root, run};
 
 /// A scenario of the repository under another name, usable from anywhere.
 fn scenario(folder: &Path, file: &str, change: impl Fn(&str) -> String) -> PathBuf {
-    let text = fs::read_to_string(root().join("scenarios/order-pipeline-region-loss.yaml")).expect("the scenario");
+    let text = fs::read_to_string(root().join("scenarios/order-pipeline-region-loss.yaml")).expect("it ships");
     let stacks = root().join("fixtures/stacks").display().to_string();
     let path = folder.join(file);
     fs::write(&path, change(&text.replace("../fixtures/stacks", &stacks))).expect("written");
@@ -26,7 +26,7 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
 
 /// Runs in `folder`.
 fn run_in(folder: &Path, args: &[&str]) -> Output {
-    firedrill(args).current_dir(folder).output().expect("it starts")
+    firedrill(args).current_dir(folder).output().expect("it runs")
 }
 
 #[test]

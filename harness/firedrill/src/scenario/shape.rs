@@ -36,7 +36,7 @@ impl<'a> ShapeCheck<'a> {
         match &node.value {
             Node::Null => {
                 let problem = self.source.error(format!("{} is empty", named(path))).at(place, "nothing is here");
-                self.problems.push(problem.help(instead_of_nothing(schema, path)));
+                self.problems.push(problem.help(Self::instead_of_nothing(schema, path)));
             }
             Node::Mapping(entries) => match of_type("object").as_slice() {
                 [] => self.wrong_type(node, &ways, path, place),
@@ -57,6 +57,17 @@ impl<'a> ShapeCheck<'a> {
             }
             Node::Bool(_) if of_type("boolean").is_empty() => self.wrong_type(node, &ways, path, place),
             Node::Decimal(_) | Node::Bool(_) => {}
+        }
+    }
+
+    /// What to write where nothing stands.
+    fn instead_of_nothing(schema: &Value, path: &KeyPath) -> String {
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if path.steps().is_empty() && !required.is_empty() {
+            format!("write at least `{}`", required.join("`, `"))
+        } else {
+            "give it a value, or leave the key out".to_owned()
         }
     }
 
@@ -190,16 +201,6 @@ impl<'a> ShapeCheck<'a> {
 }
 
 static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-
-/// What to write where nothing stands.
-fn instead_of_nothing(schema: &Value, path: &KeyPath) -> String {
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if path.steps().is_empty() && !required.is_empty() {
-        format!("write at least `{}`", required.join("`, `"))
-    } else {
-        "give it a value, or leave the key out".to_owned()
-    }
-}
 
 fn named(path: &KeyPath) -> String {
     if path.steps().is_empty() { "the file".to_owned() } else { format!("`{path}`") }
