@@ -118,16 +118,24 @@ mod tests {
             let file = root().join("scenarios").join(name);
             Row { path: name.to_owned(), ..row(check(&file)) }
         };
-        let linted = ["must-fail/nothing-expected.yaml", "invalid/interval-longer-than-objective.yaml"].map(invalid);
+        let linted = ["must-fail/nothing-expected.yaml", "invalid/two-rules-and-a-restore.yaml"].map(invalid);
         let rows: Vec<Row> =
             [good].into_iter().chain(linted).chain([row(check(Path::new("no/broken.yaml")))]).collect();
         insta::assert_snapshot!(lines(&rows, false).join("\n"), @r"
-        order-pipeline-region-loss     tier 1   ok          scenarios/order-pipeline-region-loss.yaml
-                                       us-east-1 stops answering; the pipeline comes back in eu-west-1.
-        must-fail-nothing-expected     tier 1   1 warning   must-fail/nothing-expected.yaml
-                                       Everything comes back, but nothing is asserted; the verdict says so.
-        interval-longer-than-objective   tier -   1 error     invalid/interval-longer-than-objective.yaml
+        order-pipeline-region-loss   tier 1   ok          scenarios/order-pipeline-region-loss.yaml
+                                     us-east-1 stops answering; the pipeline comes back in eu-west-1.
+        must-fail-nothing-expected   tier 1   1 warning   must-fail/nothing-expected.yaml
+                                     Everything comes back, but nothing is asserted; the verdict says so.
+        broken                       tier -   1 error     invalid/two-rules-and-a-restore.yaml
+                                     This file is broken on purpose.
+                                     `firedrill check invalid/two-rules-and-a-restore.yaml` says what is wrong
+        broken                       tier -   1 error     no/broken.yaml
+                                     cannot be used
+                                     `firedrill check no/broken.yaml` says what is wrong
         ");
-        insta::assert_snapshot!(lines(&rows[2..], true).join("\n"), @"");
+        insta::assert_snapshot!(lines(&rows[2..], true).join("\n"), @r#"
+        {"scenario":"broken","tier":null,"path":"invalid/two-rules-and-a-restore.yaml","summary":"This file is broken on purpose.","usable":false,"errors":1,"warnings":0}
+        {"scenario":"broken","tier":null,"path":"no/broken.yaml","summary":"cannot be used","usable":false,"errors":1,"warnings":0}
+        "#);
     }
 }

@@ -27,3 +27,20 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     Ok(verification.verdict.exit_code())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_report_that_cannot_be_written_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = verify::tests::directory(folder.path());
+        fs::create_dir_all(dir.root().join("report.html/in-the-way")).expect("created");
+        let failure = run(&Args { run_dir: folder.path().to_owned() }).expect_err("unwritable");
+        let said = failure.report.to_string();
+        assert!(said.contains("report.html`: ") && said.contains("directory (os error"), "{said}");
+    }
+}

@@ -96,14 +96,14 @@ pub(super) fn notes(dir: &RunDir, verification: &Verification) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
 
     use super::*;
     use crate::{clock::RunClock, run::Journal, scenario, scenario::tests::root};
 
     /// A run directory that has a plan and an empty history.
-    fn directory(folder: &std::path::Path) -> RunDir {
+    pub(in crate::cli) fn directory(folder: &std::path::Path) -> RunDir {
         let file = root().join("scenarios/order-pipeline-region-loss.yaml");
         let loaded = scenario::load(&file).expect("a scenario");
         let plan = crate::plan::plan(&loaded, &crate::plan::Choices { seed: 0 }).expect("a plan");
