@@ -166,7 +166,7 @@ fn compare(path: &Path, what: &str, expected: &str) -> Result<Option<String>, Ru
     })
 }
 
-/// The ledger must begin with the lines it held when the traffic had stopped.
+/// The ledger must be the lines it held when the traffic had stopped, no fewer and no more.
 fn ledger(dir: &RunDir, timeline: &Timeline) -> Result<Option<String>, RunDirError> {
     let Some(sealed) = &timeline.ledger else { return Ok(None) };
     Ok(match lines_sha256(&dir.ledger(), sealed.lines)? {
