@@ -58,7 +58,7 @@ impl Chronicle {
         self.first.get_or_insert_with(|| (at, record.utc.clone()));
         self.last = Some((at, record.utc));
         match record.event {
-            Event::RunBegan { run_id, firedrill, plan_sha256, seed: _ } => {
+            Event::RunBegan { run_id, firedrill, plan_sha256, seed: _, runner: _ } => {
                 self.run_id = Some(run_id);
                 self.firedrill = firedrill;
                 self.plan_sha256 = Some(plan_sha256);

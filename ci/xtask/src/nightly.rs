@@ -14,6 +14,18 @@ pub(crate) struct Args {
     /// Mutate one part in so many of the judge, such as `1/8`
     #[arg(long)]
     shard: Option<String>,
+    /// Run this half alone
+    #[arg(long, value_enum)]
+    only: Option<Half>,
+}
+
+/// What can be run by itself, since each takes hours on a small machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Half {
+    /// Shipped drills, stopped drills, verification at size
+    Drills,
+    /// Mutants of the judge
+    Mutants,
 }
 
 /// Of the mutants of the judge that can be built, so many in a hundred must be caught by its tests.
@@ -24,20 +36,29 @@ const MUTANTS: &str = "target/mutants";
 /// Runs every step; true when nothing failed.
 pub(crate) fn run(args: &Args) -> bool {
     let mut steps = Steps::default();
-    for round in 1..=args.repeat {
+    if args.only != Some(Half::Mutants) {
+        drills(&mut steps, args.repeat);
+    }
+    if args.only != Some(Half::Drills)
+        && (present("cargo", &["mutants", "--version"])
+            || steps.run("install cargo-mutants", "cargo", &["install", "--locked", "cargo-mutants"]))
+    {
+        mutants(&mut steps, args.shard.as_deref());
+    }
+    steps.finish()
+}
+
+fn drills(steps: &mut Steps, repeat: u32) {
+    for round in 1..=repeat {
         for folder in crate::test::DRILLS {
-            let name = format!("drills in {folder}, round {round} of {}", args.repeat);
+            let name = format!("drills in {folder}, round {round} of {repeat}");
             steps.run(&name, "cargo", &["run", "--release", "--locked", "--", "run", folder, "--accept-stated"]);
         }
     }
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
     steps.run_with("drills that are stopped", "cargo", &stopped, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
-    if present("cargo", &["mutants", "--version"])
-        || steps.run("install cargo-mutants", "cargo", &["install", "--locked", "cargo-mutants"])
-    {
-        mutants(&mut steps, args.shard.as_deref());
-    }
-    steps.finish()
+    let size = ["run", "--release", "--locked", "--package", "firedrill-verify", "--example", "size"];
+    steps.run("verification at size", "cargo", &size);
 }
 
 /// `cargo mutants` fails when one mutant is missed; what counts here is how many are.

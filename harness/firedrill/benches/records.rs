@@ -1,4 +1,4 @@
-//! The cost of what a drill writes down: journal, ledger, manifests.
+//! The cost of what a drill digests and writes down: items, bodies, journal, ledger, manifests.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use firedrill::{
     clock::RunClock,
     run::{Journal, manifest::ManifestWriter},
+    services::{
+        canonical::digest,
+        dynamodb::{AttributeValue, Item, canonical::describe_item},
+    },
     workload::ledger::Ledger,
 };
 use firedrill_model::{
@@ -18,6 +22,7 @@ use firedrill_model::{
 };
 
 const ENTRIES: u64 = 20_000;
+const BODY_BYTES: usize = 1 << 20;
 
 fn ledger_line(number: u64) -> LedgerLine {
     LedgerLine {
@@ -63,6 +68,37 @@ fn entry(number: u64) -> Entry {
     }
 }
 
+/// About what an order of the pipeline is: texts, a number, a list of maps, a set.
+fn item() -> Item {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let line = |n: u32| {
+        let fields = [("sku", text(&format!("SKU-{n:05}"))), ("quantity", AttributeValue::N(n.to_string()))];
+        AttributeValue::M(fields.map(|(name, value)| (name.to_owned(), value)).into())
+    };
+    [
+        ("customer", text("C-00042")),
+        ("order", text("2026-11-23#000812")),
+        ("amount", AttributeValue::N("1299.50".to_owned())),
+        ("lines", AttributeValue::L((1..6).map(line).collect())),
+        ("labels", AttributeValue::Ss(vec!["express".to_owned(), "gift".to_owned()])),
+        ("note", text(&"Bitte beim Nachbarn abgeben. ".repeat(6))),
+        ("write_id", text("orders.1-00042")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn digests(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("digests");
+    let item = item();
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("describe one item", |bencher| bencher.iter(|| describe_item(&item)));
+    let body = "x".repeat(BODY_BYTES);
+    group.throughput(Throughput::Bytes(BODY_BYTES as u64));
+    group.bench_function("digest a body of 1 MiB", |bencher| bencher.iter(|| digest(&body)));
+    group.finish();
+}
+
 fn records(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut group = criterion.benchmark_group("records");
@@ -103,5 +139,5 @@ fn records(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, records);
+criterion_group!(benches, digests, records);
 criterion_main!(benches);

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod plan;
 pub mod poll;
 pub mod recovery;
+pub mod redact;
 pub mod run;
 pub mod scenario;
 pub mod services;

@@ -12,7 +12,7 @@ use std::{
 
 use firedrill_fixtures::oracle;
 use firedrill_model::{history::Event, run_dir::RunDir, topology::Side, verdict::Verdict};
-use support::{gone_within, history, nightly, only_run, printed, processes, root, run, start};
+use support::{gone_within, history, in_the_night, only_run, printed, processes, root, run, start};
 
 /// A small drill with all the parts of the large ones.
 const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
@@ -98,7 +98,10 @@ fn an_interrupted_drill_heals_reports_and_leaves_nothing() {
         ("INT", 130, ["phase-began", "\"traffic\""]),
         ("HUP", 143, ["phase-ended", "\"provision\""]),
     ];
-    for (signal, code, moment) in moments.into_iter().take(if nightly() { 3 } else { 1 }) {
+    for (number, (signal, code, moment)) in moments.into_iter().enumerate() {
+        if number > 0 && !in_the_night(&format!("SIG{signal} at {}", moment.join(" "))) {
+            continue;
+        }
         let out = tempfile::tempdir().unwrap();
         let mut going = start(SMALL, out.path());
         going.until(&moment);
@@ -116,7 +119,10 @@ fn an_interrupted_drill_heals_reports_and_leaves_nothing() {
 #[test]
 fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
     let moments = [["phase-began", "\"recover\""], ["phase-ended", "\"preflight\""], ["phase-began", "\"traffic\""]];
-    for moment in moments.into_iter().take(if nightly() { 3 } else { 1 }) {
+    for (number, moment) in moments.into_iter().enumerate() {
+        if number > 0 && !in_the_night(&format!("kill -9 at {}", moment.join(" "))) {
+            continue;
+        }
         let out = tempfile::tempdir().unwrap();
         let mut going = start(SMALL, out.path());
         going.until(&moment);
@@ -134,6 +140,22 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
         let twice = added.iter().filter(|event| matches!(event, Event::TornDown { .. })).count();
         assert_eq!(twice, 1, "a second heal adds nothing");
         assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
+    }
+}
+
+#[test]
+fn a_drill_that_must_fail_fails_unless_what_it_states_is_accepted() {
+    if !in_the_night("a drill that must fail, without --accept-stated") {
+        return;
+    }
+    for (scenario, code) in [("nothing-expected", 3), ("forgotten-ttl", 1)] {
+        let out = tempfile::tempdir().unwrap();
+        let path = format!("scenarios/must-fail/{scenario}.yaml");
+        let output = run(&["run", &path, "--out", out.path().to_str().unwrap(), "--quiet"]);
+        assert_eq!(output.status.code(), Some(code), "{scenario}: {}", printed(&output));
+        let dir = only_run(out.path());
+        let again = run(&["verify", dir.root().to_str().unwrap()]);
+        assert_eq!(again.status.code(), Some(code), "{scenario}: {}", printed(&again));
     }
 }
 

@@ -15,7 +15,7 @@ use firedrill::{
         error::Certainty,
     },
     target::{
-        Healing, InstallProgress, Launch, RUNNER, RunningTarget, SUPERVISOR, TargetError, TargetEvent, cache_folder,
+        Healing, InstallProgress, Launch, RunningTarget, SUPERVISOR, TargetError, TargetEvent, cache_folder,
         install::Stage,
         process::{self, Standing},
     },
@@ -109,10 +109,6 @@ async fn next(events: &mut mpsc::Receiver<TargetEvent>) -> TargetEvent {
     poll::at_most(Span::from_secs(20), events.recv()).await.expect("an event in time").expect("the target lives")
 }
 
-fn owned(target: &RunningTarget) -> Vec<ProcessRecord> {
-    target.processes().into_iter().filter(|process| process.role != RUNNER).collect()
-}
-
 /// Waits until every process and what it started is gone; the law says 5 s.
 async fn gone(processes: &[ProcessRecord]) {
     let never = CancellationToken::new();
@@ -163,13 +159,13 @@ async fn a_region_is_taken_away_and_comes_back() {
     target.arm(&outage("fault-3", Symptom::Destroyed)).await.expect("armed");
     let refused = put(&east, "destroyed").await.expect_err("the region is gone");
     assert_eq!(refused.certainty(), Certainty::NotExecuted, "{refused}");
-    let region = owned(&target).into_iter().find(|process| process.role == EAST).expect("recorded");
+    let region = target.processes().into_iter().find(|process| process.role == EAST).expect("recorded");
     assert_eq!(process::standing(&region), Standing::Gone);
     assert_eq!(target.heal(&FaultId::from("fault-3")).await.expect("answered"), Healing::RegionStaysGone);
     put(&east, "after").await.expect_err("and stays gone");
     assert!(has(&west, "meanwhile").await);
 
-    let processes = owned(&target);
+    let processes = target.processes();
     target.stop(false).await.expect("stopped");
     gone(&processes).await;
     let record: firedrill::target::record::TargetRecord =
@@ -196,7 +192,7 @@ async fn objects_pass_through_the_plane_unchanged() {
 
     let destroyed = target.arm(&outage("fault-1", Symptom::Destroyed)).await.expect_err("one process for all");
     assert!(matches!(&destroyed, TargetError::Refused(reason) if reason.contains("share one process")), "{destroyed}");
-    let processes = owned(&target);
+    let processes = target.processes();
     target.stop(false).await.expect("stopped");
     gone(&processes).await;
 }
@@ -220,7 +216,7 @@ async fn nothing_outlives_a_runner_that_vanished() {
     let dir = tempfile::tempdir().expect("a folder");
     let target = start(Layout::ProcessPerRegion, dir.path()).await;
     target.arm(&outage("fault-1", Symptom::Timeouts)).await.expect("armed");
-    let processes = owned(&target);
+    let processes = target.processes();
     assert_eq!(processes.len(), 3, "{processes:?}");
     drop(target);
     gone(&processes).await;
@@ -233,7 +229,7 @@ async fn nothing_outlives_a_supervisor_that_was_killed() {
     let mut events = target.events();
     // A stopped region cannot notice anything itself.
     target.arm(&outage("fault-1", Symptom::Timeouts)).await.expect("armed");
-    let processes = owned(&target);
+    let processes = target.processes();
     let supervisor = processes.iter().find(|process| process.role == SUPERVISOR).expect("recorded");
     kill(Pid::from_raw(supervisor.pid), Signal::SIGKILL).expect("it runs");
     assert_eq!(next(&mut events).await, TargetEvent::SupervisorGone);
@@ -248,7 +244,7 @@ async fn an_emulator_that_dies_is_reported() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut target = start(Layout::ProcessPerRegion, dir.path()).await;
     let mut events = target.events();
-    let region = owned(&target).into_iter().find(|process| process.role == EAST).expect("recorded");
+    let region = target.processes().into_iter().find(|process| process.role == EAST).expect("recorded");
     kill(Pid::from_raw(region.pid), Signal::SIGKILL).expect("it runs");
     assert_eq!(next(&mut events).await, TargetEvent::ProcessExited { region: Region::from(EAST) });
     target.stop(false).await.expect("stopped");

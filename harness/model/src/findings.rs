@@ -79,7 +79,7 @@ pub enum FindingKind {
     NotMeasured,
     /// Firedrill itself ran too late to judge.
     SchedulingLag,
-    /// A file of the run directory does not have the digest the history holds.
+    /// A file of the run directory, or its history, is not as the run left it.
     EvidenceAltered,
     /// A checker crashed.
     CheckerCrashed,

@@ -117,6 +117,8 @@ pub enum Event {
         seed: u64,
         /// SHA-256 of `plan.json`, hex.
         plan_sha256: String,
+        /// The process that runs the drill, so that `heal` leaves a run alone that goes on; `None` where it cannot be told.
+        runner: Option<ProcessRecord>,
     },
     /// A phase began.
     PhaseBegan {
@@ -301,7 +303,7 @@ pub enum Event {
 /// A process firedrill started, with what identifies it after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRecord {
-    /// What it is: `supervisor`, or the region it serves.
+    /// What it is: `runner`, `supervisor`, or the region it serves.
     pub role: String,
     /// Process id, which is also its process group.
     pub pid: i32,

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod documented;
 mod hostility;
 mod oddities;
+mod parts;
 mod renderings;
 mod sample;
 mod schema;

@@ -2,7 +2,6 @@
 
 pub mod command;
 pub mod process;
-pub mod redact;
 pub mod sabotage;
 pub mod schedule;
 pub mod vault;

@@ -30,8 +30,8 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{BackupError, redact::redact};
-use crate::{poll, run::Drill, services::clients::EMULATOR_ACCOUNT};
+use super::BackupError;
+use crate::{poll, redact::redact, run::Drill, services::clients::EMULATOR_ACCOUNT};
 
 /// Output kept of one program, each of stdout and stderr.
 const OUTPUT_BYTES_MAX: usize = 512 << 10;

@@ -7,14 +7,18 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-use firedrill_model::{history::Event, run_dir::RunDir, units::ByteSize};
+use firedrill_model::{run_dir::RunDir, units::ByteSize};
 use nix::sys::statvfs::statvfs;
 
-use super::{Failure, failure::exit, screen};
+use super::{
+    Failure,
+    failure::exit,
+    heal::{self, Life},
+    screen,
+};
 use crate::target::{
-    RUNNER, cache_folder,
+    cache_folder,
     install::{self, ENGINE},
-    process::{self, Standing},
 };
 
 /// What the emulator takes, and as much again while it is being installed.
@@ -163,14 +167,7 @@ fn leftovers(out: &Path) -> Finding {
 }
 
 fn is_left(dir: &RunDir) -> bool {
-    let Ok(history) = dir.read_history() else { return false };
-    let started = history.filter_map(Result::ok).filter_map(|record| {
-        if let Event::TargetStarted { processes } = record.event { Some(processes) } else { None }
-    });
-    let processes: Vec<_> = started.flatten().collect();
-    let (runner, owned): (Vec<_>, Vec<_>) = processes.iter().partition(|process| process.role == RUNNER);
-    !runner.iter().any(|process| process::standing(process) == Standing::Running)
-        && owned.iter().any(|process| process::standing(process) != Standing::Gone)
+    matches!(heal::life(dir), Ok(Life::LeftUp))
 }
 
 #[cfg(test)]

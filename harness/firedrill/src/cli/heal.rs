@@ -22,8 +22,8 @@ use crate::{
         chain,
     },
     target::{
-        RUNNER, SUPERVISOR,
-        process::{self, Standing},
+        SUPERVISOR,
+        process::{self, RUNNER, Standing},
     },
 };
 
@@ -140,7 +140,7 @@ pub(super) enum Life {
     Running,
     /// The run is over, and processes that it started are not.
     LeftUp,
-    /// No process is recorded, and no end: it is starting its target, or crashed before it had one.
+    /// Its history is empty so far: it has not said yet which process runs it.
     Unstarted,
     /// Nothing of it is left.
     Over,
@@ -161,7 +161,9 @@ impl Trace {
     }
 
     fn follow(&mut self, event: Event) {
-        if let Event::TargetStarted { processes } = event {
+        if let Event::RunBegan { runner, .. } = event {
+            self.processes.extend(runner);
+        } else if let Event::TargetStarted { processes } = event {
             self.processes.extend(processes);
         } else if let Event::FaultArming { id, .. } = event {
             self.faults.push(id);

@@ -104,6 +104,30 @@ async fn a_run_that_goes_on_is_left_alone() {
     region.wait().expect("reaped");
 }
 
+#[tokio::test]
+async fn a_run_that_has_no_target_yet_is_left_alone_while_it_lives() {
+    let (mut runner, pid) = sleeper();
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = RunDir::new(folder.path());
+    let journal = Journal::create(&dir.history(), RunClock::start()).expect("a journal");
+    assert_eq!(life(&dir).expect("a history"), Life::Unstarted);
+    let began = Event::RunBegan {
+        run_id: "20261123-140151-7f3a91".to_owned(),
+        firedrill: "0.1.0".to_owned(),
+        seed: 1,
+        plan_sha256: String::new(),
+        runner: process::record(RUNNER, pid),
+    };
+    journal.append(began).expect("written");
+    assert_eq!(life(&dir).expect("a history"), Life::Running);
+    assert_eq!(heal(&Trace::read(&dir).expect("a history")).await, Outcome::StillRunning);
+    runner.kill().expect("it runs");
+    runner.wait().expect("reaped");
+    assert_eq!(life(&dir).expect("a history"), Life::Over);
+    assert_eq!(heal(&Trace::read(&dir).expect("a history")).await, Outcome::Clean);
+    assert_eq!(afterword::append(&dir.history(), missing).expect("added"), 2, "healed and torn down");
+}
+
 #[test]
 fn people_read_what_was_done() {
     let process = |role: &str, pid| ProcessRecord { role: role.to_owned(), pid, start_ticks: 1 };

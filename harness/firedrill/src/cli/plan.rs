@@ -31,7 +31,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let Some(loaded) = checked.loaded.filter(|_| usable) else { return Ok(exit::USAGE) };
     let plan = plan::plan(&loaded, &Choices { seed: args.seed }).map_err(Failure::usage)?;
     if args.json {
-        let text = serde_json::to_string_pretty(&plan).into_diagnostic().map_err(Failure::internal)?;
+        let text = serde_json::to_string_pretty(&plan::shown(&plan)).into_diagnostic().map_err(Failure::internal)?;
         screen::line(text);
     } else {
         screen::line(describe(&plan).trim_end());

@@ -73,7 +73,7 @@ fn needed(path: &Path) -> Option<String> {
             Some(format!("left {path_shown}: its target is still up; `firedrill heal {path_shown}` ends it"))
         }
         Ok(Life::Unstarted) => Some(format!(
-            "left {path_shown}: it is starting, or crashed before it had; `firedrill heal {path_shown}` closes it"
+            "left {path_shown}: its history is empty: it is starting, or crashed at once; if so, remove it by hand"
         )),
         Err(error) => Some(format!("left {path_shown}: whether it still runs cannot be told: {}", chain(&error))),
     }
@@ -118,7 +118,7 @@ mod tests {
     use crate::{
         clock::RunClock,
         run::Journal,
-        target::{RUNNER, process},
+        target::process::{self, RUNNER},
     };
 
     const RUNS: [&str; 3] = ["20261121-090000-aaaaaa", "20261122-090000-bbbbbb", "20261123-090000-cccccc"];
@@ -178,7 +178,7 @@ mod tests {
         insta::assert_snapshot!(first, @r"
         left runs/20261121-090000-aaaaaa: its target is still up; `firedrill heal runs/20261121-090000-aaaaaa` ends it
         left runs/20261122-090000-bbbbbb: it is still running
-        left runs/20261123-090000-cccccc: it is starting, or crashed before it had; `firedrill heal runs/20261123-090000-cccccc` closes it
+        left runs/20261123-090000-cccccc: its history is empty: it is starting, or crashed at once; if so, remove it by hand
         left runs/20261124-090000-dddddd: whether it still runs cannot be told: `runs/20261124-090000-dddddd/history.jsonl` line 1 is not what firedrill writes there: expected value at line 1 column 1
         4 kept
         ");

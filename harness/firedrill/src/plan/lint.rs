@@ -17,7 +17,7 @@ use firedrill_model::{
 };
 use miette::Severity;
 
-use super::names;
+use super::{names, probes};
 use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
 
 /// Every remark on a scenario, in the order of the file.
@@ -78,10 +78,22 @@ impl Lint<'_> {
             };
             self.not_derived(resource, &path);
         }
+        self.triggers();
         if self.scenario.traffic.is_empty() {
             let path = KeyPath::of(["workload"]);
             let help = "add `traffic`; a recovery point is measured from what clients wrote";
             self.warn(&path, "there is no traffic", "nothing writes while the drill runs", help);
+        }
+    }
+
+    /// A trigger that no probe can see has no part in when the workload is ready.
+    fn triggers(&mut self) {
+        for (name, trigger) in &self.stack.triggers {
+            if let Some(why) = probes::unseen(self.stack, trigger) {
+                let message = format!("whether `trigger/{name}` works is not probed");
+                let help = "recovery time does not wait for it; declare its `effect`, or give it a bucket of its own";
+                self.warn(&KeyPath::of(["workload", "stack"]), message, why, help);
+            }
         }
     }
 

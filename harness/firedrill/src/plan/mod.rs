@@ -5,6 +5,7 @@ pub mod describe;
 pub mod lint;
 pub mod names;
 pub mod probes;
+mod shown;
 
 use firedrill_model::{
     ids::FaultId,
@@ -15,6 +16,7 @@ use firedrill_model::{
 };
 use sha2::{Digest, Sha256};
 
+pub use self::shown::{shown, shown_text};
 use crate::scenario::{Diagnostics, Loaded, ScenarioSource};
 
 /// What answers the AWS API on the `local` target.
@@ -46,7 +48,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
     problems.retain(crate::scenario::Problem::is_error);
     Diagnostics::unless_empty(source.shown(), problems)?;
     let observe = match &scenario.expect.rto {
-        Some(rto) => rto.stable_for.plus(PROBE_INTERVAL).plus(PROBE_INTERVAL),
+        // Time to settle, and as much again to hold.
+        Some(rto) => rto.stable_for.plus(rto.stable_for).plus(PROBE_INTERVAL),
         None => OBSERVE_DEFAULT,
     };
     Ok(Plan {

@@ -6,9 +6,11 @@ use firedrill_model::{
     ids::{ProbeId, ResourceId, ResourceKind},
     plan::PlannedProbe,
     scenario::{Scenario, Traffic},
-    stack::Stack,
+    stack::{Stack, Trigger, TriggerSource},
     units::Span,
 };
+
+use crate::workload::dataset::watched_prefix;
 
 /// Limit of one pass over a bucket or table.
 const DATA_TIMEOUT: Span = Span::from_secs(2);
@@ -19,7 +21,8 @@ const TRIGGER_TIMEOUT: Span = Span::from_secs(5);
 /// One probe for each bucket and table that clients use, and one for each trigger whose effect is known.
 ///
 /// Clients use what has traffic or a seed. Tables that functions write are seen through their trigger. A trigger that no
-/// backup protects is probed all the same: clients need it whether or not someone thought of it.
+/// backup protects is probed all the same: clients need it whether or not someone thought of it. Of a bucket's triggers
+/// those are probed that the data set's keys come to.
 pub fn of(scenario: &Scenario, stack: &Stack) -> Vec<PlannedProbe> {
     let used: BTreeSet<&ResourceId> =
         scenario.traffic.iter().flat_map(Traffic::resources).chain(scenario.seed.keys()).collect();
@@ -31,9 +34,24 @@ pub fn of(scenario: &Scenario, stack: &Stack) -> Vec<PlannedProbe> {
     let triggers = stack
         .triggers
         .iter()
-        .filter(|(_, trigger)| trigger.effect.is_some() && used.contains(&trigger.source_resource()))
+        .filter(|(_, trigger)| used.contains(&trigger.source_resource()) && unseen(stack, trigger).is_none())
         .map(|(name, _)| probe(ResourceId::new(ResourceKind::Trigger, name), TRIGGER_TIMEOUT));
     data.chain(triggers).collect()
+}
+
+/// Why a trigger cannot be seen to work: nothing shows its effect, or no key of the data set comes to it.
+pub(super) fn unseen(stack: &Stack, trigger: &Trigger) -> Option<&'static str> {
+    if trigger.effect.is_none() {
+        return Some("it declares no `effect`");
+    }
+    match &trigger.source {
+        TriggerSource::BucketEvents { bucket, prefix, .. } => {
+            let written = watched_prefix(stack, bucket).unwrap_or_default();
+            let watched = prefix.as_deref().unwrap_or_default();
+            (!written.starts_with(watched)).then_some("another trigger of its bucket watches another prefix")
+        }
+        TriggerSource::TableStream { .. } => None,
+    }
 }
 
 fn probe(resource: ResourceId, timeout: Span) -> PlannedProbe {

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use firedrill_model::{ids::ResourceKind, topology::Side, units::Span};
+use firedrill_model::{ids::ResourceKind, stack::Template, topology::Side, units::Span};
 use proptest::prelude::*;
 
-use super::{Choices, describe::describe, lint::lint, names, parse_seed, plan};
+use super::{Choices, describe::describe, lint::lint, names, parse_seed, plan, shown, shown_text};
 use crate::scenario::{
     Loaded, Source, load,
     tests::{rendered, root},
@@ -48,13 +48,31 @@ fn a_plan_in_json_reads_back_as_itself() {
 }
 
 #[test]
+fn a_plan_that_is_written_holds_no_secret() {
+    let mut plan = plan(&shipped(), &Choices { seed: 1 }).expect("planned");
+    let function = plan.stack.functions.values_mut().next().expect("the pipeline has functions");
+    function.environment.insert("DB_PASSWORD".to_owned(), "hunter2".to_owned());
+    let variables = serde_json::json!({ "API_TOKEN": "hunter3", "TABLE": "orders" });
+    plan.stack.template = Some(Template {
+        body: serde_json::json!({ "Properties": { "Environment": { "Variables": variables } } }),
+        parameters: [("DbPassword", "hunter4"), ("Stage", "prod")].map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        names: std::collections::BTreeMap::new(),
+        beyond: Vec::new(),
+    });
+    let text = serde_json::to_string(&shown(&plan)).expect("written");
+    assert!(!text.contains("hunter") && text.contains("prod") && text.contains("orders"), "{text}");
+    let scenario = shown_text(&plan, "parameters: { DbPassword: hunter4, Stage: prod }\n");
+    assert_eq!(scenario, "parameters: { DbPassword: [redacted], Stage: prod }\n");
+}
+
+#[test]
 fn the_delivery_log_and_derived_tables_are_neither_protected_nor_probed_as_data() {
     let plan = plan(&shipped(), &Choices { seed: 1 }).expect("planned");
     let protected: Vec<&str> = plan.backups[0].protect.iter().map(firedrill_model::ids::ResourceId::as_str).collect();
     assert!(protected.contains(&"table/totals") && !protected.contains(&"table/deliveries"), "{protected:?}");
     let probed: Vec<&str> = plan.probes.iter().map(|probe| probe.id.as_str()).collect();
     assert_eq!(probed, ["bucket/uploads", "table/orders", "trigger/describe-upload", "trigger/total-orders"]);
-    assert_eq!(plan.observe, Span::from_secs(6));
+    assert_eq!(plan.observe, Span::from_ms(10_500));
 }
 
 #[test]

@@ -51,8 +51,7 @@ pub async fn source(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
     let site = recovery.drill.site(Side::Primary, Conduct::Traffic { timeout: SOURCE_TIMEOUT });
     let reachable = match service(kind).exists(&site, resource.name()).await {
         Ok(_) => true,
-        // The plane answers in the service's place with 5xx codes; a refusal on the merits comes from the source.
-        Err(error) => matches!(error.code(), Some(code) if code.starts_with("AccessDenied")),
+        Err(error) => error.was_answered(),
     };
     recovery.drill.journal.append(Event::SourceReachability { reachable })?;
     Ok(())

@@ -23,7 +23,10 @@ use firedrill_model::{
 
 pub use self::error::RecoveryError;
 use crate::{
-    backup::{Backups, schedule::chain},
+    backup::{
+        Backups,
+        schedule::{Completed, chain},
+    },
     poll,
     run::Drill,
     services::clients::Conduct,
@@ -148,11 +151,13 @@ impl Recovery<'_> {
     /// The latest usable point that the user's own program made: what a `command` step finds in
     /// `FIREDRILL_RECOVERY_POINT`.
     pub fn own_point(&self) -> Option<RecoveryPoint> {
-        let by_program = |point: &RecoveryPoint| {
-            let rule = self.drill.plan.backups.get(point.rule);
+        let by_program = |completed: &Completed| {
+            let rule = self.drill.plan.backups.get(completed.point.rule);
             rule.is_some_and(|rule| matches!(rule.using, BackupUsing::Command { .. }))
         };
-        self.choose(&RestoreFrom::Latest).ok().filter(by_program)
+        let own = |points: Vec<Completed>| points.into_iter().filter(by_program).collect::<Vec<_>>();
+        let (points, available) = (own(self.backups.points()), own(self.backups.available()));
+        restore::choose(&points, &available, &RestoreFrom::Latest, self.fault_at).ok()
     }
 
     /// The point that the first step to use one will use.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     backup::BackupError,
-    poll::{self, Look, WaitError},
+    poll::{self, WaitError},
     services::clients::Conduct,
     target::{Healing, TargetError},
     workload::{WorkloadError, drain, probe::Prober},
@@ -79,29 +79,23 @@ pub(super) async fn observe_and_capture(
     .await
 }
 
-/// Waits for the end of observation: `observe` after the last recovery step when every probe has then been passing for
-/// `stable_for`; otherwise until it has, at the latest when the objective and `stable_for` have passed since the fault.
+/// Waits for the end of observation, at one of two instants that are known before it begins: `observe` after the last
+/// recovery step when every probe has been passing for `stable_for` by then, else when the objective and `stable_for` have
+/// passed since the fault. There is no third look, so that no lucky stretch can be waited for.
 async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, WaitError> {
     let plan = &drill.plan;
-    let earliest = drill.clock.now().plus(plan.observe);
-    let latest = match (&plan.expect.rto, drill.struck.get()) {
-        (Some(rto), Some(struck)) => {
-            struck.plus(rto.within).plus(rto.stable_for).plus(plan.probe_interval).max(earliest)
-        }
-        _ => earliest,
+    let pause_until = async |at: RunTime| {
+        let cancelled = WaitError::Cancelled { what: "the end of observation".to_owned() };
+        if poll::pause(at.since(drill.clock.now()), &drill.cancel).await { Ok(()) } else { Err(cancelled) }
     };
-    let stable_for = plan.expect.rto.as_ref().map_or(Span::default(), |rto| rto.stable_for);
-    poll::until("the end of observation", Span::from_ms(50), plan.limits.phase, &drill.cancel, || {
-        let now = drill.clock.now();
-        // Only passes that have ended count, so that none that is under way can break the stretch later.
-        let stable_until = prober
-            .and_then(Prober::passing)
-            .filter(|stretch| stretch.until.since(stretch.since) >= stable_for && stretch.until >= earliest)
-            .map(|stretch| stretch.until);
-        let end = stable_until.or((now >= latest).then_some(now));
-        async move { end.map_or_else(|| Look::NotYet("probes are not stable".into()), Look::Ready) }
-    })
-    .await
+    let first = drill.clock.now().plus(plan.observe);
+    pause_until(first).await?;
+    let (Some(rto), Some(struck)) = (&plan.expect.rto, drill.struck.get()) else { return Ok(drill.clock.now()) };
+    let held = prober.and_then(Prober::passing_since).map(|since| drill.clock.now().since(since));
+    if held.is_none_or(|held| held < rto.stable_for) {
+        pause_until(struck.plus(rto.within).plus(rto.stable_for).plus(plan.probe_interval)).await?;
+    }
+    Ok(drill.clock.now())
 }
 
 /// Writes down what the restored recovery point holds, so that a key it lacks can be told from one the restore dropped.
@@ -161,9 +155,7 @@ pub(super) async fn close(
         Ok(verification) => Some(phase(drill, progress, Phase::Report, false, report(drill, verification)).await),
         Err(_) => None,
     };
-    if let Some(target) = holdings.target.take()
-        && let Err(error) = target.stop(keep).await
-    {
+    if let Err(error) = phase(drill, progress, Phase::Teardown, false, tear_down(holdings, keep)).await {
         tracing::warn!("the target did not end as told; its guards end it: {}", chain(&error));
     }
     drill.journal.append_synced(Event::TornDown { kept: keep })?;
@@ -172,6 +164,12 @@ pub(super) async fn close(
     let record = written.unwrap_or_else(|| unreachable!("written whenever it was judged"));
     let record = record.map_err(evidence("write the report"))?;
     Ok(Outcome { dir: drill.dir.clone(), record, verification, stopped, broken: broken.or(healed.err()) })
+}
+
+async fn tear_down(holdings: Holdings, keep: bool) -> Result<super::phase::Noted<()>, CloseError> {
+    let Some(target) = holdings.target else { return noted((), "there was no target") };
+    target.stop(keep).await?;
+    noted((), if keep { "the target stays up" } else { "the target has ended" })
 }
 
 async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, CloseError> {
@@ -188,10 +186,9 @@ async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, Close
 async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
     let mut healed = Vec::new();
     let mut source_is_back = false;
-    if let Some(target) = &holdings.target
-        && drill.struck.get().is_some()
-    {
-        for fault in &drill.plan.disaster {
+    let to_heal = drill.faults_on.to_heal();
+    if let Some(target) = &holdings.target {
+        for fault in drill.plan.disaster.iter().filter(|fault| to_heal.contains(&fault.id)) {
             let Fault::RegionOutage { region, .. } = &fault.fault;
             drill.faults_on.ended(&fault.id);
             let healing = target.heal(&fault.id).await?;

@@ -6,7 +6,7 @@ use firedrill_model::{history::line_digest, ids::RunId, plan::Plan, run_dir::Run
 use thiserror::Error;
 
 use super::manifest::write_file;
-use crate::clock::RunClock;
+use crate::{clock::RunClock, plan};
 
 /// The run directory could not be made.
 #[derive(Debug, Error)]
@@ -16,7 +16,7 @@ pub struct DirectoryError {
     source: io::Error,
 }
 
-/// Creates the directory with its copy of the scenario and the plan. Returns the digest of `plan.json` as well.
+/// Creates the directory with its copy of the scenario and the plan, without secrets. Returns the digest of `plan.json` as well.
 pub fn create(
     out: &Path,
     clock: RunClock,
@@ -28,8 +28,9 @@ pub fn create(
     fs::create_dir_all(out).map_err(|source| failed(out, source))?;
     let (id, root) = unused(out, &stem).map_err(|source| failed(&out.join(&stem), source))?;
     let dir = RunDir::new(root);
-    let text = serde_json::to_string_pretty(plan).map_err(|error| failed(&dir.plan(), error.into()))?;
-    write_file(&dir.scenario(), scenario_text).map_err(|source| failed(&dir.scenario(), source))?;
+    let text = serde_json::to_string_pretty(&plan::shown(plan)).map_err(|error| failed(&dir.plan(), error.into()))?;
+    write_file(&dir.scenario(), &plan::shown_text(plan, scenario_text))
+        .map_err(|source| failed(&dir.scenario(), source))?;
     write_file(&dir.plan(), &text).map_err(|source| failed(&dir.plan(), source))?;
     Ok((RunId::new(id), dir, line_digest(&text)))
 }

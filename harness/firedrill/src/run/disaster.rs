@@ -115,6 +115,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
 async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
     let Fault::RegionOutage { region, .. } = &fault.fault;
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), region: region.clone() })?;
+    drill.faults_on.arming(&fault.id);
     target.arm(fault).await?;
     let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
     drill.faults_on.began(&fault.id);

@@ -27,7 +27,7 @@ use crate::{
     backup::schedule::Backups,
     clock::RunClock,
     poll,
-    target::{Launch, RunningTarget},
+    target::{Launch, RunningTarget, process},
     workload::{authority::Authority, canary::Canary, lag::Lag, ledger::Ledger, probe::Prober, traffic::Traffic},
 };
 
@@ -164,6 +164,7 @@ fn began(drill: &Drill, id: &RunId, plan_sha256: String, progress: &dyn Progress
         firedrill: env!("CARGO_PKG_VERSION").into(),
         seed: plan.seed,
         plan_sha256,
+        runner: process::runner(),
     })?;
     progress.run_began(&format!(
         "firedrill {}   {}   target {}   seed {:x}",

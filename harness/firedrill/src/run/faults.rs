@@ -1,8 +1,8 @@
 //! Which faults are on, as far as the run knows.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use firedrill_model::{
@@ -11,27 +11,49 @@ use firedrill_model::{
     scenario::Fault,
 };
 
-/// The faults that are on: switched on, and neither healed nor over by themselves. Cheap to clone.
+/// The faults that were ordered, and neither healed nor over by themselves. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct FaultsOn(Arc<Mutex<BTreeSet<FaultId>>>);
+pub struct FaultsOn(Arc<Mutex<BTreeMap<FaultId, State>>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Ordered: some of it may be on.
+    Arming,
+    /// All of it is on.
+    On,
+}
 
 impl FaultsOn {
+    /// A fault is about to be switched on: from now on there is something to heal.
+    pub fn arming(&self, id: &FaultId) {
+        self.lock().insert(id.clone(), State::Arming);
+    }
+
     /// A fault is on.
     pub fn began(&self, id: &FaultId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        self.lock().insert(id.clone(), State::On);
     }
 
     /// A fault is off, or about to be switched off.
     pub fn ended(&self, id: &FaultId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.lock().remove(id);
+    }
+
+    /// Every fault that has to be healed.
+    pub fn to_heal(&self) -> Vec<FaultId> {
+        self.lock().keys().cloned().collect()
     }
 
     /// Whether one of `disaster` is on that lets no request through to `region`.
     pub fn refuse(&self, disaster: &[PlannedFault], region: &Region) -> bool {
-        let on = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let on = self.lock();
         disaster.iter().any(|planned| {
             let Fault::RegionOutage { region: lost, .. } = &planned.fault;
-            lost == region && on.contains(&planned.id)
+            lost == region && on.get(&planned.id) == Some(&State::On)
         })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<FaultId, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

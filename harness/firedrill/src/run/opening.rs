@@ -6,6 +6,7 @@ use firedrill_model::{
     ids::ResourceKind,
     plan::Plan,
     topology::Side,
+    units::Span,
 };
 use tokio::sync::mpsc;
 
@@ -28,6 +29,9 @@ use crate::{
         probe, seed,
     },
 };
+
+/// How long one request of the seed may take.
+const SEED_TIMEOUT: Span = Span::from_secs(30);
 
 /// Passes the stages of an installation on to whoever watches the run.
 struct Stages<'a>(&'a dyn Progress);
@@ -79,7 +83,9 @@ pub(super) async fn stand_up(drill: &Drill, progress: &dyn Progress) -> Result<(
     let site = drill.site(Side::Primary, Conduct::Control);
     phase(drill, progress, Phase::Provision, true, provisioned(drill, &site)).await?;
     phase(drill, progress, Phase::Seed, true, async {
-        let summary = seed::seed(drill, &site).await.map_err(SeedError::Write)?;
+        // Tried once, as traffic is: a second attempt that nobody sees would leave a version that no line explains.
+        let clients = drill.site(Side::Primary, Conduct::Traffic { timeout: SEED_TIMEOUT });
+        let summary = seed::seed(drill, &clients).await.map_err(SeedError::Write)?;
         if stack.template.is_some() {
             // The triggers of a template are there from the beginning.
             let settled = drain(drill, &site, Owed::Seed, drill.plan.limits.phase).await;

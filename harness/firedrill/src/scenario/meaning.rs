@@ -2,7 +2,10 @@
 
 mod detection;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+};
 
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
@@ -260,6 +263,16 @@ impl Reader<'_> {
                 Some(VaultPlace::Bucket { region: region.0.clone(), bucket: bucket.clone() })
             }
             Some(RawPlace { region: None, bucket: None, folder: Some(folder) }) => {
+                let stays = Path::new(folder).components().all(|part| matches!(part, Component::Normal(_)));
+                if !stays || folder.is_empty() {
+                    self.wrong(
+                        &path.key("folder"),
+                        format!("`{folder}` is not below the run directory"),
+                        "leaves the run directory",
+                        "a path without `/` at its beginning and without `..`: each run has a vault of its own",
+                    );
+                    return None;
+                }
                 Some(VaultPlace::Folder { folder: folder.into() })
             }
             Some(_) => {

@@ -17,6 +17,8 @@ pub enum ServiceError {
         certainty: Certainty,
         /// AWS error code, such as `ResourceNotFoundException`, when the service gave one.
         code: Option<String>,
+        /// An answer came, whatever it said.
+        answered: bool,
         /// The innermost cause, without secrets.
         cause: String,
     },
@@ -77,6 +79,7 @@ impl ServiceError {
             }
             _ => Certainty::Unknown,
         };
+        let answered = error.raw_response().is_some();
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
         let cause = match (&code, message) {
@@ -84,7 +87,7 @@ impl ServiceError {
             (Some(code), None) => code.clone(),
             _ => innermost(error),
         };
-        Self::Request { operation: operation.into(), certainty, code, cause }
+        Self::Request { operation: operation.into(), certainty, code, answered, cause }
     }
 
     /// The AWS error code, when the service gave one.
@@ -92,6 +95,15 @@ impl ServiceError {
         match self {
             Self::Request { code, .. } => code.as_deref(),
             Self::Unusable { .. } | Self::File { .. } | Self::Wait(_) => None,
+        }
+    }
+
+    /// Whether something answered, whatever it said: then there is something.
+    pub fn was_answered(&self) -> bool {
+        match self {
+            Self::Request { answered, .. } => *answered,
+            Self::Unusable { .. } => true,
+            Self::File { .. } | Self::Wait(_) => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use firedrill_model::units::Span;
 use thiserror::Error;
 
 use super::install::InstallError;
@@ -33,6 +34,12 @@ pub enum TargetError {
     SupervisorGone {
         /// Its log.
         log: PathBuf,
+    },
+    /// The supervisor lives and does not answer.
+    #[error("the supervisor did not answer within {limit}")]
+    Silent {
+        /// How long it was waited for.
+        limit: Span,
     },
     /// The supervisor could not do it.
     #[error("{0}")]

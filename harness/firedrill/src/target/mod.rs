@@ -22,6 +22,6 @@ pub use self::{
     error::TargetError,
     install::{InstallError, InstallProgress},
     launch::{Launch, cache_folder},
-    running::{RUNNER, RunningTarget, SUPERVISOR},
+    running::{RunningTarget, SUPERVISOR},
     supervisor::protocol::{EndpointRecord, Healing, TargetEvent},
 };

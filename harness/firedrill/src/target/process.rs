@@ -28,6 +28,14 @@ pub enum Standing {
     Gone,
 }
 
+/// Role of the process that runs a drill: recorded so that `heal` sees whether the run still goes on.
+pub const RUNNER: &str = "runner";
+
+/// The record of this process, as the one that runs a drill.
+pub fn runner() -> Option<ProcessRecord> {
+    record(RUNNER, i32::try_from(std::process::id()).ok()?)
+}
+
 /// The record of a running process; `None` when it is not running.
 pub fn record(role: impl Into<String>, pid: i32) -> Option<ProcessRecord> {
     let stat = stat(pid)?;

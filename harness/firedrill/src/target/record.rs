@@ -23,7 +23,7 @@ pub struct TargetRecord {
     pub endpoints: BTreeMap<Region, Addresses>,
     /// Access key that names the account.
     pub access_key_id: String,
-    /// The runner, the supervisor and the regions.
+    /// The supervisor and the regions.
     pub processes: Vec<ProcessRecord>,
     /// Command line of the supervisor.
     pub started_by: Vec<String>,

@@ -41,8 +41,6 @@ use crate::{
 /// How long an ordered end may take before the supervisor is killed; it needs at most 5 s.
 const END_LIMIT: Span = Span::from_secs(10);
 
-/// Role of the runner in [`RunningTarget::processes`]: recorded so that `heal` sees whether the run still goes on.
-pub const RUNNER: &str = "runner";
 /// Role of the supervisor in [`RunningTarget::processes`].
 pub const SUPERVISOR: &str = "supervisor";
 
@@ -81,13 +79,12 @@ impl RunningTarget {
             drop(supervisor.start_kill());
             return Err(TargetError::SupervisorGone { log });
         };
-        let runner = i32::try_from(std::process::id()).ok().and_then(|pid| process::record(RUNNER, pid));
         let record = TargetRecord {
             schema: TARGET_SCHEMA.to_owned(),
             target: plan.clone(),
             endpoints: endpoints.into_iter().map(addresses).collect(),
             access_key_id: EMULATOR_ACCOUNT.to_owned(),
-            processes: runner.into_iter().chain([own]).chain(processes).collect(),
+            processes: [own].into_iter().chain(processes).collect(),
             started_by: vec![launch.program.display().to_string(), "supervise".to_owned()],
             python: emulator.python(),
             kept: false,
@@ -110,7 +107,7 @@ impl RunningTarget {
         self.record.endpoints.iter().map(endpoint).collect()
     }
 
-    /// The runner ([`RUNNER`]), the supervisor ([`SUPERVISOR`]) and the process group of each region, for the journal.
+    /// The supervisor ([`SUPERVISOR`]) and the process group of each region, for the journal.
     pub fn processes(&self) -> Vec<ProcessRecord> {
         self.record.processes.clone()
     }
@@ -144,7 +141,8 @@ impl RunningTarget {
     /// Heals every fault, then ends everything that was started; with `keep` the regions and the plane stay up, under
     /// the supervisor, until `firedrill heal`.
     pub async fn stop(mut self, keep: bool) -> Result<(), TargetError> {
-        let stopped = self.link.ask(Command::Stop { keep }).await;
+        let answer = poll::at_most(END_LIMIT, self.link.ask(Command::Stop { keep })).await;
+        let stopped = answer.unwrap_or_else(|| Err(TargetError::Silent { limit: END_LIMIT }));
         if keep {
             stopped?;
             self.record.kept = true;

@@ -198,12 +198,15 @@ pub(crate) fn lets_bucket_in(statement: &Value) -> bool {
     statement["Principal"]["Service"] == BUCKET_PRINCIPAL
 }
 
-/// Notifications of a bucket that belong to no trigger of the stack, by kind.
+/// Notifications of a bucket that are compared with no trigger of the stack, by kind: each trigger has the first that calls
+/// its function, and a second one is one too many.
 pub(crate) async fn unclaimed(site: &Site, bucket: &str) -> Result<Vec<(String, Value)>, ServiceError> {
     let described = s3::notifications(site, &site.name_of(ResourceKind::Bucket, bucket)).await?.unwrap_or_default();
     let Some(kinds) = described.as_object() else { return Ok(Vec::new()) };
-    let claimed = |of: &Value| {
-        site.triggers().any(|trigger| bucket_of(trigger) == Some(bucket) && calls(site, of, &trigger.function))
+    let mut open: Vec<&Trigger> = site.triggers().filter(|trigger| bucket_of(trigger) == Some(bucket)).collect();
+    let mut claimed = |of: &Value| {
+        let claims = open.iter().position(|trigger| calls(site, of, &trigger.function));
+        claims.map(|at| open.swap_remove(at)).is_some()
     };
     Ok(kinds
         .keys()

@@ -185,22 +185,32 @@ fn connects(site: &Site, source: Option<&str>, function: Option<&str>, trigger: 
     from && function.is_some_and(|arn| names_function(site, arn, &trigger.function))
 }
 
-/// Mappings of a function that belong to no trigger of the stack, by their source.
+/// Mappings of a function that are compared with no trigger of the stack, by their id. Of several from one table one is
+/// compared; another that is on is one too many, one that is off may linger from an earlier stream.
 pub(crate) async fn unclaimed(site: &Site, function: &str) -> Result<Vec<(String, Value)>, ServiceError> {
-    let physical = site.name_of(ResourceKind::Function, function);
-    let operation = format!("Lambda ListEventSourceMappings of {function}");
-    let request = site.clients.lambda.list_event_source_mappings().function_name(physical);
-    let described: Option<Value> = read_raw!(request, operation, json, absent: [lambda::NOT_FOUND])?;
-    let listed = described.unwrap_or_default()["EventSourceMappings"].as_array().cloned().unwrap_or_default();
-    let claimed = |mapping: &Value| {
-        let (source, function) = (mapping["EventSourceArn"].as_str(), mapping["FunctionArn"].as_str());
-        site.triggers().any(|trigger| connects(site, source, function, trigger))
-    };
-    Ok(listed
-        .into_iter()
-        .filter(|mapping| !claimed(mapping))
-        .map(|mapping| (mapping["UUID"].as_str().unwrap_or_default().to_owned(), mapping))
-        .collect())
+    let edges: Vec<TableStream> = site
+        .triggers()
+        .filter(|trigger| trigger.function == function)
+        .map(|trigger| TableStream(trigger.clone()))
+        .collect();
+    let mut compared = Vec::new();
+    for edge in &edges {
+        compared.extend(edge.mapping(site).await?.and_then(|mapping| mapping.uuid));
+    }
+    let mut left = Vec::new();
+    for mapping in mappings(site, function).await? {
+        let lingers = is_off(&mapping) && edges.iter().any(|edge| edge.claims(site, &mapping));
+        let Some(uuid) = mapping.uuid.filter(|uuid| !lingers && !compared.contains(uuid)) else { continue };
+        let operation = format!("Lambda GetEventSourceMapping of {function}");
+        let request = site.clients.lambda.get_event_source_mapping().set_uuid(Some(uuid.clone()));
+        let described: Option<Value> = read_raw!(request, operation, json, absent: [lambda::NOT_FOUND])?;
+        left.extend(described.map(|described| (uuid, described)));
+    }
+    Ok(left)
+}
+
+fn is_off(mapping: &EventSourceMappingConfiguration) -> bool {
+    matches!(mapping.state.as_deref(), Some("Disabled" | "Disabling" | "Deleting"))
 }
 
 /// All mappings of a function and its aliases; none when the function is not there.

@@ -20,7 +20,7 @@ use crate::{
     services::{ServiceError, Site, dynamodb},
 };
 
-/// Nothing changed for this long: effects have settled.
+/// Nothing changed for this long, and for as long as a batch may be held back: effects have settled.
 const QUIET: Span = Span::from_ms(1500);
 
 /// Between two looks.
@@ -44,10 +44,11 @@ pub enum Owed {
     Traffic,
 }
 
-/// Waits until derived tables and the delivery log of `site` have not changed for 1.5 s and every write that the current
-/// epoch owes an event for was delivered. False when `limit` passes first: what is missing then is for the verdict to say.
+/// Waits until derived tables and the delivery log of `site` have not changed for 1.5 s and the longest batch window, and
+/// every write that the current epoch owes an event for was delivered. False when `limit` passes first: what is missing then is for the verdict to say.
 pub async fn drain(drill: &Drill, site: &Site, by: Owed, limit: Span) -> Result<bool, WorkloadError> {
     let owed = owed(drill, site, by)?;
+    let enough = QUIET.plus(longest_window(&drill.plan.stack));
     let quiet = Mutex::new(Quiet::default());
     let look = || async {
         match look_at(&drill.plan.stack, site, &owed).await {
@@ -56,7 +57,7 @@ pub async fn drain(drill: &Drill, site: &Site, by: Owed, limit: Span) -> Result<
                 let complete = picture.undelivered == 0;
                 let mut quiet = quiet.lock().unwrap_or_else(PoisonError::into_inner);
                 let still = quiet.after(picture, drill.clock.now());
-                if complete && still >= QUIET { Look::Ready(()) } else { Look::NotYet(status) }
+                if complete && still >= enough { Look::Ready(()) } else { Look::NotYet(status) }
             }
             Err(error) => Look::NotYet(error.to_string()),
         }
@@ -69,6 +70,15 @@ pub async fn drain(drill: &Drill, site: &Site, by: Owed, limit: Span) -> Result<
         }
         Err(cancelled @ WaitError::Cancelled { .. }) => Err(cancelled.into()),
     }
+}
+
+/// How long a mapping may hold records back to fill a batch.
+fn longest_window(stack: &Stack) -> Span {
+    let windows = stack.triggers.values().map(|trigger| match trigger.source {
+        TriggerSource::TableStream { batch_window_s, .. } => u64::from(batch_window_s),
+        TriggerSource::BucketEvents { .. } => 0,
+    });
+    Span::from_secs(windows.max().unwrap_or(0))
 }
 
 /// How long pictures have been the same.

@@ -73,12 +73,14 @@ impl Probe {
             Err(what) => (false, what),
         };
         let probe = self.planned.id.clone();
+        let ended = self.drill.clock.now();
         self.drill.journal.append(Event::Probed {
             probe: probe.clone(),
             began_ms: began,
             ok,
             detail: detail.clone(),
         })?;
+        self.drill.lag.note(ended, self.drill.clock.now());
         Ok(ProbeResult { probe, began, ok, detail })
     }
 
@@ -99,18 +101,9 @@ impl Probe {
     }
 }
 
-/// How long each probe has been passing without a break.
+/// Since when each probe has been passing without a break: when the first of these passes began.
 #[derive(Clone, Debug)]
-struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<Stretch>>>>);
-
-/// Passes without a break. One that has begun and not ended is no part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// When the first pass began.
-    pub since: RunTime,
-    /// When the last pass began.
-    pub until: RunTime,
-}
+struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<RunTime>>>>);
 
 impl Readiness {
     fn unknown(probes: impl IntoIterator<Item = ProbeId>) -> Self {
@@ -119,18 +112,14 @@ impl Readiness {
 
     fn note(&self, result: &ProbeResult) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stretch = known.entry(result.probe.clone()).or_default();
-        let since = stretch.map_or(result.began, |stretch| stretch.since);
-        *stretch = result.ok.then_some(Stretch { since, until: result.began });
+        let since = known.entry(result.probe.clone()).or_default();
+        *since = result.ok.then_some(since.unwrap_or(result.began));
     }
 
-    /// What all stretches have in common; `None` when a probe is not passing or there is none.
-    fn passing(&self) -> Option<Stretch> {
+    /// Since when all of them have been; `None` when a probe is not passing or there is none.
+    fn passing_since(&self) -> Option<RunTime> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stretches = known.values().copied().collect::<Option<Vec<Stretch>>>()?;
-        let since = stretches.iter().map(|stretch| stretch.since).max()?;
-        let until = stretches.iter().map(|stretch| stretch.until).min()?;
-        Some(Stretch { since, until })
+        known.values().copied().collect::<Option<Vec<RunTime>>>()?.into_iter().max()
     }
 }
 
@@ -180,9 +169,9 @@ impl Prober {
         Ok(Self { watching, readiness })
     }
 
-    /// The stretch in which every probe has been passing. `None` while one is not.
-    pub fn passing(&self) -> Option<Stretch> {
-        self.readiness.passing()
+    /// Since when every probe has been passing. `None` while one is not.
+    pub fn passing_since(&self) -> Option<RunTime> {
+        self.readiness.passing_since()
     }
 
     /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
@@ -213,20 +202,18 @@ mod tests {
     #[test]
     fn readiness_is_the_youngest_unbroken_stretch_of_all_probes() {
         let readiness = Readiness::unknown(["table/orders".into(), "bucket/uploads".into()]);
-        let stretch = |since, until| Some(Stretch { since: RunTime::from_ms(since), until: RunTime::from_ms(until) });
-        assert_eq!(readiness.passing(), None, "nothing is known yet");
+        let since = |ms| Some(RunTime::from_ms(ms));
+        assert_eq!(readiness.passing_since(), None, "nothing is known yet");
         readiness.note(&result("table/orders", 100, true));
-        assert_eq!(readiness.passing(), None, "one probe has not passed yet");
+        assert_eq!(readiness.passing_since(), None, "one probe has not passed yet");
         readiness.note(&result("bucket/uploads", 150, true));
         readiness.note(&result("table/orders", 200, true));
-        assert_eq!(readiness.passing(), stretch(150, 150), "the pass of the other probe is still awaited");
-        readiness.note(&result("bucket/uploads", 250, true));
-        assert_eq!(readiness.passing(), stretch(150, 200));
+        assert_eq!(readiness.passing_since(), since(150));
         readiness.note(&result("table/orders", 300, false));
-        assert_eq!(readiness.passing(), None, "a failure breaks the stretch");
+        assert_eq!(readiness.passing_since(), None, "a failure breaks the stretch");
         readiness.note(&result("table/orders", 400, true));
-        assert_eq!(readiness.passing().map(|stretch| stretch.since), Some(RunTime::from_ms(400)));
-        assert_eq!(Readiness::unknown([]).passing(), None, "no probe proves nothing");
+        assert_eq!(readiness.passing_since(), since(400));
+        assert_eq!(Readiness::unknown([]).passing_since(), None, "no probe proves nothing");
     }
 
     #[test]

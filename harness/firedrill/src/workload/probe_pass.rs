@@ -60,8 +60,8 @@ impl Pass<'_> {
         let reading = async {
             acknowledged(&line)?;
             self.reads(resource, number, &line.write_id, line.digest.as_deref()).await?;
-            for sentinel in self.dataset.sentinels(resource) {
-                self.reads(resource, sentinel, &self.dataset.seed_write_id(resource, sentinel), None).await?;
+            for sentinel in self.dataset.sentinel_values(resource) {
+                self.reads(resource, sentinel.number, &sentinel.write_id, Some(&sentinel.digest)).await?;
             }
             Ok(())
         };

@@ -79,6 +79,7 @@ impl Writer {
         let dataset = Arc::clone(&self.dataset);
         let generator =
             dataset.generator(resource).ok_or_else(|| WorkloadError::NotWritable { resource: resource.clone() })?;
+        let asked = self.drill.clock.now();
         let write_id = WriteId::new(format!("{}-{:05}", self.name, self.seq));
         let draft = Draft::of(generator, write, write_id);
         let issued = self.drill.clock.now();
@@ -92,6 +93,9 @@ impl Writer {
         );
         self.seq += 1;
         self.drill.ledger.record(&line)?;
+        // What was not spent waiting for the answer is firedrill's own delay.
+        self.drill.lag.note(asked, issued);
+        self.drill.lag.note(completed, self.drill.clock.now());
         Ok(line)
     }
 }
@@ -267,6 +271,7 @@ mod tests {
             operation: "DynamoDB PutItem on orders".into(),
             certainty,
             code: code.map(str::to_owned),
+            answered: code.is_some(),
             cause: "as the case says".into(),
         })
     }

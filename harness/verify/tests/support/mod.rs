@@ -441,6 +441,7 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         firedrill: "0.1.0".to_owned(),
         seed: 1,
         plan_sha256: String::new(),
+        runner: None,
     };
     let mut events = vec![
         (0, began),

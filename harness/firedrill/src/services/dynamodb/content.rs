@@ -1,10 +1,9 @@
 //! Reading a table's items back.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use firedrill_model::{capture::Entry, ids::ResourceKind::Table, ledger::item_key, stack::KeyAttribute};
+use firedrill_model::{capture::Entry, ids::ResourceKind::Table};
 use futures_util::TryStreamExt;
 
-use super::{AttributeValue, Item, canonical::describe_item, describe, json, number, scan_items};
+use super::{Item, canonical::describe_item, describe, json, key_of, scan_items};
 use crate::services::{EntrySink, ServiceError, Site};
 
 /// Gives every item to `sink`.
@@ -22,14 +21,15 @@ pub(super) async fn content(
     let mut pages = std::pin::pin!(scan_items(site, name));
     while let Some(page) = pages.try_next().await? {
         for item in page {
-            let key = key_text(&item, &hash, range.as_ref()).ok_or_else(|| unusable("an item without its key"))?;
+            let key = key_of(&item, &hash, range.as_ref()).ok_or_else(|| unusable("an item without its key"))?;
             sink.take(entry(key, &item, with_values))?;
         }
     }
     Ok(())
 }
 
-fn entry(key: String, item: &Item, with_values: bool) -> Entry {
+/// An item as an entry of a capture.
+pub(crate) fn entry(key: String, item: &Item, with_values: bool) -> Entry {
     let described = describe_item(item);
     Entry {
         key,
@@ -41,24 +41,5 @@ fn entry(key: String, item: &Item, with_values: bool) -> Entry {
         deleted: false,
         counter: None,
         value: with_values.then(|| json::plain(item)),
-    }
-}
-
-/// The key of an item as the ledger writes it.
-fn key_text(item: &Item, hash: &KeyAttribute, range: Option<&KeyAttribute>) -> Option<String> {
-    let part = |of: &KeyAttribute| scalar_text(item.get(&of.name)?);
-    let hash = part(hash)?;
-    match range {
-        Some(range) => Some(item_key(&hash, Some(&part(range)?))),
-        None => Some(item_key(&hash, None)),
-    }
-}
-
-fn scalar_text(value: &AttributeValue) -> Option<String> {
-    match value {
-        AttributeValue::S(text) => Some(text.clone()),
-        AttributeValue::N(text) => Some(number::normal(text)),
-        AttributeValue::B(bytes) => Some(STANDARD.encode(bytes)),
-        _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod delete;
 mod describe;
 pub mod item;
 pub mod json;
+pub mod key;
 mod number;
 #[cfg(test)]
 mod samples;
@@ -22,9 +23,10 @@ use async_trait::async_trait;
 pub use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_model::{capture::Configuration, ids::ResourceKind::Table};
 
-pub(crate) use self::describe::stream_arn;
+pub(crate) use self::{content::entry, describe::stream_arn};
 pub use self::{
     item::{delete_item, get_item, put_item},
+    key::{key_of, key_part},
     scan::{deliveries, scan_items},
     write::write_items,
 };

@@ -1,13 +1,17 @@
 //! Every field of a function that the service describes.
 
+use std::sync::LazyLock;
+
 use firedrill_model::{
     capture::Configuration,
     ids::{ResourceId, ResourceKind},
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{NOT_FOUND, describe::alias_of};
 use crate::{
+    redact::names_a_secret,
     services::{
         ServiceError, Site, arn,
         fields::{self, Fields, Rules},
@@ -109,12 +113,20 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     Ok(fields.sorted(id, RULES))
 }
 
-/// Variables may name resources, where other fields hold their ARNs.
+/// A secret as evidence may hold it: equal for equal values of one process, and of no use to whoever guesses.
+fn sealed(secret: &str) -> String {
+    static KEY: LazyLock<[u8; 32]> = LazyLock::new(rand::random);
+    let digest = Sha256::new().chain_update(*KEY).chain_update(secret).finalize();
+    format!("sealed:{}", hex::encode(&digest[..8]))
+}
+
+/// Variables may name resources, where other fields hold their ARNs. What is secret by its name is sealed.
 fn name_variables(settings: &mut Value, raw: &Value, logical: &arn::Logical) {
     let Some(variables) = raw["Environment"]["Variables"].as_object() else { return };
     for (name, value) in variables {
         let text = value.as_str().unwrap_or_default();
-        settings["Environment"]["Variables"][name] = Value::String(logical.environment(text));
+        settings["Environment"]["Variables"][name] =
+            Value::String(if names_a_secret(name) { sealed(text) } else { logical.environment(text) });
     }
 }
 

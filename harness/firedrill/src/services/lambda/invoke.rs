@@ -22,6 +22,7 @@ pub async fn invoke(site: &Site, name: &str, payload: String) -> Result<Value, S
             operation,
             certainty: Certainty::Unknown,
             code: Some(String::from("FunctionError")),
+            answered: true,
             cause: raised(&body),
         });
     }

@@ -207,6 +207,11 @@ impl Emulator {
         if process::standing(&self.process) != process::Standing::Gone {
             self.kill().await;
         }
+        self.remove_scratch();
+    }
+
+    /// Removes its temporary files, once it is gone.
+    pub(crate) fn remove_scratch(&self) {
         if let Err(error) = fs::remove_dir_all(&self.scratch) {
             tracing::warn!(%error, folder = %self.scratch.display(), "temporary files were left behind");
         }

@@ -134,6 +134,7 @@ async fn take_away(regions: &mut Regions, region: &Region, symptom: Symptom) -> 
         Symptom::Destroyed => {
             if let Some(mut emulator) = regions.forget(region) {
                 emulator.kill().await;
+                emulator.remove_scratch();
             }
         }
     }

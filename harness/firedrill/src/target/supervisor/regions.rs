@@ -102,7 +102,9 @@ impl Regions {
             .filter_map(|(region, emulator)| emulator.exited().then(|| region.clone()))
             .collect();
         for region in &exited {
-            up.emulators.remove(region);
+            if let Some(gone) = up.emulators.remove(region) {
+                gone.remove_scratch();
+            }
         }
         match up.layout {
             Layout::SharedProcess if !exited.is_empty() => up.regions.clone(),

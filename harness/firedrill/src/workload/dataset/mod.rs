@@ -3,6 +3,7 @@
 //! A generator is one file behind [`Generator`] and one line in `table_generator` or `bucket_generator`. Every value follows from (seed, resource,
 //! key number, revision), so that a run can be repeated and an expected value computed without reading anything back.
 
+pub mod below;
 pub mod body;
 pub mod draw;
 pub mod number;
@@ -13,6 +14,7 @@ pub mod upload;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
+    sync::OnceLock,
 };
 
 use firedrill_model::{
@@ -25,6 +27,7 @@ use firedrill_model::{
 use thiserror::Error;
 
 pub use self::{
+    below::{Below, watched_prefix},
     body::Body,
     draw::Draw,
     number::{KeyNumber, KeySpace, PROBE_PREFIX, ProbeSlot},
@@ -36,7 +39,7 @@ use self::{
 };
 use crate::services::{
     canonical::Described,
-    dynamodb::{AttributeValue, Item, canonical::describe_item},
+    dynamodb::{AttributeValue, Item, canonical::describe_item, key_part},
     s3::{Upload, canonical::describe_object},
 };
 
@@ -92,7 +95,8 @@ pub enum Key {
 impl Key {
     /// The key of an item from its attributes: name and value of the hash key, and of the range key if there is one.
     fn item(hash: (&str, AttributeValue), range: Option<(&str, AttributeValue)>) -> Self {
-        let text = item_key(&key_text(&hash.1), range.as_ref().map(|(_, value)| key_text(value)).as_deref());
+        let part = |value: &AttributeValue| key_part(value).unwrap_or_default(); // no other type can be a key
+        let text = item_key(&part(&hash.1), range.as_ref().map(|(_, value)| part(value)).as_deref());
         let attributes = [Some(hash), range].into_iter().flatten().map(|(name, value)| (name.to_owned(), value));
         Self::Item { attributes: attributes.collect(), text }
     }
@@ -102,16 +106,6 @@ impl Key {
         match self {
             Self::Object(text) | Self::Item { text, .. } => text,
         }
-    }
-}
-
-/// A key attribute as text; binary in lower-case hexadecimal.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's enums are open")]
-fn key_text(value: &AttributeValue) -> String {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
-        AttributeValue::B(bytes) => hex::encode(bytes.as_ref()),
-        _ => String::new(), // no other type can be a key
     }
 }
 
@@ -173,6 +167,18 @@ pub struct Dataset {
     seed: u64,
     seeding: BTreeMap<ResourceId, u64>,
     generators: BTreeMap<ResourceId, Box<dyn Generator>>,
+    sentinel_values: BTreeMap<ResourceId, OnceLock<Vec<Sentinel>>>,
+}
+
+/// A seeded key that nothing writes again, and what it must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentinel {
+    /// Its number.
+    pub number: KeyNumber,
+    /// Write id of its value.
+    pub write_id: WriteId,
+    /// Digest of its value.
+    pub digest: String,
 }
 
 impl Dataset {
@@ -180,15 +186,17 @@ impl Dataset {
     pub fn of(plan: &Plan) -> Result<Self, UnknownGenerator> {
         let buckets = plan.stack.buckets.iter().map(|(name, bucket)| {
             let id = ResourceId::new(ResourceKind::Bucket, name);
-            (id.clone(), bucket_generator(plan.seed, &id, bucket))
+            let made = bucket_generator(plan.seed, &id, bucket);
+            (id, made.map(|made| Below::watched(&plan.stack, name, made)))
         });
         let tables = plan.stack.tables.iter().map(|(name, table)| {
             let id = ResourceId::new(ResourceKind::Table, name);
             (id.clone(), table_generator(plan.seed, &id, table))
         });
-        let generators =
+        let generators: BTreeMap<_, _> =
             buckets.chain(tables).map(|(id, made)| made.map(|made| (id, made))).collect::<Result<_, _>>()?;
-        Ok(Self { seed: plan.seed, seeding: plan.seeding.clone(), generators })
+        let sentinel_values = generators.keys().map(|id| (id.clone(), OnceLock::new())).collect();
+        Ok(Self { seed: plan.seed, seeding: plan.seeding.clone(), generators, sentinel_values })
     }
 
     /// The generator of a bucket or table; `None` for what is neither.
@@ -205,6 +213,21 @@ impl Dataset {
     pub fn sentinels(&self, resource: &ResourceId) -> Vec<KeyNumber> {
         let sentinels = self.drawn_seeds(resource, "sentinels", SENTINELS, &BTreeSet::new());
         sentinels.into_iter().map(KeyNumber::seed).collect()
+    }
+
+    /// The sentinels with the values that the seed gave them. Computed once: some are large.
+    pub fn sentinel_values(&self, resource: &ResourceId) -> &[Sentinel] {
+        let (Some(generator), Some(values)) = (self.generator(resource), self.sentinel_values.get(resource)) else {
+            return &[];
+        };
+        values.get_or_init(|| {
+            let valued = |number| {
+                let write_id = self.seed_write_id(resource, number);
+                let value = generator.value(&Stamp { number, rev: 1, write_id: &write_id, size: None });
+                Sentinel { number, digest: value.describe().digest, write_id }
+            };
+            self.sentinels(resource).into_iter().map(valued).collect()
+        })
     }
 
     /// The seeded keys beside the sentinels that nothing writes again, in order: older than every recovery point, and

@@ -1,4 +1,4 @@
-//! Taking secrets out of text that people will read: the output of the user's own programs.
+//! Taking secrets out of what people will read: the output of the user's own programs, plans, captures.
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -114,7 +114,8 @@ fn redact_named(line: &str) -> String {
     out
 }
 
-fn names_a_secret(before: &str) -> bool {
+/// Whether a name, or text that ends in one, speaks of a secret: `DB_PASSWORD`, `"SecretAccessKey"`.
+pub fn names_a_secret(before: &str) -> bool {
     let trimmed = before.trim_end_matches([' ', '"', '\'']);
     let start = trimmed.rfind(|c: char| !is_token_char(c)).map_or(0, |at| at + 1);
     let name = trimmed.get(start..).unwrap_or(trimmed).to_ascii_lowercase().replace('-', "_");

@@ -1,0 +1,50 @@
+//! A plan as files and people may see it: without the values of what is secret by its name.
+
+use std::collections::BTreeMap;
+
+use firedrill_model::plan::Plan;
+use serde_json::Value;
+
+use crate::redact::{REDACTED, names_a_secret, redact};
+
+/// The plan without secrets: environment of functions, parameters and body of a template.
+pub fn shown(plan: &Plan) -> Plan {
+    let mut shown = plan.clone();
+    for function in shown.stack.functions.values_mut() {
+        hide(&mut function.environment);
+    }
+    if let Some(template) = &mut shown.stack.template {
+        hide(&mut template.parameters);
+        hide_in(&mut template.body);
+    }
+    shown
+}
+
+/// The text of a scenario without the secrets that it gives to its template.
+pub fn shown_text(plan: &Plan, scenario: &str) -> String {
+    let parameters = plan.stack.template.iter().flat_map(|template| &template.parameters);
+    let secrets: Vec<&str> =
+        parameters.filter(|(name, _)| names_a_secret(name)).map(|(_, value)| value.as_str()).collect();
+    if secrets.is_empty() { scenario.to_owned() } else { redact(scenario, &secrets) }
+}
+
+fn hide(values: &mut BTreeMap<String, String>) {
+    for (_, value) in values.iter_mut().filter(|(name, _)| names_a_secret(name)) {
+        REDACTED.clone_into(value);
+    }
+}
+
+fn hide_in(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if names_a_secret(name) => REDACTED.clone_into(text),
+                    other => hide_in(other),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(hide_in),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
