@@ -8,7 +8,6 @@ pub mod redrive;
 pub mod restore;
 
 use std::{
-    collections::BTreeMap,
     ops::Range,
     sync::{Mutex, PoisonError},
 };
@@ -23,7 +22,7 @@ use firedrill_model::{
 
 pub use self::error::RecoveryError;
 use crate::{
-    backup::{Backups, schedule::chain},
+    backup::{Backups, process::Outputs, schedule::chain},
     poll,
     run::Drill,
     services::clients::Conduct,
@@ -41,7 +40,7 @@ pub struct Recovery<'a> {
     /// Counts from 1.
     pub attempt: u32,
     /// Outputs of the `command` steps so far.
-    outputs: Mutex<BTreeMap<String, String>>,
+    outputs: Mutex<Outputs>,
     /// The point that was restored: a redrive delivers again what was deleted shortly before it.
     restored: Mutex<Option<RecoveryPoint>>,
 }
