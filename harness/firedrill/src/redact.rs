@@ -4,7 +4,7 @@
 pub const REDACTED: &str = "[redacted]";
 
 /// Words that make the value behind them a secret: `password=…`, `"SecretAccessKey": "…"`, `X-Amz-Signature=…`.
-const SECRET_NAMES: [&str; 12] = [
+const SECRET_NAMES: [&str; 14] = [
     "secret",
     "password",
     "passwd",
@@ -17,6 +17,8 @@ const SECRET_NAMES: [&str; 12] = [
     "api_key",
     "accesskey",
     "access_key",
+    "privatekey",
+    "private_key",
 ];
 
 /// Beginnings of tokens that are recognised alone, with the least length they have: AWS access key ids, GitHub, Slack
@@ -32,25 +34,45 @@ const TOKENS: [(&str, usize); 8] = [
     ("eyJ", 30),
 ];
 
-/// `text` without secrets. `known` are values that are secret whatever they look like.
-pub fn redact(text: &str, known: &[&str]) -> String {
-    let mut in_key_block = false;
-    let lines = text.split('\n').map(|line| {
-        let block_ends = line.contains("-----END") && line.contains("PRIVATE KEY");
-        let block_begins = line.contains("-----BEGIN") && line.contains("PRIVATE KEY");
-        let hidden = in_key_block || block_begins;
-        in_key_block = hidden && !block_ends;
-        if hidden { REDACTED.to_owned() } else { redact_line(line, known) }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+/// Takes the secrets out of the lines of one stream, one line after the other.
+#[derive(Debug, Default)]
+pub struct Lines {
+    in_key_block: bool,
 }
 
-fn redact_line(line: &str, known: &[&str]) -> String {
-    let line = known
+impl Lines {
+    /// `line`, which holds no line end, without secrets. `known` are values that are secret whatever they look like, the
+    /// longest first.
+    pub fn redact(&mut self, line: &str, known: &[String]) -> String {
+        let block_ends = line.contains("-----END") && line.contains("PRIVATE KEY");
+        let block_begins = line.contains("-----BEGIN") && line.contains("PRIVATE KEY");
+        let hidden = self.in_key_block || block_begins;
+        self.in_key_block = hidden && !block_ends;
+        if hidden { REDACTED.to_owned() } else { redact_line(line, known) }
+    }
+}
+
+/// `text` without the values that are known to be secret, the longest first.
+pub fn hide(text: &str, known: &[String]) -> String {
+    known
         .iter()
         .filter(|secret| !secret.is_empty())
-        .fold(line.to_owned(), |line, secret| line.replace(secret, REDACTED));
-    redact_named(&redact_words(&redact_user_info(&line)))
+        .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
+}
+
+/// The value of a variable as it may be written down.
+pub fn redact_value(name: &str, value: &str, known: &[String]) -> String {
+    if is_secret_name(name) { REDACTED.to_owned() } else { redact_line(value, known) }
+}
+
+/// Whether the name of a variable says that its value is a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    SECRET_NAMES.iter().any(|word| name.contains(word))
+}
+
+fn redact_line(line: &str, known: &[String]) -> String {
+    redact_named(&redact_words(&redact_user_info(&hide(line, known))))
 }
 
 /// `https://user:password@host` without what is before `@`.
@@ -114,12 +136,10 @@ fn redact_named(line: &str) -> String {
     out
 }
 
-/// Whether a name, or text that ends in one, speaks of a secret: `DB_PASSWORD`, `"SecretAccessKey"`.
-pub fn names_a_secret(before: &str) -> bool {
+fn names_a_secret(before: &str) -> bool {
     let trimmed = before.trim_end_matches([' ', '"', '\'']);
     let start = trimmed.rfind(|c: char| !is_token_char(c)).map_or(0, |at| at + 1);
-    let name = trimmed.get(start..).unwrap_or(trimmed).to_ascii_lowercase().replace('-', "_");
-    SECRET_NAMES.iter().any(|word| name.contains(word))
+    is_secret_name(trimmed.get(start..).unwrap_or(trimmed))
 }
 
 fn ends_value(c: char) -> bool {
@@ -129,6 +149,12 @@ fn ends_value(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn redact(text: &str, known: &[&str]) -> String {
+        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+        let mut lines = Lines::default();
+        text.split('\n').map(|line| lines.redact(line, &known)).collect::<Vec<_>>().join("\n")
+    }
 
     #[test]
     fn secrets_are_taken_out_and_the_rest_stays() {
@@ -159,6 +185,19 @@ mod tests {
     fn a_private_key_is_taken_out_as_a_block() {
         let text = "before\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nafter";
         assert_eq!(redact(text, &[]), "before\n[redacted]\n[redacted]\n[redacted]\nafter");
+    }
+
+    #[test]
+    fn the_name_of_a_variable_makes_its_value_a_secret() {
+        for (name, value, expected) in [
+            ("VAULT_TOKEN", "abc", REDACTED),
+            ("DB_PASSWORD", "a b", REDACTED),
+            ("ENTRIES", "12", "12"),
+            ("DB_URL", "postgres://me:pw@host/x", "postgres://[redacted]@host/x"),
+            ("HINT", "see s3kr1t!", "see [redacted]"),
+        ] {
+            assert_eq!(redact_value(name, value, &["s3kr1t!".to_owned()]), expected, "{name}");
+        }
     }
 
     proptest::proptest! {

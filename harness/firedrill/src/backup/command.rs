@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     BackupError, RestoreReport, Strategy,
-    process::{self, Run},
+    process::{self, Outputs, Run},
     vault::{
         folder::FolderPlace,
         place::{Body, Place},
@@ -41,6 +42,8 @@ pub struct CommandBackup {
     protect: Vec<ResourceId>,
     command: Vec<String>,
     timeout: Span,
+    /// What each backup handed on, whole: secrets among it are nowhere else.
+    outputs: Mutex<BTreeMap<RecoveryPointId, Outputs>>,
 }
 
 /// The list of a point's artefacts, beside its folder.
@@ -48,14 +51,25 @@ pub struct CommandBackup {
 struct Artefacts {
     /// Path below the point's folder → SHA-256, hex, and size.
     files: BTreeMap<String, (String, u64)>,
-    /// Outputs of the backup, which the restore gets as environment.
-    outputs: BTreeMap<String, String>,
+    /// Outputs of the backup, without secrets: what the restore gets as environment.
+    outputs: Outputs,
 }
 
 impl CommandBackup {
     /// The program of a rule.
     pub fn new(drill: &Drill, rule: usize, backup: &Backup, command: Vec<String>, timeout: Span) -> Self {
-        Self { drill: drill.clone(), rule, protect: backup.protect.clone(), command, timeout }
+        Self {
+            drill: drill.clone(),
+            rule,
+            protect: backup.protect.clone(),
+            command,
+            timeout,
+            outputs: Mutex::default(),
+        }
+    }
+
+    fn outputs(&self) -> MutexGuard<'_, BTreeMap<RecoveryPointId, Outputs>> {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn folder(&self, id: &RecoveryPointId) -> PathBuf {
@@ -66,7 +80,8 @@ impl CommandBackup {
         self.folder(id).with_extension("files.json")
     }
 
-    async fn artefacts(&self, point: &RecoveryPoint) -> Result<Artefacts, BackupError> {
+    /// Reads the artefacts back and compares them with what the backup left.
+    async fn check(&self, point: &RecoveryPoint) -> Result<(), BackupError> {
         let path = self.list(&point.id);
         let bytes = tokio::fs::read(&path).await.map_err(|error| BackupError::file(&path, error))?;
         let name = path.display().to_string();
@@ -76,7 +91,7 @@ impl CommandBackup {
         let listed: Artefacts = serde_json::from_slice(&bytes)
             .map_err(|error| BackupError::damaged(&point.id, &name, format!("cannot be read: {error}")))?;
         if digests(&self.folder(&point.id)).await? == listed.files {
-            Ok(listed)
+            Ok(())
         } else {
             Err(BackupError::damaged(&point.id, "the artefacts", "are not what the backup left"))
         }
@@ -95,12 +110,12 @@ impl Strategy for CommandBackup {
             action: "backup",
             side: Side::Primary,
             recovery_point: Some(folder.clone()),
-            outputs: BTreeMap::new(),
+            outputs: Outputs::new(),
             timeout: self.timeout,
         };
         let ran = process::run(&self.drill, &run).await?;
         let ended_ms = self.drill.clock.now();
-        let artefacts = Artefacts { files: digests(&folder).await?, outputs: ran.outputs };
+        let artefacts = Artefacts { files: digests(&folder).await?, outputs: process::for_the_record(&ran.outputs) };
         let bytes = serde_json::to_vec_pretty(&artefacts)
             .map_err(|error| BackupError::File { path: "files.json".to_owned(), source: error.into() })?;
         let path = self.list(id);
@@ -113,7 +128,7 @@ impl Strategy for CommandBackup {
             location: folder.display().to_string(),
             digest: hex::encode(Sha256::digest(&bytes)),
             resources: self.protect.clone(),
-            entries: stated_entries(&artefacts.outputs),
+            entries: stated_entries(&ran.outputs),
             bytes: artefacts.files.values().map(|(_, bytes)| bytes).sum(),
             parent: None,
             stack_version: self.drill.plan.stack.version.clone(),
@@ -126,9 +141,10 @@ impl Strategy for CommandBackup {
         point.defect = if artefacts.files.is_empty() {
             Some("the program left no artefact".to_owned())
         } else {
-            self.artefacts(&point).await.err().map(|error| error.to_string())
+            self.check(&point).await.err().map(|error| error.to_string())
         };
         point.verified = point.defect.is_none();
+        self.outputs().insert(id.clone(), ran.outputs);
         Ok(point)
     }
 
@@ -142,14 +158,15 @@ impl Strategy for CommandBackup {
             let what = "cannot be sabotaged: only firedrill's own vault can".to_owned();
             return Err(BackupError::Command { program: self.command.join(" "), what });
         }
-        let artefacts = self.artefacts(point).await?;
+        self.check(point).await?;
+        let outputs = self.outputs().get(&point.id).cloned().unwrap_or_default();
         let run = Run {
             name: format!("restore-{}", point.id),
             command: &self.command,
             action: "restore",
             side: into.side,
             recovery_point: Some(self.folder(&point.id)),
-            outputs: artefacts.outputs,
+            outputs,
             timeout: self.timeout,
         };
         let ran = process::run(&self.drill, &run).await?;
@@ -168,7 +185,9 @@ impl Strategy for CommandBackup {
     async fn prune(&self, point: &RecoveryPoint) -> Result<(), BackupError> {
         let (list, folder) = (self.list(&point.id), self.folder(&point.id));
         absent_is_fine(tokio::fs::remove_file(&list).await).map_err(|error| BackupError::file(&list, error))?;
-        absent_is_fine(tokio::fs::remove_dir_all(&folder).await).map_err(|error| BackupError::file(&folder, error))
+        absent_is_fine(tokio::fs::remove_dir_all(&folder).await).map_err(|error| BackupError::file(&folder, error))?;
+        self.outputs().remove(&point.id);
+        Ok(())
     }
 }
 
@@ -179,7 +198,7 @@ fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
-fn stated_entries(outputs: &BTreeMap<String, String>) -> u64 {
+fn stated_entries(outputs: &Outputs) -> u64 {
     outputs.get(ENTRIES_OUTPUT).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
@@ -196,7 +215,94 @@ async fn digests(folder: &Path) -> Result<BTreeMap<String, (String, u64)>, Backu
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use firedrill_model::{history::Event, plan::Plan, scenario::BackupUsing};
+
     use super::*;
+    use crate::{
+        backup::{process::tests::Stage, schedule::Backups},
+        services::clients::Conduct,
+    };
+
+    const LIMIT: Span = Span::from_secs(30);
+
+    fn rule(command: Vec<String>) -> Backup {
+        Backup {
+            protect: Vec::new(),
+            using: BackupUsing::Command { command, timeout: LIMIT },
+            every: LIMIT,
+            keep: 1,
+            critical: Vec::new(),
+            sabotage: None,
+        }
+    }
+
+    fn script() -> Vec<String> {
+        ["sh", "step.sh"].map(str::to_owned).into()
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_a_backup_hands_on_reaches_its_restore_and_no_file() {
+        let stage = Stage::new(|_| {});
+        stage.script(
+            r#"case $FIREDRILL_ACTION in
+            backup)
+                echo data > "$FIREDRILL_RECOVERY_POINT/data"
+                printf 'ENTRIES=3\nVAULT=orders\nVAULT_TOKEN=s3kr1t\n' >> "$FIREDRILL_OUTPUT";;
+            restore)
+                echo "$VAULT opened with $VAULT_TOKEN"
+                test "$VAULT_TOKEN" = s3kr1t
+                cat "$FIREDRILL_RECOVERY_POINT/data";;
+            esac"#,
+        );
+        let program = CommandBackup::new(&stage.drill, 0, &rule(script()), script(), LIMIT);
+        let point = program.capture(&RecoveryPointId::new("rp-0001")).await.unwrap();
+        assert_eq!((point.entries, point.verified, &point.defect), (3, true, &None));
+        let listed: Artefacts =
+            serde_json::from_slice(&fs::read(stage.drill.dir.root().join("points/rp-0001.files.json")).unwrap())
+                .unwrap();
+        assert_eq!(listed.outputs["VAULT"], "orders");
+        assert_eq!(listed.outputs["VAULT_TOKEN"], "[redacted]");
+
+        let site = stage.drill.site(Side::Recovery, Conduct::Control);
+        program.restore(&point, &site, None).await.unwrap();
+        assert_eq!(stage.log("restore-rp-0001"), "orders opened with [redacted]\ndata\n");
+        program.restore(&point, &site, None).await.unwrap();
+        assert_eq!(stage.log("restore-rp-0001-2"), stage.log("restore-rp-0001"), "a second attempt finds the same");
+        assert_eq!(stage.holders("s3kr1t"), Vec::<PathBuf>::new());
+
+        fs::write(stage.drill.dir.root().join("points/rp-0001/data"), "atad\n").unwrap();
+        let error = program.restore(&point, &site, None).await.unwrap_err().to_string();
+        assert_eq!(error, "recovery point `rp-0001`: the artefacts are not what the backup left");
+        program.prune(&point).await.unwrap();
+        assert_eq!(program.outputs().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_backup_under_way_when_the_backups_end_is_told_to_end_and_nobody_waits_for_it() {
+        let stage = Stage::new(|plan: &mut Plan| plan.backups = vec![rule(script())]);
+        stage.script(
+            r#"trap 'while [ ! -e others-went-on ]; do sleep 0.01; done; echo bye; exit 0' TERM
+            echo ready
+            sleep 600 & wait"#,
+        );
+        let backups = Backups::prepare(&stage.drill, &stage.drill.site(Side::Primary, Conduct::Control)).await.unwrap();
+        backups.start().await;
+        stage.printed("backup-rp-0001", "ready").await;
+        backups.stop().await.unwrap();
+        assert_eq!(stage.log("backup-rp-0001"), "ready\n", "it has not ended yet");
+        let history: Vec<Event> = stage.drill.dir.read_history().unwrap().map(|record| record.unwrap().event).collect();
+        assert!(
+            matches!(&history[..], [Event::BackupBegan { .. }, Event::BackupFailed { error, .. }]
+                if error == "stopped before it was complete"),
+            "{history:?}"
+        );
+        assert_eq!(backups.points(), []);
+        fs::write(stage.scenario.join("others-went-on"), "").unwrap();
+        stage.drill.programs.ended().await;
+        assert_eq!(stage.log("backup-rp-0001"), "ready\nbye\n");
+    }
 
     #[tokio::test]
     async fn a_changed_artefact_changes_the_list() {

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use firedrill_model::plan::Plan;
 use serde_json::Value;
 
-use crate::redact::{REDACTED, names_a_secret, redact};
+use crate::redact::{REDACTED, hide, is_secret_name};
 
 /// The plan without secrets: environment of functions, parameters and body of a template.
 pub fn shown(plan: &Plan) -> Plan {
     let mut shown = plan.clone();
     for function in shown.stack.functions.values_mut() {
-        hide(&mut function.environment);
+        hide_values(&mut function.environment);
     }
     if let Some(template) = &mut shown.stack.template {
-        hide(&mut template.parameters);
+        hide_values(&mut template.parameters);
         hide_in(&mut template.body);
     }
     shown
@@ -23,13 +23,13 @@ pub fn shown(plan: &Plan) -> Plan {
 /// The text of a scenario without the secrets that it gives to its template.
 pub fn shown_text(plan: &Plan, scenario: &str) -> String {
     let parameters = plan.stack.template.iter().flat_map(|template| &template.parameters);
-    let secrets: Vec<&str> =
-        parameters.filter(|(name, _)| names_a_secret(name)).map(|(_, value)| value.as_str()).collect();
-    if secrets.is_empty() { scenario.to_owned() } else { redact(scenario, &secrets) }
+    let secrets: Vec<String> =
+        parameters.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.clone()).collect();
+    hide(scenario, &secrets)
 }
 
-fn hide(values: &mut BTreeMap<String, String>) {
-    for (_, value) in values.iter_mut().filter(|(name, _)| names_a_secret(name)) {
+fn hide_values(values: &mut BTreeMap<String, String>) {
+    for (_, value) in values.iter_mut().filter(|(name, _)| is_secret_name(name)) {
         REDACTED.clone_into(value);
     }
 }
@@ -39,7 +39,7 @@ fn hide_in(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
-                    Value::String(text) if names_a_secret(name) => REDACTED.clone_into(text),
+                    Value::String(text) if is_secret_name(name) => REDACTED.clone_into(text),
                     other => hide_in(other),
                 }
             }

@@ -29,47 +29,26 @@ pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, Rec
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use firedrill_model::{
         ids::FaultId,
         plan::{Plan, PlannedFault},
-        run_dir::RunDir,
         scenario::{Fault, Onset, Symptom},
         topology::Side,
         units::Span,
     };
 
     use super::*;
-    use crate::{
-        clock::RunClock,
-        run::Journal,
-        workload::{ledger::Ledger, sample},
-    };
+    use crate::{run, workload::sample};
 
     /// A run of a plan with an outage of `region`, and nothing else of it.
     fn drill(folder: &std::path::Path, region: &str) -> Drill {
-        let (dir, clock) = (RunDir::new(folder), RunClock::start());
         let outage = PlannedFault {
             id: FaultId::new("fault-1"),
             when: Onset::At { delay: Span::default() },
             fault: Fault::RegionOutage { region: region.into(), symptom: Symptom::Refused },
             duration_max: Span::from_secs(60),
         };
-        Drill {
-            plan: Arc::new(Plan { disaster: vec![outage], ..sample::plan(7) }),
-            clock,
-            journal: Journal::create(&dir.history(), clock).unwrap(),
-            ledger: Ledger::create(&dir.ledger()).unwrap(),
-            dir,
-            authority: crate::workload::authority::Authority::default(),
-            endpoints: Arc::default(),
-            tools: Arc::default(),
-            struck: Arc::default(),
-            faults_on: crate::run::FaultsOn::default(),
-            lag: crate::workload::lag::Lag::default(),
-            cancel: tokio_util::sync::CancellationToken::new(),
-        }
+        run::sample::drill(folder, Plan { disaster: vec![outage], ..sample::plan(7) })
     }
 
     fn events(drill: &Drill) -> Vec<Event> {

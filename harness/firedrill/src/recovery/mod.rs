@@ -8,7 +8,6 @@ pub mod redrive;
 pub mod restore;
 
 use std::{
-    collections::BTreeMap,
     ops::Range,
     sync::{Mutex, PoisonError},
 };
@@ -25,6 +24,7 @@ pub use self::error::RecoveryError;
 use crate::{
     backup::{
         Backups,
+        process::Outputs,
         schedule::{Completed, chain},
     },
     poll,
@@ -44,7 +44,7 @@ pub struct Recovery<'a> {
     /// Counts from 1.
     pub attempt: u32,
     /// Outputs of the `command` steps so far.
-    outputs: Mutex<BTreeMap<String, String>>,
+    outputs: Mutex<Outputs>,
     /// The point that was restored: a redrive delivers again what was deleted shortly before it.
     restored: Mutex<Option<RecoveryPoint>>,
 }

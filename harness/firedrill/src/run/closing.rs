@@ -148,6 +148,7 @@ pub(super) async fn close(
     {
         tracing::warn!("backups did not end cleanly: {}", chain(&error));
     }
+    drill.programs.ended().await;
     // Before the verdict: a source that comes back shows which of the lost writes it still has.
     let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings, broken.is_none())).await;
     let judged = phase(drill, progress, Phase::Verify, false, judge(drill)).await;

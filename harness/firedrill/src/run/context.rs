@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FaultsOn, Journal};
 use crate::{
+    backup::process::Programs,
     clock::RunClock,
     services::{
         Clients, Site,
@@ -44,6 +45,8 @@ pub struct Drill {
     /// What the target offers to the user's own programs, as environment, once it is up: `FIREDRILL_PYTHON`, a Python
     /// with boto3.
     pub tools: Arc<OnceLock<BTreeMap<String, String>>>,
+    /// The user's own programs that run.
+    pub programs: Programs,
     /// Cancelled when the run must stop.
     pub cancel: CancellationToken,
 }

@@ -24,7 +24,7 @@ use super::{
     status,
 };
 use crate::{
-    backup::schedule::Backups,
+    backup::{process::Programs, schedule::Backups},
     clock::RunClock,
     poll,
     target::{Launch, RunningTarget, process},
@@ -124,6 +124,7 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
         struck: Arc::default(),
         faults_on: FaultsOn::default(),
         lag: Lag::default(),
+        programs: Programs::default(),
         cancel: stop.token().clone(),
     };
     began(&drill, &id, plan_sha256, progress)?;

@@ -18,6 +18,8 @@ mod faults;
 mod opening;
 mod phase;
 mod provision;
+#[cfg(test)]
+pub(crate) mod sample;
 mod status;
 
 pub use self::{

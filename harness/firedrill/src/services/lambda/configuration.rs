@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{NOT_FOUND, describe::alias_of};
 use crate::{
-    redact::names_a_secret,
+    redact::is_secret_name,
     services::{
         ServiceError, Site, arn,
         fields::{self, Fields, Rules},
@@ -126,7 +126,7 @@ fn name_variables(settings: &mut Value, raw: &Value, logical: &arn::Logical) {
     for (name, value) in variables {
         let text = value.as_str().unwrap_or_default();
         settings["Environment"]["Variables"][name] =
-            Value::String(if names_a_secret(name) { sealed(text) } else { logical.environment(text) });
+            Value::String(if is_secret_name(name) { sealed(text) } else { logical.environment(text) });
     }
 }
 
