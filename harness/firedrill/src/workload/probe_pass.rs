@@ -1,6 +1,6 @@
 //! One pass of one probe: write, read back, read sentinels; or write a cause and see its effect.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind, WriteId},
@@ -59,7 +59,7 @@ impl Pass<'_> {
         let line = self.write(resource, number, "data").await?;
         let reading = async {
             acknowledged(&line)?;
-            self.reads(resource, number, &line.write_id, line.digest.as_deref()).await?;
+            self.reads(resource, number, &line.write_id, Some(&line)).await?;
             for sentinel in self.dataset.sentinels(resource) {
                 self.reads(resource, sentinel, &self.dataset.seed_write_id(resource, sentinel), None).await?;
             }
@@ -102,8 +102,14 @@ impl Pass<'_> {
         poll::at_most(left, doing).await.unwrap_or_else(|| Err("it did not end in time".into()))
     }
 
-    /// Reads a key, which must hold this write and, if given, this value.
-    async fn reads(&self, resource: &ResourceId, number: KeyNumber, wrote: &WriteId, digest: Option<&str>) -> Seen {
+    /// Reads a key, which must hold this write and, if its line is given, all of its value.
+    async fn reads(
+        &self,
+        resource: &ResourceId,
+        number: KeyNumber,
+        wrote: &WriteId,
+        line: Option<&LedgerLine>,
+    ) -> Seen {
         let generator = self.dataset.generator(resource).ok_or_else(|| format!("{resource} holds no data"))?;
         let key = generator.key(number);
         let text = key.text().to_owned();
@@ -113,8 +119,10 @@ impl Pass<'_> {
             let held = found.write_id.map_or_else(|| "no write id".to_owned(), |id| id.to_string());
             return Err(format!("`{text}` holds {held} instead of {wrote}"));
         }
-        match digest {
-            Some(digest) if digest != found.digest => Err(format!("`{text}` came back as another value")),
+        match line {
+            Some(line) if line.digest.as_ref() != Some(&found.digest) => {
+                Err(format!("`{text}` came back as another value{}", in_parts(line, &found)))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -143,6 +151,17 @@ impl Pass<'_> {
         let item = dynamodb::get_item(self.site, &effect.table, key).await?;
         Ok(item.is_some_and(|item| shows(effect.model, &item, cause)))
     }
+}
+
+/// `: content-encoding, tags`, the parts in which what was found differs from what was written.
+fn in_parts(written: &LedgerLine, found: &Described) -> String {
+    let names: BTreeSet<&String> = written.parts.keys().chain(found.parts.keys()).collect();
+    let differing: Vec<&str> = names
+        .into_iter()
+        .filter(|name| written.parts.get(*name) != found.parts.get(*name))
+        .map(String::as_str)
+        .collect();
+    if differing.is_empty() { String::new() } else { format!(": {}", differing.join(", ")) }
 }
 
 /// Whether a derived item was made from this write.
@@ -185,7 +204,7 @@ async fn read_object(site: &Site, name: &str, key: &str) -> Result<Described, Se
         hash.update(&chunk);
     }
     let digest = hex::encode(hash.finalize());
-    Ok(describe_object(&digest, size, object.content_type.as_deref(), &object.metadata, &object.tags))
+    Ok(describe_object(&digest, size, &object.settings))
 }
 
 #[cfg(test)]
