@@ -9,6 +9,8 @@ const PROCEDURE: &str =
 const LOSSES: &str =
     "Every acknowledged write was accounted for from the data itself, not from the word of a restore job.";
 const STAFF: &str = "Whether people would be there, would be told and would decide as the drill assumes.";
+const DELETED_TAGS: &str = "Tags of objects that were deleted: the local target does not give those of a version below a delete \
+    marker, so that traffic deletes only objects without tags.";
 const ONE_RUN: &str = "Any rate of success: one run is one run.";
 
 /// What a run of this class proves and what it does not. `beyond`: what the stack has and the run did not look at.
@@ -31,6 +33,7 @@ pub fn limitation(class: EnvironmentClass, beyond: &[String]) -> Limitation {
                 "Durability of AWS storage, and that regions fail independently of each other.",
                 "Permissions, keys, quotas and networks: an emulator enforces few or none of them.",
                 "Replication lag of AWS's own replication.",
+                DELETED_TAGS,
                 STAFF,
                 ONE_RUN,
             ],

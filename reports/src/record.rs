@@ -247,7 +247,7 @@ pub struct EquivalenceRecord {
     pub entries_compared: u64,
     /// Configuration fields compared.
     pub fields_compared: u64,
-    /// Configuration fields that were not compared, with the reason.
+    /// Fields of configurations and of objects that were not compared, with the reason.
     pub volatile: BTreeMap<String, String>,
 }
 

@@ -11,7 +11,15 @@ use std::{
 };
 
 use firedrill_fixtures::oracle;
-use firedrill_model::{history::Event, run_dir::RunDir, topology::Side, verdict::Verdict};
+use firedrill_model::{
+    capture::{CaptureName, Entry},
+    history::Event,
+    ids::{ResourceId, ResourceKind},
+    ledger::Op,
+    run_dir::RunDir,
+    topology::Side,
+    verdict::Verdict,
+};
 use support::{gone_within, history, in_the_night, only_run, printed, processes, root, run, start};
 
 /// A small drill with all the parts of the large ones.
@@ -45,6 +53,8 @@ fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
     assert_eq!(looks, 2, "the source is away before and after the restore");
     let verification = firedrill_verify::verify(&dir).unwrap();
     assert_eq!(verification.verdict, Verdict::Pass, "{:#?}", verification.findings);
+    assert_retention_ran_before_the_restore(&events);
+    assert_deleted_objects_came_back_deleted(&dir);
     assert!(verification.rpo.lost_writes > 0, "a region that is lost under traffic loses writes after the backup");
 
     // The oracle shares no code with verification and reads the same files.
@@ -74,6 +84,50 @@ fn a_drill_passes_and_its_directory_alone_gives_the_same_verdict_again() {
 
     let again = run(&["verify", dir.root().to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(0), "{}", printed(&again));
+}
+
+/// The first point was removed, and what was restored is a point that shares what the first one was the first to store.
+fn assert_retention_ran_before_the_restore(events: &[Event]) {
+    let at = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).expect("in the history");
+    let pruned = at(&|event| matches!(event, Event::BackupPruned { id } if id.as_str() == "rp-0001"));
+    let restoring = at(&|event| matches!(event, Event::StepBegan { step_kind, .. } if step_kind == "restore"));
+    assert!(pruned < restoring, "retention ran before the restore");
+    let parents: BTreeMap<&str, &str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::BackupCompleted { recovery_point } => Some(recovery_point),
+            _ => None,
+        })
+        .filter_map(|point| Some((point.id.as_str(), point.parent.as_ref()?.as_str())))
+        .collect();
+    let used = events.iter().find_map(|event| match event {
+        Event::RecoveryBegan { recovery_point, .. } => recovery_point.as_ref(),
+        _ => None,
+    });
+    let mut ancestor = used.expect("a point was restored").as_str();
+    while let Some(parent) = parents.get(ancestor) {
+        ancestor = parent;
+    }
+    assert_eq!((ancestor, parents.get("rp-0002")), ("rp-0001", Some(&"rp-0001")), "{parents:?}");
+}
+
+/// Uploads that were deleted in time for the recovery point are there as delete markers above their versions.
+fn assert_deleted_objects_came_back_deleted(dir: &RunDir) {
+    let uploads = ResourceId::new(ResourceKind::Bucket, "uploads");
+    let deletes: BTreeSet<String> = dir
+        .read_ledger()
+        .unwrap()
+        .map(|line| line.expect("a line of the ledger"))
+        .filter(|line| line.resource == uploads && line.op == Op::Delete && line.epoch == 0)
+        .map(|line| line.key)
+        .collect();
+    let text = fs::read_to_string(dir.content(CaptureName::Recovered, &uploads)).expect("a capture");
+    let entries: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
+    let restored = |entry: &&Entry| deletes.contains(&entry.key) && entry.deleted && entry.versions.len() > 1;
+    let count = entries.iter().filter(restored).count();
+    assert!(count > 0, "{} uploads were deleted and none of them came back deleted", deletes.len());
+    let packed = entries.iter().filter(|entry| entry.parts.contains_key("content-encoding")).count();
+    assert!(packed > 0, "no upload has a `Content-Encoding`");
 }
 
 /// What the kept target of a run holds, read straight from the emulator by `fixtures/scripts/dump.py`.

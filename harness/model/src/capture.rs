@@ -43,8 +43,8 @@ impl CaptureName {
 
 /// One key as it was observed.
 ///
-/// The digest of an object is SHA-256 over the canonical JSON `{ "body": sha256 hex, "content-type", "metadata": {…},
-/// "tags": {…} }`; of an item over its canonical DynamoDB JSON: keys sorted, sets sorted, numbers normalised, binary in
+/// The digest of an object is SHA-256 over the canonical JSON `{ "body": sha256 hex, "headers": { "content-type", … },
+/// "metadata": {…}, "tags": {…} }`, in which `headers` are those of S3's own that are set; of an item over its canonical DynamoDB JSON: keys sorted, sets sorted, numbers normalised, binary in
 /// base64. The ledger uses the same function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

@@ -142,7 +142,7 @@ pub struct Equivalence {
     pub entries_compared: u64,
     /// Configuration fields compared.
     pub fields_compared: u64,
-    /// Configuration fields that are not compared, with the reason.
+    /// Fields of configurations and of objects that are not compared, with the reason.
     pub volatile: BTreeMap<String, String>,
 }
 

@@ -429,8 +429,11 @@ fn phases(record: &RunRecord) -> Table {
 
 fn volatile(record: &RunRecord) -> Table {
     Table {
-        title: "Configuration fields that were not compared",
-        note: "They differ between regions or change by themselves. Every other field was compared.".to_owned(),
+        title: "Fields that were not compared",
+        note:
+            "Of configurations, and of objects in buckets. They differ between regions, change by themselves or cannot \
+               be read. Every other field was compared."
+                .to_owned(),
         columns: vec![("field", false), ("reason", false)],
         rows: record.equivalence.volatile.iter().map(|(field, reason)| vec![plain(field), plain(reason)]).collect(),
         folded: true,

@@ -150,7 +150,8 @@ pub struct RawBackup {
     #[serde(default = "default_keep")]
     #[schemars(range(min = 1, max = 1000))]
     pub keep: u32,
-    /// A vault copies only what changed since the point before.
+    /// A vault stores the bodies of objects and the code of functions once, and shares those it has with the points before.
+    /// Tables are scanned and written whole at each point, and so are lists of objects and settings.
     #[serde(default)]
     pub incremental: bool,
     /// A defect put into the backup on purpose, to see whether the checks notice.

@@ -16,7 +16,7 @@ const PART_DIGEST_CHARS: usize = 12;
 pub struct Described {
     /// SHA-256 over the canonical text of the whole value, hex.
     pub digest: String,
-    /// Part name (`attribute:total`, `body`, `metadata:x`, `tags`) → first 12 hex characters of the SHA-256 over the
+    /// Part name (`attribute:total`, `body`, `content-encoding`, `metadata:x`, `tags`) → first 12 hex characters of the SHA-256 over the
     /// part's canonical text.
     pub parts: BTreeMap<String, String>,
     /// Size in bytes: body of an object, canonical text of an item.

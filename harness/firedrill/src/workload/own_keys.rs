@@ -1,5 +1,7 @@
 //! The keys of one writer: which it may write next, and with which revision.
 
+use std::sync::Arc;
+
 use firedrill_model::{
     ids::{ResourceId, WriteId},
     ledger::{LedgerLine, Op, Outcome},
@@ -44,6 +46,8 @@ enum Shelf {
 /// retired: nothing is written to it again.
 #[derive(Debug)]
 pub struct OwnKeys {
+    dataset: Arc<Dataset>,
+    resource: ResourceId,
     share: Share,
     mix: Mix,
     size: Option<SizeRange>,
@@ -58,7 +62,7 @@ impl OwnKeys {
     /// The keys of `writer` at the start: its share of the seed, what the data set keeps still left out. `habits` are
     /// how often it does what, and the sizes of what it writes.
     pub fn new(
-        dataset: &Dataset,
+        dataset: &Arc<Dataset>,
         resource: &ResourceId,
         share: Share,
         habits: (Mix, Option<SizeRange>),
@@ -74,6 +78,8 @@ impl OwnKeys {
             .map(|number| Known { number, rev: 1, write_id: dataset.seed_write_id(resource, number), epoch: 0 })
             .collect();
         Self {
+            dataset: Arc::clone(dataset),
+            resource: resource.clone(),
             share,
             mix: habits.0,
             size: habits.1,
@@ -87,13 +93,18 @@ impl OwnKeys {
 
     /// The next write. Its key is the writer's alone until [`OwnKeys::settle`] says how it ended.
     ///
-    /// Deletes take keys that this epoch wrote: what a restore brought back of an older one is not known here, and the
-    /// removal of a value that is not there causes no event.
+    /// Deletes take keys that this epoch wrote, of those that the data set allows: what a restore brought back of an older
+    /// one is not known here, and the removal of a value that is not there causes no event.
     pub fn next(&mut self, standing: Standing) -> Write {
         let op = if standing.fresh_keys_only { Op::Put } else { self.draw_op() };
         let known = match op {
             Op::Update => self.take(Shelf::Present, |_| true),
-            Op::Delete => self.take(Shelf::Present, |known| known.epoch == standing.epoch),
+            Op::Delete => {
+                let (dataset, resource) = (Arc::clone(&self.dataset), self.resource.clone());
+                self.take(Shelf::Present, |known| {
+                    known.epoch == standing.epoch && dataset.may_be_deleted(&resource, known.number)
+                })
+            }
             Op::Put if standing.fresh_keys_only || !self.draw.chance(REBORN_PERCENT) => None,
             Op::Put => self.take(Shelf::Deleted, |_| true),
             Op::Add => None,

@@ -1,6 +1,9 @@
 //! One pass of one probe: write, read back, read sentinels; or write a cause and see its effect.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind, WriteId},
@@ -13,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{
     WorkloadError,
     authority::Standing,
-    dataset::{Dataset, Key, KeyNumber, ProbeSlot},
+    dataset::{Dataset, Key, KeyNumber, ProbeSlot, Sentinel},
     writer::{Write, Writer},
 };
 use crate::{
@@ -44,6 +47,24 @@ pub(super) struct Pass<'a> {
 /// `Err` says what failed, as one line.
 type Seen = Result<(), String>;
 
+/// What a key must hold.
+#[derive(Clone, Copy, Debug)]
+struct Expected<'a> {
+    write_id: &'a WriteId,
+    digest: Option<&'a str>,
+    parts: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Expected<'a> {
+    fn of_line(line: &'a LedgerLine) -> Self {
+        Self { write_id: &line.write_id, digest: line.digest.as_deref(), parts: &line.parts }
+    }
+
+    fn of_sentinel(sentinel: &'a Sentinel) -> Self {
+        Self { write_id: &sentinel.write_id, digest: Some(&sentinel.value.digest), parts: &sentinel.value.parts }
+    }
+}
+
 impl Pass<'_> {
     /// Probes `resource`. The outer error means that the pass could not be recorded.
     pub(super) async fn run(&self, resource: &ResourceId) -> Result<Seen, WorkloadError> {
@@ -59,9 +80,9 @@ impl Pass<'_> {
         let line = self.write(resource, number, "data").await?;
         let reading = async {
             acknowledged(&line)?;
-            self.reads(resource, number, &line.write_id, line.digest.as_deref()).await?;
+            self.reads(resource, number, &Expected::of_line(&line)).await?;
             for sentinel in self.dataset.sentinel_values(resource) {
-                self.reads(resource, sentinel.number, &sentinel.write_id, Some(&sentinel.digest)).await?;
+                self.reads(resource, sentinel.number, &Expected::of_sentinel(sentinel)).await?;
             }
             Ok(())
         };
@@ -102,21 +123,21 @@ impl Pass<'_> {
         poll::at_most(left, doing).await.unwrap_or_else(|| Err("it did not end in time".into()))
     }
 
-    /// Reads a key, which must hold this write and, if given, this value.
-    async fn reads(&self, resource: &ResourceId, number: KeyNumber, wrote: &WriteId, digest: Option<&str>) -> Seen {
+    /// Reads a key, which must hold this write and all of its value.
+    async fn reads(&self, resource: &ResourceId, number: KeyNumber, expected: &Expected<'_>) -> Seen {
         let generator = self.dataset.generator(resource).ok_or_else(|| format!("{resource} holds no data"))?;
         let key = generator.key(number);
         let text = key.text().to_owned();
         let found = self.read(resource, key).await.map_err(|error| error.to_string())?;
         let found = found.ok_or_else(|| format!("`{text}` is not there"))?;
-        if found.write_id.as_ref() != Some(wrote) {
+        if found.write_id.as_ref() != Some(expected.write_id) {
             let held = found.write_id.map_or_else(|| "no write id".to_owned(), |id| id.to_string());
-            return Err(format!("`{text}` holds {held} instead of {wrote}"));
+            return Err(format!("`{text}` holds {held} instead of {}", expected.write_id));
         }
-        match digest {
-            Some(digest) if digest != found.digest => Err(format!("`{text}` came back as another value")),
-            Some(_) | None => Ok(()),
+        if expected.digest != Some(&found.digest) {
+            return Err(format!("`{text}` came back as another value{}", in_parts(expected.parts, &found)));
         }
+        Ok(())
     }
 
     async fn read(&self, resource: &ResourceId, key: Key) -> Result<Option<Described>, ServiceError> {
@@ -143,6 +164,14 @@ impl Pass<'_> {
         let item = dynamodb::get_item(self.site, &effect.table, key).await?;
         Ok(item.is_some_and(|item| shows(effect.model, &item, cause)))
     }
+}
+
+/// `: content-encoding, tags`, the parts in which what was found differs from what was written.
+fn in_parts(written: &BTreeMap<String, String>, found: &Described) -> String {
+    let names: BTreeSet<&String> = written.keys().chain(found.parts.keys()).collect();
+    let differing: Vec<&str> =
+        names.into_iter().filter(|name| written.get(*name) != found.parts.get(*name)).map(String::as_str).collect();
+    if differing.is_empty() { String::new() } else { format!(": {}", differing.join(", ")) }
 }
 
 /// Whether a derived item was made from this write.
@@ -185,7 +214,7 @@ async fn read_object(site: &Site, name: &str, key: &str) -> Result<Described, Se
         hash.update(&chunk);
     }
     let digest = hex::encode(hash.finalize());
-    Ok(describe_object(&digest, size, object.content_type.as_deref(), &object.metadata, &object.tags))
+    Ok(describe_object(&digest, size, &object.settings))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Each test has an emulator of its own, with both regions in one process.
 
 mod container;
+mod objects;
 mod pipeline;
 #[path = "../support/mod.rs"]
 mod support;
@@ -158,12 +159,12 @@ fn order(rev: u32, amount: &str) -> Item {
 
 fn upload(key: &str, rev: u32) -> s3::Upload {
     let write_id = format!("{key}-{rev}").replace(|c: char| !c.is_ascii(), "_");
-    s3::Upload {
-        key: key.to_owned(),
-        content_type: Some("text/plain".to_owned()),
+    let settings = s3::ObjectSettings {
+        headers: [(s3::SystemHeader::ContentType, "text/plain".to_owned())].into(),
         metadata: BTreeMap::from([("write-id".to_owned(), write_id), ("rev".to_owned(), rev.to_string())]),
         tags: BTreeMap::from([("kind".to_owned(), "a + b = c".to_owned())]),
-    }
+    };
+    s3::Upload { key: key.to_owned(), settings }
 }
 
 #[tokio::test]
@@ -246,7 +247,7 @@ async fn assert_objects_are_read_back(site: &Site) -> Outcome {
     assert_eq!(oldest_first, [Some("plain.txt-1"), Some("plain.txt-2")]);
     assert_eq!(plain.versions[1].digest.as_ref(), Some(&plain.digest));
     assert_eq!(objects[3].versions[2].digest, None, "a delete marker has no digest");
-    assert_eq!(s3::read(site, "uploads", "plain.txt", None).await?.tags, upload("plain.txt", 2).tags);
+    assert_eq!(s3::read(site, "uploads", "plain.txt", None).await?.settings, upload("plain.txt", 2).settings);
     let gone = s3::read(site, "uploads", QUOTED, None).await.expect_err("it is deleted");
     assert_eq!(gone.code(), Some("NoSuchKey"));
     Ok(())

@@ -33,7 +33,13 @@ use super::{
 use crate::{
     backup::{BackupError, sabotage::Saboteur},
     poll,
-    services::{Blueprint, ServiceError, clients::EMULATOR_ACCOUNT, dynamodb, s3, service},
+    services::{
+        Blueprint, ServiceError,
+        clients::EMULATOR_ACCOUNT,
+        dynamodb,
+        s3::{self, ObjectSettings},
+        service,
+    },
 };
 
 /// Objects that are read at a time.
@@ -292,13 +298,20 @@ impl Capture<'_> {
         let part = self.writer.blob(PartRole::Body, &body).await?;
         // Tags that cannot be read any more are those that an earlier capture saw.
         let seen = self.seen(bucket, &version).filter(|_| object.tags_unreadable);
+        let (settings, tags_unread) = match seen {
+            Some(seen) => (ObjectSettings { tags: seen.settings.tags.clone(), ..object.settings }, seen.tags_unread),
+            None => (object.settings, object.tags_unreadable),
+        };
+        if tags_unread {
+            let (key, version) = (&version.key, &version.version_id);
+            tracing::warn!(%bucket, key, version, "the service does not give the tags of this version: they are not backed up");
+        }
         let content = ObjectContent {
             blob: part.path.clone(),
             sha256: part.sha256.clone(),
             bytes: part.bytes,
-            content_type: object.content_type,
-            metadata: object.metadata,
-            tags: seen.map_or(object.tags, |seen| seen.tags.clone()),
+            settings,
+            tags_unread,
         };
         Ok((line(Some(content)), Some(part)))
     }

@@ -1,4 +1,4 @@
-//! The manifest of a recovery point, format `firedrill.vault/1`.
+//! The manifest of a recovery point, format `firedrill.vault/2`.
 //!
 //! A vault is a flat space of paths:
 //!
@@ -25,7 +25,7 @@ use firedrill_model::{
 use serde::{Deserialize, Serialize};
 
 /// Version of the format of `manifest.json`.
-pub const VAULT_FORMAT: &str = "firedrill.vault/1";
+pub const VAULT_FORMAT: &str = "firedrill.vault/2";
 
 /// What a recovery point holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use firedrill_model::capture::{Entry, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::services::{canonical::Described, s3::canonical::describe_object};
+use crate::services::{
+    canonical::Described,
+    s3::{ObjectSettings, canonical::describe_object},
+};
 
 /// One version of an object, or a delete marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,18 +34,24 @@ pub struct ObjectContent {
     pub sha256: String,
     /// Size of the body.
     pub bytes: u64,
-    /// Content type.
-    pub content_type: Option<String>,
-    /// User metadata.
-    pub metadata: BTreeMap<String, String>,
-    /// Object tags.
-    pub tags: BTreeMap<String, String>,
+    /// Headers, metadata and tags.
+    pub settings: ObjectSettings,
+    /// It has tags that the service did not give, so that `settings` is not whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tags_unread: bool,
+}
+
+impl ObjectLine {
+    /// Nothing of it is known to be left out.
+    fn is_whole(&self) -> bool {
+        self.content.as_ref().is_none_or(|content| !content.tags_unread)
+    }
 }
 
 impl ObjectContent {
     /// In the canonical form of the ledger and the captures.
     pub fn described(&self) -> Described {
-        describe_object(&self.sha256, self.bytes, self.content_type.as_deref(), &self.metadata, &self.tags)
+        describe_object(&self.sha256, self.bytes, &self.settings)
     }
 }
 
@@ -68,7 +77,10 @@ fn entry(key: String, lines: &[ObjectLine]) -> Option<Entry> {
     let versions = lines
         .iter()
         .map(|line| match line.content.as_ref().map(ObjectContent::described) {
-            Some(described) => Version { write_id: described.write_id, digest: Some(described.digest) },
+            Some(described) if line.is_whole() => {
+                Version { write_id: described.write_id, digest: Some(described.digest) }
+            }
+            Some(described) => Version { write_id: described.write_id, digest: None },
             None => Version { write_id: None, digest: None },
         })
         .collect();

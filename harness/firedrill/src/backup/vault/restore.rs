@@ -275,10 +275,9 @@ impl Restore<'_> {
         }
         let named = (version.version_id != "null").then_some(version.version_id.as_str());
         let object = s3::read(self.into, bucket.name(), &version.key, named).await?;
-        let settings_differ = object.content_type != content.content_type
-            || object.metadata != content.metadata
-            || object.tags != content.tags;
-        if settings_differ {
+        // Tags that the service does not give cannot tell one version from another.
+        let tags = if object.tags_unreadable { BTreeMap::new() } else { content.settings.tags.clone() };
+        if object.settings != (s3::ObjectSettings { tags, ..content.settings.clone() }) {
             return Ok(false);
         }
         let body = Body::receive(&version.key, object.size, object.body).await?;
@@ -294,12 +293,7 @@ impl Restore<'_> {
     ) -> Result<(), BackupError> {
         let body = self.part(&body_part(content)).await?;
         let body = if flip { Body::Memory(Saboteur::flip_body(&body.bytes().await?)) } else { body };
-        let upload = s3::Upload {
-            key: key.to_owned(),
-            content_type: content.content_type.clone(),
-            metadata: content.metadata.clone(),
-            tags: content.tags.clone(),
-        };
+        let upload = s3::Upload { key: key.to_owned(), settings: content.settings.clone() };
         s3::put(self.into, bucket.name(), &upload, body.len(), body.stream().await?).await?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use firedrill_model::{
 };
 use serde_json::Value;
 
-use super::{create::DEFAULT_REGION, describe::NOT_FOUND};
+use super::{create::DEFAULT_REGION, describe::NOT_FOUND, settings::NOT_COMPARED};
 use crate::{
     services::{
         ServiceError, Site, arn,
@@ -140,6 +140,9 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     let unclaimed = triggers::bucket_events::unclaimed(site, name).await?;
     for (kind, notifications) in unclaimed {
         fields.add_named("notification", &kind, &logical.value(&notifications));
+    }
+    for (field, reason) in NOT_COMPARED {
+        fields.set_aside(field, reason);
     }
     Ok(fields.sorted(id, RULES))
 }

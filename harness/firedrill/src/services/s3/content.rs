@@ -99,6 +99,6 @@ async fn digest_version(
         digest.update(&chunk);
     }
     let sha256 = hex::encode(digest.finalize());
-    let described = describe_object(&sha256, bytes, object.content_type.as_deref(), &object.metadata, &object.tags);
+    let described = describe_object(&sha256, bytes, &object.settings);
     Ok((described, !object.tags_unreadable))
 }

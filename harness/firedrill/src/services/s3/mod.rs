@@ -9,6 +9,7 @@ mod describe;
 mod multipart;
 pub mod put;
 pub mod read;
+pub mod settings;
 pub mod versions;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ pub use self::{
     describe::encryption,
     put::{Upload, delete, put},
     read::{Object, read},
+    settings::{ObjectSettings, SystemHeader},
     versions::{ObjectVersion, versions},
 };
 use super::{Blueprint, EntrySink, Service, ServiceError, Site, wrong_blueprint};

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Tag, Tagging};
 use bytes::{Bytes, BytesMut};
 use firedrill_model::ids::ResourceKind::Bucket;
 
-use super::{ByteStream, Upload};
+use super::{ByteStream, Upload, settings::with_settings};
 use crate::services::{ServiceError, Site};
 
 /// Bytes of a part; the last one may be shorter. One part is held in memory at a time.
@@ -25,17 +25,10 @@ pub(super) async fn put(
     upload: &Upload,
     body: ByteStream,
 ) -> Result<Option<String>, ServiceError> {
-    let request = site
-        .clients
-        .s3
-        .create_multipart_upload()
-        .bucket(site.name_of(Bucket, name))
-        .key(&upload.key)
-        .set_content_type(upload.content_type.clone())
-        .set_metadata(Some(upload.metadata.clone().into_iter().collect()))
-        .set_tagging(upload.tagging());
+    let request = site.clients.s3.create_multipart_upload().bucket(site.name_of(Bucket, name)).key(&upload.key);
     let operation = format!("S3 CreateMultipartUpload `{}` to {name}", upload.key);
-    let begun = request.send().await.map_err(|error| ServiceError::request(&operation, &error))?;
+    let begun = with_settings!(request, &upload.settings).send().await;
+    let begun = begun.map_err(|error| ServiceError::request(&operation, &error))?;
     let id = begun.upload_id.ok_or_else(|| ServiceError::Unusable { operation, what: String::from("no upload id") })?;
     let begun = Begun { site, name, key: &upload.key, id };
     match begun.send_parts(body).await {
@@ -98,13 +91,13 @@ impl Begun<'_> {
 
     /// Sets the tags on the version that came of it: S3 takes them when the upload is begun, some emulators forget them.
     async fn tag(&self, upload: &Upload, version: Option<&str>) -> Result<(), ServiceError> {
-        if upload.tags.is_empty() {
+        if upload.settings.tags.is_empty() {
             return Ok(());
         }
         let failed =
             |cause: String| ServiceError::Unusable { operation: self.operation("PutObjectTagging"), what: cause };
         let tags: Result<Vec<Tag>, _> =
-            upload.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+            upload.settings.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
         let request = self
             .site

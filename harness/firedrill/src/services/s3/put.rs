@@ -1,11 +1,8 @@
 //! Writing and deleting one object.
 
-use std::collections::BTreeMap;
-
 use firedrill_model::ids::ResourceKind::Bucket;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{ByteStream, multipart};
+use super::{ByteStream, ObjectSettings, multipart, settings::with_settings};
 use crate::services::{ServiceError, Site};
 
 /// Above this many bytes an object is written in parts.
@@ -16,22 +13,8 @@ const WHOLE_MAX: u64 = 8 << 20;
 pub struct Upload {
     /// Object key.
     pub key: String,
-    /// Content type.
-    pub content_type: Option<String>,
-    /// User metadata; S3 allows ASCII alone.
-    pub metadata: BTreeMap<String, String>,
-    /// Object tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-impl Upload {
-    /// The tags as S3 takes them in a header.
-    pub(super) fn tagging(&self) -> Option<String> {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let pairs: Vec<String> =
-            self.tags.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
-        (!pairs.is_empty()).then(|| pairs.join("&"))
-    }
+    /// Headers, metadata and tags.
+    pub settings: ObjectSettings,
 }
 
 /// Writes an object of `size` bytes, by multipart upload above 8 MiB (aborted when it fails). Returns the version id when
@@ -52,12 +35,9 @@ pub async fn put(
         .put_object()
         .bucket(site.name_of(Bucket, name))
         .key(&upload.key)
-        .set_content_type(upload.content_type.clone())
-        .set_metadata(Some(upload.metadata.clone().into_iter().collect()))
-        .set_tagging(upload.tagging())
         .content_length(i64::try_from(size).unwrap_or(i64::MAX)) // a streaming body does not know its own
         .body(body);
-    let written = request
+    let written = with_settings!(request, &upload.settings)
         .send()
         .await
         .map_err(|error| ServiceError::request(format!("S3 PutObject `{}` to {name}", upload.key), &error))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::ids::ResourceKind::Bucket;
 
-use super::ByteStream;
+use super::{ByteStream, ObjectSettings};
 use crate::services::{ServiceError, Site};
 
 /// An object with its body still to be read.
@@ -14,12 +14,8 @@ pub struct Object {
     pub body: ByteStream,
     /// Bytes of the body.
     pub size: u64,
-    /// Content type.
-    pub content_type: Option<String>,
-    /// User metadata, names in lower case.
-    pub metadata: BTreeMap<String, String>,
-    /// Object tags; empty when `tags_unreadable`.
-    pub tags: BTreeMap<String, String>,
+    /// Headers, metadata and tags; no tags when `tags_unreadable`.
+    pub settings: ObjectSettings,
     /// It has tags that the service does not give: some emulators answer `NoSuchKey` for the tags of a version whose key
     /// was deleted since, where S3 answers with the tags.
     pub tags_unreadable: bool,
@@ -32,7 +28,7 @@ pub struct Object {
 pub async fn read(site: &Site, name: &str, key: &str, version: Option<&str>) -> Result<Object, ServiceError> {
     let bucket = site.name_of(Bucket, name);
     let request = site.clients.s3.get_object().bucket(&bucket).key(key).set_version_id(version.map(str::to_owned));
-    let found = request
+    let mut found = request
         .send()
         .await
         .map_err(|error| ServiceError::request(format!("S3 GetObject `{key}` of {name}"), &error))?;
@@ -45,12 +41,11 @@ pub async fn read(site: &Site, name: &str, key: &str, version: Option<&str>) -> 
     } else {
         Some(BTreeMap::new())
     };
+    let settings = ObjectSettings::of(&mut found);
     Ok(Object {
         tags_unreadable: tags.is_none(),
+        settings: ObjectSettings { tags: tags.unwrap_or_default(), ..settings },
         size: found.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-        content_type: found.content_type,
-        metadata: found.metadata.unwrap_or_default().into_iter().collect(),
-        tags: tags.unwrap_or_default(),
         version_id: found.version_id,
         body: found.body,
     })

@@ -6,6 +6,7 @@
 pub mod below;
 pub mod body;
 pub mod draw;
+mod gzip;
 pub mod number;
 pub mod order;
 pub mod plain;
@@ -63,6 +64,12 @@ pub trait Generator: Debug + Send + Sync {
 
     /// The value of `stamp`'s key at `stamp`'s revision.
     fn value(&self, stamp: &Stamp<'_>) -> Value;
+
+    /// Whether traffic may delete this key.
+    fn may_be_deleted(&self, number: KeyNumber) -> bool {
+        let _ = number;
+        true
+    }
 }
 
 /// What identifies a value.
@@ -128,7 +135,7 @@ pub enum Content {
     Item(Item),
     /// An object.
     Object {
-        /// Key, content type, metadata and tags.
+        /// Key, headers, metadata and tags.
         upload: Upload,
         /// The body, generated while it is sent.
         body: Body,
@@ -140,13 +147,7 @@ impl Value {
     pub fn describe(&self) -> Described {
         match &self.content {
             Content::Item(item) => describe_item(item),
-            Content::Object { upload, body } => describe_object(
-                body.sha256(),
-                body.size(),
-                upload.content_type.as_deref(),
-                &upload.metadata,
-                &upload.tags,
-            ),
+            Content::Object { upload, body } => describe_object(body.sha256(), body.size(), &upload.settings),
         }
     }
 }
@@ -177,8 +178,8 @@ pub struct Sentinel {
     pub number: KeyNumber,
     /// Write id of its value.
     pub write_id: WriteId,
-    /// Digest of its value.
-    pub digest: String,
+    /// Digest and parts of its value.
+    pub value: Described,
 }
 
 impl Dataset {
@@ -224,7 +225,7 @@ impl Dataset {
             let valued = |number| {
                 let write_id = self.seed_write_id(resource, number);
                 let value = generator.value(&Stamp { number, rev: 1, write_id: &write_id, size: None });
-                Sentinel { number, digest: value.describe().digest, write_id }
+                Sentinel { number, value: value.describe(), write_id }
             };
             self.sentinels(resource).into_iter().map(valued).collect()
         })
@@ -236,6 +237,11 @@ impl Dataset {
         let sentinels = self.drawn_seeds(resource, "sentinels", SENTINELS, &BTreeSet::new());
         let count = STILL_MOST.min(self.seeded(resource) / STILL_ONE_IN);
         self.drawn_seeds(resource, "still", count, &sentinels).into_iter().map(KeyNumber::seed).collect()
+    }
+
+    /// Whether traffic may delete this key.
+    pub fn may_be_deleted(&self, resource: &ResourceId, number: KeyNumber) -> bool {
+        self.generator(resource).is_some_and(|generator| generator.may_be_deleted(number))
     }
 
     /// At most `count` different keys of the seed, none of them among `taken`.

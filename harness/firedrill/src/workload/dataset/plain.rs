@@ -14,7 +14,7 @@ use super::{
     AttributeValue, Body, Content, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_value,
     upload::spread,
 };
-use crate::services::s3::Upload;
+use crate::services::s3::{ObjectSettings, SystemHeader, Upload};
 
 /// Sizes of plain objects when the traffic declares none.
 const SIZES: SizeRange = SizeRange { min: ByteSize::new(0), max: ByteSize::new(64 << 10) };
@@ -120,12 +120,14 @@ impl Generator for PlainObjects {
         let rev = stamp.rev.to_string();
         let upload = Upload {
             key: named(stamp.number),
-            content_type: Some("application/octet-stream".into()),
-            metadata: BTreeMap::from([
-                ("write-id".into(), stamp.write_id.as_str().to_owned()),
-                ("rev".into(), rev.clone()),
-            ]),
-            tags: BTreeMap::new(),
+            settings: ObjectSettings {
+                headers: BTreeMap::from([(SystemHeader::ContentType, "application/octet-stream".into())]),
+                metadata: BTreeMap::from([
+                    ("write-id".into(), stamp.write_id.as_str().to_owned()),
+                    ("rev".into(), rev.clone()),
+                ]),
+                tags: BTreeMap::new(),
+            },
         };
         let facts = BTreeMap::from([
             ("size".into(), size.to_string()),

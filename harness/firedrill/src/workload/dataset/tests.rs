@@ -10,7 +10,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    services::dynamodb::canonical::describe_item,
+    services::{
+        dynamodb::canonical::describe_item,
+        s3::{ObjectSettings, SystemHeader},
+    },
     workload::sample::{key_attribute, orders, plan, table, uploads},
 };
 
@@ -106,9 +109,10 @@ proptest! {
                 (Key::Object(key), Content::Object { upload, .. }) => {
                     prop_assert_eq!(&key, &upload.key);
                     prop_assert!((1..=OBJECT_KEY_BYTES_MAX).contains(&key.len()));
-                    let metadata: usize = upload.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-                    prop_assert!(metadata < 2048 && upload.metadata.values().all(|value| value.is_ascii()));
-                    prop_assert!(upload.tags.len() <= 10);
+                    let ObjectSettings { headers, metadata, tags } = upload.settings;
+                    prop_assert!(headers.values().chain(metadata.values()).all(|value| value.is_ascii()));
+                    let metadata: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+                    prop_assert!(metadata < 2048 && tags.len() <= 10);
                 }
                 (key, content) => prop_assert!(false, "{key:?} does not fit {content:?}"),
             }
@@ -142,7 +146,7 @@ proptest! {
         let Content::Object { upload: object, body } = &upload.content else { panic!("uploads are objects") };
         prop_assert_eq!(body.size().to_string(), upload.facts["size"].clone());
         prop_assert_eq!(body.sha256(), &upload.facts["sha256"]);
-        prop_assert_eq!(&object.metadata["write-id"], id.as_str());
+        prop_assert_eq!(&object.settings.metadata["write-id"], id.as_str());
         prop_assert_eq!(title_of(body), upload.facts["title"].clone());
     }
 
@@ -186,6 +190,49 @@ fn a_seed_of_300_uploads_is_mostly_small_and_has_its_large_and_empty_ones() {
     assert_eq!(sizes.iter().filter(|size| **size > 8 * mib).count(), 2, "by multipart upload");
     assert_eq!(sizes.iter().filter(|size| **size == 0).count(), 12, "empty");
     assert!(sizes.iter().filter(|size| **size <= 8 << 10).count() > 200, "small");
+}
+
+#[test]
+fn uploads_have_headers_and_their_spreadsheets_are_packed() {
+    let dataset = dataset(7);
+    let generator = dataset.generator(&uploads()).unwrap();
+    let id = write_id();
+    let mut seen: BTreeMap<SystemHeader, u32> = BTreeMap::new();
+    let (mut packed, mut tagged) = (0, 0);
+    for number in (0..300).map(KeyNumber::seed) {
+        let value = generator.value(&Stamp { number, rev: 1, write_id: &id, size: None });
+        let Content::Object { upload, body } = value.content else { panic!("uploads are objects") };
+        for header in upload.settings.headers.keys() {
+            *seen.entry(*header).or_default() += 1;
+        }
+        tagged += u32::from(!upload.settings.tags.is_empty());
+        assert_eq!(generator.may_be_deleted(number), upload.settings.tags.is_empty(), "{}", upload.key);
+        if upload.settings.header(SystemHeader::ContentEncoding).is_some() {
+            packed += 1;
+            let bytes: Vec<u8> = body.chunks().flatten().collect();
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut text).unwrap();
+            assert!(upload.key.ends_with(".csv") && text.starts_with("desk,"), "{}: {text}", upload.key);
+        }
+        if body.size() > 8 << 20 {
+            assert!(upload.settings.headers.len() >= 7, "sent in parts with its headers: {:?}", upload.settings);
+        }
+    }
+    assert!(packed >= 10, "{packed} packed");
+    assert!((150..210).contains(&tagged), "{tagged} tagged");
+    assert_eq!(seen.keys().copied().collect::<Vec<_>>(), SystemHeader::ALL, "{seen:?}");
+}
+
+#[test]
+fn objects_of_probes_have_every_header() {
+    let dataset = dataset(7);
+    let id = write_id();
+    for micros in 0..50 {
+        let number = KeyNumber::probe(ProbeSlot::Data, micros);
+        let value = dataset.generator(&uploads()).unwrap().value(&Stamp { number, rev: 1, write_id: &id, size: None });
+        let Content::Object { upload, .. } = value.content else { panic!("uploads are objects") };
+        assert_eq!(upload.settings.headers.keys().copied().collect::<Vec<_>>(), SystemHeader::ALL);
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use firedrill_model::{ids::ResourceId, scenario::SizeRange};
 
 use super::{
-    Body, Content, Draw, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_key, draw_value,
+    Body, Content, Draw, Generator, Key, KeyNumber, KeySpace, PROBE_PREFIX, Stamp, Value, draw_key, draw_value, gzip,
 };
-use crate::services::s3::Upload;
+use crate::services::s3::{ObjectSettings, SystemHeader, Upload};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -44,7 +44,20 @@ const TITLES: [&str; 6] = [
 ];
 const TEAMS: [&str; 4] = ["returns", "billing", "goods in", "kunden+service"];
 
-/// The generator `upload`. The body begins with a line `title: …`, unless it is too short for one.
+/// Spreadsheets up to this size are packed; what is larger is not held in memory.
+const PACKED_MAX: u64 = 256 * KIB;
+const CACHE_CONTROLS: [&str; 3] = ["private, max-age=3600", "no-store", "public, max-age=31536000, immutable"];
+const DISPOSITIONS: [&str; 3] = ["inline", "attachment", "attachment; filename=\"scan 7.pdf\""];
+const LANGUAGES: [&str; 3] = ["de-DE", "fr-CA, en-CA", "ja"];
+const EXPIRIES: [&str; 2] = ["Fri, 01 Jan 2038 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
+const STORAGE_CLASS: &str = "STANDARD_IA";
+/// Of a hundred keys, how many have tags.
+const TAGGED_PERCENT: u64 = 60;
+
+/// The generator `upload`. The body begins with a line `title: …`, unless it is too short for one, or a packed
+/// spreadsheet.
+///
+/// Objects of probes have every header, so that a target which drops one is found out before the disaster.
 #[derive(Debug)]
 pub struct Uploads {
     seed: u64,
@@ -55,6 +68,10 @@ impl Uploads {
     /// Uploads of a bucket.
     pub fn new(seed: u64, resource: &ResourceId) -> Self {
         Self { seed, resource: resource.clone() }
+    }
+
+    fn is_tagged(&self, number: KeyNumber) -> bool {
+        Draw::at(self.seed, &["tagged", self.resource.as_str(), &number.to_string()]).chance(TAGGED_PERCENT)
     }
 
     fn object_key(&self, number: KeyNumber) -> String {
@@ -80,18 +97,30 @@ impl Generator for Uploads {
             (_, Some(range)) => spread(&mut draw, range),
             (KeySpace::Traffic, None) => draw.between(0, 64 * KIB),
         };
+        let key = self.object_key(stamp.number);
         let (title, head) = titled(&format!("{} {}", draw.pick(&TITLES), stamp.number), size);
-        let upload = Upload {
-            key: self.object_key(stamp.number),
-            content_type: Some(draw.pick(&CONTENT_TYPES).to_owned()),
+        let content_type = draw.pick(&CONTENT_TYPES);
+        let tags = pairs([("team", draw.pick(&TEAMS)), ("retention", draw.pick(&["7y", "10y", "none"]))]);
+        let probe = stamp.number.space() == KeySpace::Probe;
+        let spreadsheet = (probe || key.ends_with(".csv")).then(|| packed(&mut draw, size)).flatten();
+        let (title, head) = if spreadsheet.is_some() { (String::new(), String::new()) } else { (title, head) };
+        let mut headers = headers(&mut draw, stamp.number, size);
+        if spreadsheet.is_some() {
+            headers.insert(SystemHeader::ContentEncoding, "gzip".to_owned());
+        }
+        let content_type = if spreadsheet.is_some() { "text/csv" } else { content_type };
+        headers.insert(SystemHeader::ContentType, content_type.to_owned());
+        let settings = ObjectSettings {
+            headers,
             metadata: pairs([
                 ("write-id", stamp.write_id.as_str()),
                 ("rev", &stamp.rev.to_string()),
                 ("source", "counter 3; desk=7"),
             ]),
-            tags: pairs([("team", draw.pick(&TEAMS)), ("retention", draw.pick(&["7y", "10y", "none"]))]),
+            tags: if self.is_tagged(stamp.number) { tags } else { BTreeMap::new() },
         };
-        let body = Body::new(head.as_bytes(), draw, size);
+        let upload = Upload { key, settings };
+        let body = Body::new(spreadsheet.as_deref().unwrap_or(head.as_bytes()), draw, size);
         let facts = pairs([
             ("size", &size.to_string()),
             ("sha256", body.sha256()),
@@ -100,6 +129,37 @@ impl Generator for Uploads {
         ]);
         Value { content: Content::Object { upload, body }, facts, expires_ms: None }
     }
+
+    /// An object with tags is never deleted: the local target does not give the tags of a version below a delete marker,
+    /// so that no backup of it could hold them. (S3 gives them.)
+    fn may_be_deleted(&self, number: KeyNumber) -> bool {
+        !self.is_tagged(number)
+    }
+}
+
+/// A spreadsheet of exactly this size; `None` when that is too small or too large for one.
+fn packed(draw: &mut Draw, size: u64) -> Option<Vec<u8>> {
+    let size = usize::try_from(size).ok().filter(|_| size <= PACKED_MAX)?;
+    gzip::csv(draw, size)
+}
+
+/// The headers of an object beside its type and encoding. Few have most of them; probes, and what is sent in parts, have
+/// all that there are.
+fn headers(draw: &mut Draw, number: KeyNumber, size: u64) -> BTreeMap<SystemHeader, String> {
+    let all = number.space() == KeySpace::Probe || size > 8 * MIB;
+    let moved = format!("/uploads/moved/{number}");
+    [
+        (SystemHeader::CacheControl, 30, draw.pick(&CACHE_CONTROLS)),
+        (SystemHeader::ContentDisposition, 25, draw.pick(&DISPOSITIONS)),
+        (SystemHeader::ContentLanguage, 25, draw.pick(&LANGUAGES)),
+        (SystemHeader::Expires, 10, draw.pick(&EXPIRIES)),
+        (SystemHeader::StorageClass, 10, STORAGE_CLASS),
+        (SystemHeader::WebsiteRedirect, if size == 0 { 50 } else { 0 }, &moved),
+    ]
+    .into_iter()
+    .filter(|(_, percent, _)| draw.chance(*percent) || all)
+    .map(|(header, _, value)| (header, value.to_owned()))
+    .collect()
 }
 
 /// Most are small; the whole of 300 is about 40 MiB.

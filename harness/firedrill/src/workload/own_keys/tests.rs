@@ -8,13 +8,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::workload::{
     dataset::KeySpace,
-    sample::{load, orders, plan},
+    sample::{load, orders, plan, uploads},
 };
 
 const WRITERS: u64 = 3;
 
-fn writers(seed: u64) -> (Dataset, Vec<OwnKeys>) {
-    let dataset = Dataset::of(&plan(seed)).unwrap();
+fn writers(seed: u64) -> (Arc<Dataset>, Vec<OwnKeys>) {
+    let dataset = Arc::new(Dataset::of(&plan(seed)).unwrap());
     let load = load(orders(), 3, 60);
     let all = (0..WRITERS)
         .map(|writer| {
@@ -162,6 +162,23 @@ fn deletes_leave_keys_of_earlier_epochs_alone() {
         assert!(write.op != Op::Delete || of_this_epoch, "{write:?}");
         keys.settle(&write, &line(&write, id, Outcome::Acknowledged, standing(1, false)));
     }
+}
+
+#[test]
+fn only_objects_that_the_data_set_allows_are_deleted() {
+    let dataset = Arc::new(Dataset::of(&plan(7)).unwrap());
+    let habits = (load(uploads(), 1, 60).mix, None);
+    let mut keys = OwnKeys::new(&dataset, &uploads(), Share { writer: 0, writers: 1 }, habits, 7, "uploads.0");
+    let mut deletes = 0;
+    for id in 0..500 {
+        let write = keys.next(standing(0, false));
+        if write.op == Op::Delete {
+            deletes += 1;
+            assert!(dataset.may_be_deleted(&uploads(), write.number), "{write:?}");
+        }
+        keys.settle(&write, &line(&write, id, Outcome::Acknowledged, standing(0, false)));
+    }
+    assert!(deletes > 50, "{deletes} of 500");
 }
 
 #[test]

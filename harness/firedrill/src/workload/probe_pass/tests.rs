@@ -65,6 +65,17 @@ fn an_effect_is_seen_only_under_the_write_id_of_its_cause() {
 }
 
 #[test]
+fn a_probe_names_the_parts_that_came_back_changed() {
+    let parts = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("digest of {name}"))).collect();
+    let mut written = line(Outcome::Acknowledged);
+    written.parts = parts(&["body", "content-encoding", "tags"]);
+    let found = Described { digest: String::new(), parts: parts(&["body", "tags"]), bytes: 0, write_id: None };
+    assert_eq!(in_parts(&written.parts, &found), ": content-encoding");
+    written.parts = found.parts.clone();
+    assert_eq!(in_parts(&written.parts, &found), "");
+}
+
+#[test]
 fn a_probe_whose_write_failed_says_how() {
     assert_eq!(acknowledged(&line(Outcome::Acknowledged)), Ok(()));
     let rejected = acknowledged(&line(Outcome::Rejected)).unwrap_err();
