@@ -32,6 +32,8 @@ pub(crate) fn run(args: &Args) -> bool {
     }
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
     steps.run_with("drills that are stopped", "cargo", &stopped, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
+    let first = ["test", "--release", "--locked", "-p", "firedrill", "--test", "install"];
+    steps.run_with("a first installation", "cargo", &first, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
     if present("cargo", &["mutants", "--version"])
         || steps.run("install cargo-mutants", "cargo", &["install", "--locked", "cargo-mutants"])
     {

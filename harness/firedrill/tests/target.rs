@@ -15,8 +15,10 @@ use firedrill::{
         error::Certainty,
     },
     target::{
-        Healing, InstallProgress, Launch, RUNNER, RunningTarget, SUPERVISOR, TargetError, TargetEvent, cache_folder,
+        Healing, INSTALL_LIMIT, InstallProgress, Launch, RUNNER, RunningTarget, SUPERVISOR, TargetError, TargetEvent,
+        cache_folder,
         install::Stage,
+        install_aside,
         process::{self, Standing},
     },
 };
@@ -62,9 +64,10 @@ async fn start(layout: Layout, dir: &Path) -> RunningTarget {
         environment_class: EnvironmentClass::Emulator,
         engine: firedrill::target::install::ENGINE.to_owned(),
     };
-    RunningTarget::start(&launch(), &plan, &[Region::from(EAST), Region::from(WEST)], &RunDir::new(dir), &Shown)
-        .await
-        .expect("the target starts")
+    let launch = launch();
+    let emulator = install_aside(launch.cache.clone(), INSTALL_LIMIT, &Shown).await.expect("an emulator");
+    let regions = [Region::from(EAST), Region::from(WEST)];
+    RunningTarget::start(&launch, &emulator, &plan, &regions, &RunDir::new(dir)).await.expect("the target starts")
 }
 
 fn outage(id: &str, symptom: Symptom) -> PlannedFault {

@@ -14,7 +14,8 @@ use super::{
     capture::{Scope, capture},
     deploy::deploy,
     dispatch::Holdings,
-    phase::{Noted, PhaseError, noted, phase},
+    journal::JournalError,
+    phase::{Noted, PhaseError, noted, phase, phase_after},
     progress::Progress,
     provision,
 };
@@ -22,7 +23,11 @@ use crate::{
     plan::names,
     recovery::redrive,
     services::{ServiceError, Site, clients::Conduct},
-    target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent, install::Stage},
+    target::{
+        INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, TargetError, TargetEvent,
+        install::{Emulator, Stage},
+        install_aside,
+    },
     workload::{
         drain::{Owed, drain},
         probe, seed,
@@ -40,7 +45,8 @@ impl InstallProgress for Stages<'_> {
     fn working(&self, _: Option<i32>) {}
 }
 
-/// Starts the target. Its events are given back; they must be followed from then on.
+/// Installs the emulator if it is not there and starts the target. Its events are given back; they must be followed from then
+/// on.
 pub(super) async fn preflight(
     drill: &Drill,
     launch: &Launch,
@@ -48,18 +54,26 @@ pub(super) async fn preflight(
     holdings: &mut Holdings,
 ) -> Result<mpsc::Receiver<TargetEvent>, PhaseError> {
     let plan = &drill.plan;
-    let start = async {
+    let install = async { Ok(install_aside(launch.cache.clone(), INSTALL_LIMIT, &Stages(progress)).await?) };
+    let start = async |emulator: Emulator| {
         let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-        let target = RunningTarget::start(launch, &plan.target, &regions, &drill.dir, &Stages(progress)).await?;
-        noted::<_, TargetError>(target, inventory(drill))
+        let mut target = RunningTarget::start(launch, &emulator, &plan.target, &regions, &drill.dir).await?;
+        drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
+        let events = target.events();
+        drill.endpoints.get_or_init(|| target.endpoints());
+        drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
+        holdings.target = Some(target);
+        noted::<_, PreflightError>(events, inventory(drill))
     };
-    let mut target = phase(drill, progress, Phase::Preflight, true, start).await?;
-    drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
-    let events = target.events();
-    drill.endpoints.get_or_init(|| target.endpoints());
-    drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
-    holdings.target = Some(target);
-    Ok(events)
+    phase_after(drill, progress, Phase::Preflight, true, install, start).await
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PreflightError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// `4 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed`.
