@@ -19,6 +19,7 @@ use std::{
 };
 
 use firedrill::target::install::place;
+use sha2::{Digest, Sha256};
 use support::{firedrill, printed};
 
 const SMALL: &str = "harness/firedrill/tests/data/small.yaml";
@@ -222,4 +223,71 @@ fn waiting_for_another_firedrill_can_be_stopped() {
     assert_eq!(going.wait().expect("ended").code(), Some(130));
     drop(lock);
     assert_eq!(machine.cached(), Vec::<String>::new());
+}
+
+/// Stands in for an installed emulator: healthy, with tables and buckets, without functions; and what it knows nothing of
+/// it says yes to, as a web server does.
+const WITHOUT_FUNCTIONS: &str = r#"#!/bin/sh
+[ "$2" = "-S" ] && exec /usr/bin/python3 "$@"
+case "$*" in *find_spec*) exit 0;; esac
+exec /usr/bin/python3 -c '
+import http.server, os
+class Emulator(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        status, kind, body = 200, "text/html", "<html>welcome</html>"
+        target = self.headers.get("x-amz-target") or ""
+        if "ListTables" in target:
+            kind, body = "application/x-amz-json-1.0", "{\"TableNames\":[]}"
+        elif target:
+            kind, body = "application/x-amz-json-1.0", "{}"
+        elif "/2015-03-31/functions" in self.path:
+            status, kind, body = 501, "application/json", "{\"message\":\"no functions here\"}"
+        elif "/s3/aws4_request" in (self.headers.get("authorization") or ""):
+            kind, body = "application/xml", "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+    do_GET = do_POST = answer
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Emulator).serve_forever()
+'
+"#;
+
+#[test]
+fn every_service_that_the_target_lacks_is_named_before_the_run_starts() {
+    let machine = Machine::new();
+    let cache = machine.path("cache");
+    let python = place(&cache).join("bin/python");
+    fs::create_dir_all(python.parent().expect("a folder")).expect("created");
+    fs::write(&python, WITHOUT_FUNCTIONS).expect("written");
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("executable");
+    let requirements = fs::read(support::root().join("fixtures/emulator/requirements.txt")).expect("readable");
+    let stamp = serde_json::json!({
+        "engine": "a stand-in", "python": "", "installer": "",
+        "requirements_sha256": hex::encode(Sha256::digest(requirements)),
+    });
+    fs::write(place(&cache).join("firedrill.json"), stamp.to_string()).expect("written");
+
+    let output = machine.run();
+    let text = words(&output);
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    assert!(text.contains("the target lacks what this drill needs"), "{text}");
+    for region in ["us-east-1", "eu-west-1"] {
+        assert!(text.contains(&format!("Lambda in {region} (ListFunctions failed")), "{text}");
+        assert!(text.contains(&format!("DynamoDB Streams in {region} (ListStreams answered no list)")), "{text}");
+        assert!(text.contains(&format!("IAM in {region} (ListRoles answered")), "{text}");
+        assert!(
+            !text.contains(&format!("DynamoDB in {region}")) && !text.contains(&format!("S3 in {region}")),
+            "{text}"
+        );
+    }
+    assert!(!text.contains("CloudWatch") && !text.contains("CloudFormation"), "not needed: {text}");
+    assert!(!text.contains("provision"), "nothing was made there: {text}");
+    let started = support::processes(&support::only_run(&machine.path("runs")));
+    support::gone_within(Duration::from_secs(5), &started);
 }

@@ -11,6 +11,7 @@ use firedrill::{
     poll::{self, Look},
     services::{
         Clients, ServiceError,
+        api::{self, Api},
         clients::{Conduct, Endpoint},
         error::Certainty,
     },
@@ -202,6 +203,26 @@ async fn objects_pass_through_the_plane_unchanged() {
     let processes = owned(&target);
     target.stop(false).await.expect("stopped");
     gone(&processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_that_a_drill_can_need_answers_and_one_of_a_lost_region_does_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let target = start(Layout::ProcessPerRegion, dir.path()).await;
+    let endpoints = target.endpoints();
+    let apis = [Api::DynamoDb, Api::Streams, Api::S3, Api::Lambda, Api::Iam, Api::CloudFormation, Api::CloudWatch];
+    for region in [EAST, WEST] {
+        let clients = clients(&endpoints, region, Conduct::Control);
+        for api in apis {
+            api::ask(&clients, api).await.unwrap_or_else(|error| panic!("{api} in {region}: {error}"));
+        }
+    }
+    target.arm(&outage("fault-1", Symptom::Refused)).await.expect("armed");
+    let east = clients(&endpoints, EAST, Conduct::Traffic { timeout: Span::from_secs(3) });
+    for api in apis {
+        api::ask(&east, api).await.expect_err("the region is gone");
+    }
+    target.stop(false).await.expect("stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Drill,
+    capabilities::{self, Lacking},
     capture::{Scope, capture},
     deploy::deploy,
     dispatch::Holdings,
@@ -45,8 +46,8 @@ impl InstallProgress for Stages<'_> {
     fn working(&self, _: Option<i32>) {}
 }
 
-/// Installs the emulator if it is not there and starts the target. Its events are given back; they must be followed from then
-/// on.
+/// Installs the emulator if it is not there, starts the target, and asks it for all that the plan needs. The target's events
+/// are given back; they must be followed from then on.
 pub(super) async fn preflight(
     drill: &Drill,
     launch: &Launch,
@@ -63,7 +64,8 @@ pub(super) async fn preflight(
         drill.endpoints.get_or_init(|| target.endpoints());
         drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
         holdings.target = Some(target);
-        noted::<_, PreflightError>(events, inventory(drill))
+        let seen = capabilities::ask_all(drill, &emulator).await?;
+        noted::<_, PreflightError>(events, format!("{}; {seen}", inventory(drill)))
     };
     phase_after(drill, progress, Phase::Preflight, true, install, start).await
 }
@@ -74,9 +76,11 @@ enum PreflightError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Lacking(#[from] Lacking),
 }
 
-/// `4 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed`.
+/// `4 tables, 1 bucket, 2 functions, 2 triggers`.
 fn inventory(drill: &Drill) -> String {
     let resources = drill.plan.stack.resources();
     let count = |kind: ResourceKind| {
@@ -84,7 +88,7 @@ fn inventory(drill: &Drill) -> String {
         format!("{number} {}{}", kind.word(), if number == 1 { "" } else { "s" })
     };
     let kinds = [ResourceKind::Table, ResourceKind::Bucket, ResourceKind::Function, ResourceKind::Trigger];
-    format!("{}; the target can do all that is needed", kinds.map(count).join(", "))
+    kinds.map(count).join(", ")
 }
 
 /// Provisions, seeds and waits for the steady state; then records how the source is configured.
