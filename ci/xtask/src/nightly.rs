@@ -57,6 +57,8 @@ fn drills(steps: &mut Steps, repeat: u32) {
     }
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
     steps.run_with("drills that are stopped", "cargo", &stopped, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
+    let first = ["test", "--release", "--locked", "-p", "firedrill", "--test", "install"];
+    steps.run_with("a first installation", "cargo", &first, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
     let size = ["run", "--release", "--locked", "--package", "firedrill-verify", "--example", "size"];
     steps.run("verification at size", "cargo", &size);
 }

@@ -82,6 +82,11 @@ pub async fn at_most<T>(limit: Span, future: impl Future<Output = T>) -> Option<
     tokio::time::timeout(limit.std(), future).await.ok()
 }
 
+/// Pauses a thread that may block. It cannot be cancelled: look around often.
+pub fn rest(span: Span) {
+    std::thread::sleep(span.std());
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
 async fn sleep(span: Span) {
     tokio::time::sleep(span.std()).await;

@@ -11,12 +11,15 @@ use firedrill::{
     poll::{self, Look},
     services::{
         Clients, ServiceError,
+        api::{self, Api},
         clients::{Conduct, Endpoint},
         error::Certainty,
     },
     target::{
-        Healing, InstallProgress, Launch, RunningTarget, SUPERVISOR, TargetError, TargetEvent, cache_folder,
+        Healing, INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, SUPERVISOR, TargetError, TargetEvent,
+        cache_folder,
         install::Stage,
+        install_aside,
         process::{self, Standing},
     },
 };
@@ -62,9 +65,10 @@ async fn start(layout: Layout, dir: &Path) -> RunningTarget {
         environment_class: EnvironmentClass::Emulator,
         engine: firedrill::target::install::ENGINE.to_owned(),
     };
-    RunningTarget::start(&launch(), &plan, &[Region::from(EAST), Region::from(WEST)], &RunDir::new(dir), &Shown)
-        .await
-        .expect("the target starts")
+    let launch = launch();
+    let emulator = install_aside(launch.cache.clone(), INSTALL_LIMIT, &Shown).await.expect("an emulator");
+    let regions = [Region::from(EAST), Region::from(WEST)];
+    RunningTarget::start(&launch, &emulator, &plan, &regions, &RunDir::new(dir)).await.expect("the target starts")
 }
 
 fn outage(id: &str, symptom: Symptom) -> PlannedFault {
@@ -195,6 +199,26 @@ async fn objects_pass_through_the_plane_unchanged() {
     let processes = target.processes();
     target.stop(false).await.expect("stopped");
     gone(&processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_that_a_drill_can_need_answers_and_one_of_a_lost_region_does_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let target = start(Layout::ProcessPerRegion, dir.path()).await;
+    let endpoints = target.endpoints();
+    let apis = [Api::DynamoDb, Api::Streams, Api::S3, Api::Lambda, Api::Iam, Api::CloudFormation, Api::CloudWatch];
+    for region in [EAST, WEST] {
+        let clients = clients(&endpoints, region, Conduct::Control);
+        for api in apis {
+            api::ask(&clients, api).await.unwrap_or_else(|error| panic!("{api} in {region}: {error}"));
+        }
+    }
+    target.arm(&outage("fault-1", Symptom::Refused)).await.expect("armed");
+    let east = clients(&endpoints, EAST, Conduct::Traffic { timeout: Span::from_secs(3) });
+    for api in apis {
+        api::ask(&east, api).await.expect_err("the region is gone");
+    }
+    target.stop(false).await.expect("stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,10 @@ impl Progress for People {
     }
 
     fn status(&self, text: &str) {
-        self.spinner.set_message(text.to_owned());
+        // Several times a second there is nothing to say yet: what the installation says stays to be read.
+        if !text.is_empty() {
+            self.spinner.set_message(text.to_owned());
+        }
         self.spinner.tick();
     }
 
@@ -177,7 +180,7 @@ mod tests {
     fn a_run_reads_as_plain_lines() {
         let ended = |phase, ending, ms, note| ended_line(phase, ending, Span::from_ms(ms), note);
         let lines = [
-            ended(Phase::Preflight, Ending::Done, 2_310, "4 tables, 1 bucket; the target can do all that is needed"),
+            ended(Phase::Preflight, Ending::Done, 2_310, "4 tables, 1 bucket; DynamoDB and S3 answer"),
             ended(Phase::SteadyState, Ending::Done, 640, "4 probes"),
             ended(Phase::Traffic, Ending::Done, 17_050, "834 writes acknowledged, 0 rejected; 3 backups verified"),
             ended(Phase::Fault, Ending::Done, 30, ""),
@@ -189,7 +192,7 @@ mod tests {
             ended(Phase::Report, Ending::Done, 12, ""),
         ];
         insta::assert_snapshot!(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"), @r"
-        ok  preflight       2.3 s   4 tables, 1 bucket; the target can do all that is needed
+        ok  preflight       2.3 s   4 tables, 1 bucket; DynamoDB and S3 answer
         ok  steady state    0.6 s   4 probes
         ok  traffic        17.1 s   834 writes acknowledged, 0 rejected; 3 backups verified
         ##  us-east-1 is gone (time-outs)                                14:02:14.207Z

@@ -20,6 +20,9 @@ use miette::Severity;
 use super::{names, probes};
 use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
 
+/// Runtimes that the emulator of the `local` target executes itself; it wants Docker for all others.
+const RUNTIMES: [&str; 3] = ["python", "nodejs", "provided"];
+
 /// Every remark on a scenario, in the order of the file.
 pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     let Loaded { scenario, stack, source } = loaded;
@@ -30,6 +33,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     }
     lint.global_names();
     lint.beyond_the_stack();
+    lint.runtimes();
     lint.disaster();
     lint.detection();
     lint.recovery();
@@ -139,6 +143,18 @@ impl Lint<'_> {
                 format!("the template has what firedrill neither protects nor compares: {}", beyond.join(", "));
             let help = "it is deployed with the rest; what depends on it is for a recovery step of your own";
             self.warn(&KeyPath::of(["workload", "stack"]), message, "in this template", help);
+        }
+    }
+
+    /// What the target cannot execute is known before it is there.
+    fn runtimes(&mut self) {
+        for (name, function) in &self.stack.functions {
+            if !RUNTIMES.iter().any(|family| function.runtime.starts_with(family)) {
+                let message =
+                    format!("`function/{name}` runs on {}, which the `local` target cannot run", function.runtime);
+                let help = format!("without Docker there are only runtimes of these families: {}", RUNTIMES.join(", "));
+                self.error(&KeyPath::of(["workload", "stack"]), message, "in this stack", help);
+            }
         }
     }
 

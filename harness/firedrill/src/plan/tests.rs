@@ -175,6 +175,23 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
 }
 
 #[test]
+fn a_runtime_that_the_target_cannot_execute_is_refused() {
+    let mut loaded = shipped();
+    for (runtime, remarks) in [
+        ("python3.13", vec![]),
+        ("nodejs22.x", vec![]),
+        ("provided.al2023", vec![]),
+        (
+            "java21",
+            vec!["Error: `function/total-orders` runs on java21, which the `local` target cannot run".to_owned()],
+        ),
+    ] {
+        loaded.stack.functions.get_mut("total-orders").expect("a function").runtime = runtime.to_owned();
+        assert_eq!(said(&loaded), remarks, "{runtime}");
+    }
+}
+
+#[test]
 fn errors_stop_the_plan_and_warnings_do_not() {
     assert!(plan(&altered(&[("keep: 6", "keep: 1")]), &Choices { seed: 1 }).is_ok());
     assert!(

@@ -12,6 +12,7 @@ use firedrill_model::{
 };
 use firedrill_reports::RunRecord;
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 use super::{
     Drill, FaultsOn, Journal, Stop, StopReason, closing,
@@ -27,7 +28,7 @@ use crate::{
     backup::{process::Programs, schedule::Backups},
     clock::RunClock,
     poll,
-    target::{Launch, RunningTarget, process},
+    target::{Launch, RunningTarget, TargetEvent, process},
     workload::{authority::Authority, canary::Canary, lag::Lag, ledger::Ledger, probe::Prober, traffic::Traffic},
 };
 
@@ -131,17 +132,19 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
 
     let mut holdings = Holdings::default();
     let limit = drill.plan.limits.run;
-    let broken = {
-        let work = drive(&drill, &request.launch, progress, stop, &mut holdings);
-        let watched = status::beside(&drill, progress, work);
-        tokio::pin!(watched);
-        if let Some(result) = poll::at_most(limit, &mut watched).await {
-            result.err()
+    let work = async {
+        // Not on the run's clock: an emulator is installed once on a machine, and starting it has the limit of a phase.
+        let mut events = opening::preflight(&drill, &request.launch, progress, &mut holdings).await?;
+        let driven = drive(&drill, progress, stop, &mut holdings, &mut events);
+        tokio::pin!(driven);
+        if let Some(result) = poll::at_most(limit, &mut driven).await {
+            result
         } else {
             stop.request(StopReason::TimeOut);
-            watched.await.err()
+            driven.await
         }
     };
+    let broken = status::beside(&drill, progress, work).await.err();
     if let Some(reason) = stop.reason() {
         let reason = match &broken {
             Some(PhaseError::TargetLost { what }) => format!("the loss of {what}"),
@@ -177,15 +180,14 @@ fn began(drill: &Drill, id: &RunId, plan_sha256: String, progress: &dyn Progress
     Ok(())
 }
 
-/// From preflight to the drained capture.
+/// From provisioning to the drained capture.
 async fn drive(
     drill: &Drill,
-    launch: &Launch,
     progress: &dyn Progress,
     stop: &Stop,
     holdings: &mut Holdings,
+    events: &mut mpsc::Receiver<TargetEvent>,
 ) -> Result<(), PhaseError> {
-    let mut events = opening::preflight(drill, launch, progress, holdings).await?;
     let work = async {
         opening::stand_up(drill, progress).await?;
         disaster::strike(drill, progress, holdings).await?;
@@ -194,6 +196,6 @@ async fn drive(
     };
     tokio::select! {
         result = work => result,
-        lost = disaster::follow_target(drill, stop, &mut events) => Err(lost),
+        lost = disaster::follow_target(drill, stop, events) => Err(lost),
     }
 }

@@ -10,6 +10,7 @@ pub mod manifest;
 pub mod progress;
 pub mod stop;
 
+mod capabilities;
 mod closing;
 mod deploy;
 mod disaster;

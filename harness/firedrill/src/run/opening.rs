@@ -12,10 +12,12 @@ use tokio::sync::mpsc;
 
 use super::{
     Drill,
+    capabilities::{self, Lacking},
     capture::{Scope, capture},
     deploy::deploy,
     dispatch::Holdings,
-    phase::{Noted, PhaseError, noted, phase},
+    journal::JournalError,
+    phase::{Noted, PhaseError, noted, phase, phase_after},
     progress::Progress,
     provision,
 };
@@ -23,7 +25,11 @@ use crate::{
     plan::names,
     recovery::redrive,
     services::{ServiceError, Site, clients::Conduct},
-    target::{InstallProgress, Launch, RunningTarget, TargetError, TargetEvent, install::Stage},
+    target::{
+        INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, TargetError, TargetEvent,
+        install::{Emulator, Stage},
+        install_aside,
+    },
     workload::{
         drain::{Owed, drain},
         probe, seed,
@@ -44,7 +50,8 @@ impl InstallProgress for Stages<'_> {
     fn working(&self, _: Option<i32>) {}
 }
 
-/// Starts the target. Its events are given back; they must be followed from then on.
+/// Installs the emulator if it is not there, starts the target, and asks it for all that the plan needs. The target's events
+/// are given back; they must be followed from then on.
 pub(super) async fn preflight(
     drill: &Drill,
     launch: &Launch,
@@ -52,21 +59,32 @@ pub(super) async fn preflight(
     holdings: &mut Holdings,
 ) -> Result<mpsc::Receiver<TargetEvent>, PhaseError> {
     let plan = &drill.plan;
-    let start = async {
+    let install = async { Ok(install_aside(launch.cache.clone(), INSTALL_LIMIT, &Stages(progress)).await?) };
+    let start = async |emulator: Emulator| {
         let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-        let target = RunningTarget::start(launch, &plan.target, &regions, &drill.dir, &Stages(progress)).await?;
-        noted::<_, TargetError>(target, inventory(drill))
+        let mut target = RunningTarget::start(launch, &emulator, &plan.target, &regions, &drill.dir).await?;
+        drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
+        let events = target.events();
+        drill.endpoints.get_or_init(|| target.endpoints());
+        drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
+        holdings.target = Some(target);
+        let seen = capabilities::ask_all(drill, &emulator).await?;
+        noted::<_, PreflightError>(events, format!("{}; {seen}", inventory(drill)))
     };
-    let mut target = phase(drill, progress, Phase::Preflight, true, start).await?;
-    drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
-    let events = target.events();
-    drill.endpoints.get_or_init(|| target.endpoints());
-    drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
-    holdings.target = Some(target);
-    Ok(events)
+    phase_after(drill, progress, Phase::Preflight, true, install, start).await
 }
 
-/// `4 tables, 1 bucket, 2 functions, 2 triggers; the target can do all that is needed`.
+#[derive(Debug, thiserror::Error)]
+enum PreflightError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Lacking(#[from] Lacking),
+}
+
+/// `4 tables, 1 bucket, 2 functions, 2 triggers`.
 fn inventory(drill: &Drill) -> String {
     let resources = drill.plan.stack.resources();
     let count = |kind: ResourceKind| {
@@ -74,7 +92,7 @@ fn inventory(drill: &Drill) -> String {
         format!("{number} {}{}", kind.word(), if number == 1 { "" } else { "s" })
     };
     let kinds = [ResourceKind::Table, ResourceKind::Bucket, ResourceKind::Function, ResourceKind::Trigger];
-    format!("{}; the target can do all that is needed", kinds.map(count).join(", "))
+    kinds.map(count).join(", ")
 }
 
 /// Provisions, seeds and waits for the steady state; then records how the source is configured.

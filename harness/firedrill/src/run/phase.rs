@@ -87,6 +87,22 @@ pub(super) async fn phase<T, E>(
 where
     E: std::error::Error + 'static,
 {
+    phase_after(drill, progress, phase, heeds_stop, std::future::ready(Ok(())), |()| work).await
+}
+
+/// [`phase`] whose limit counts from the end of `before` on, which has a limit of its own.
+pub(super) async fn phase_after<A, T, E, W>(
+    drill: &Drill,
+    progress: &dyn Progress,
+    phase: Phase,
+    heeds_stop: bool,
+    before: impl Future<Output = Result<A, E>>,
+    work: impl FnOnce(A) -> W,
+) -> Result<T, PhaseError>
+where
+    E: std::error::Error + 'static,
+    W: Future<Output = Result<Noted<T>, E>>,
+{
     let began = drill.journal.append(Event::PhaseBegan { phase })?;
     progress.phase_began(phase);
     let limit = drill.plan.limits.phase;
@@ -97,13 +113,17 @@ where
             std::future::pending::<()>().await;
         }
     };
+    let limited = async {
+        let work = work(before.await?);
+        poll::at_most(limit, work).await.transpose()
+    };
     let result = tokio::select! {
         biased;
         () = stopped => Err(PhaseError::Stopped { phase }),
-        result = poll::at_most(limit, work) => match result {
-            None => Err(PhaseError::TimedOut { phase, limit }),
-            Some(Err(error)) => Err(PhaseError::Failed { phase, cause: chain(&error) }),
-            Some(Ok(noted)) => Ok(noted),
+        result = limited => match result {
+            Ok(None) => Err(PhaseError::TimedOut { phase, limit }),
+            Err(error) => Err(PhaseError::Failed { phase, cause: chain(&error) }),
+            Ok(Some(noted)) => Ok(noted),
         },
     };
     let (ending, note) = match &result {

@@ -377,7 +377,7 @@ pub enum Counted {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawLimits {
-    /// The whole run.
+    /// The whole run, once the target is up: installing the emulator, the first time on a machine, may take 30 minutes by itself.
     pub run: Written<Span>,
     /// Any one phase.
     pub phase: Written<Span>,

@@ -9,6 +9,7 @@
 
 pub(crate) mod arn;
 
+pub mod api;
 pub mod canonical;
 pub mod clients;
 pub mod cloudformation;

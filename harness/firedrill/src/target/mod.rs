@@ -11,6 +11,7 @@
 
 mod error;
 pub mod install;
+mod installing;
 mod launch;
 mod link;
 pub mod process;
@@ -21,6 +22,7 @@ pub mod supervisor;
 pub use self::{
     error::TargetError,
     install::{InstallError, InstallProgress},
+    installing::{INSTALL_LIMIT, install_aside},
     launch::{Launch, cache_folder},
     running::{RunningTarget, SUPERVISOR},
     supervisor::protocol::{EndpointRecord, Healing, TargetEvent},

@@ -6,7 +6,6 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
 };
 
 use firedrill_model::{
@@ -16,18 +15,14 @@ use firedrill_model::{
     run_dir::RunDir,
     units::Span,
 };
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
 use tokio::{
     process::{Child, Command as Program},
     sync::mpsc,
 };
 
 use super::{
-    InstallProgress, Launch, TargetError, TargetEvent,
-    install::{self, Emulator, Stage},
+    Launch, TargetError, TargetEvent,
+    install::Emulator,
     link::Link,
     process,
     record::{Addresses, TARGET_SCHEMA, TargetRecord},
@@ -55,16 +50,15 @@ pub struct RunningTarget {
 }
 
 impl RunningTarget {
-    /// Installs the emulator if needed, starts a supervisor, and through it the plane and every region; returns when
-    /// all regions are healthy. Writes `target.json` and, in the folder `target`, the logs.
+    /// Starts a supervisor, and through it the plane and every region; returns when all regions are healthy. Writes
+    /// `target.json` and, in the folder `target`, the logs.
     pub async fn start(
         launch: &Launch,
+        emulator: &Emulator,
         plan: &TargetPlan,
         regions: &[Region],
         dir: &RunDir,
-        progress: &dyn InstallProgress,
     ) -> Result<Self, TargetError> {
-        let emulator = install_aside(launch.cache.clone(), progress).await?;
         let folder = absolute(&dir.root().join("target"))?;
         fs::create_dir_all(&folder).map_err(cannot_use(&folder))?;
         let log = folder.join("supervisor.log");
@@ -155,70 +149,6 @@ impl RunningTarget {
             self.supervisor.kill().await.map_err(|error| TargetError::Protocol(error.to_string()))?;
         }
         stopped.map(drop)
-    }
-}
-
-/// The process group that installs, shared by the thread that waits for it and by whoever may end it.
-#[derive(Clone, Debug, Default)]
-struct Installer(Arc<Mutex<InstallerState>>);
-
-#[derive(Debug, Default)]
-struct InstallerState {
-    group: Option<Pid>,
-    unwanted: bool,
-}
-
-impl Installer {
-    fn change(&self, change: impl FnOnce(&mut InstallerState)) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut state);
-        if let (Some(group), true) = (state.group, state.unwanted)
-            && let Err(error) = killpg(group, Signal::SIGKILL)
-        {
-            tracing::debug!(%group, %error, "the installer had ended");
-        }
-    }
-}
-
-/// Ends the installer when the run stops before it is done: the thread that waits for it would outlive the run.
-struct EndedWithTheRun(Installer);
-
-impl Drop for EndedWithTheRun {
-    fn drop(&mut self) {
-        self.0.change(|state| state.unwanted = true);
-    }
-}
-
-struct Relay {
-    stages: mpsc::UnboundedSender<Stage>,
-    installer: Installer,
-}
-
-impl InstallProgress for Relay {
-    fn stage(&self, stage: Stage) {
-        if let Err(unheard) = self.stages.send(stage) {
-            tracing::debug!(text = unheard.0.text, "nobody watches the installation");
-        }
-    }
-
-    fn working(&self, group: Option<i32>) {
-        self.installer.change(|state| state.group = group.map(Pid::from_raw));
-    }
-}
-
-/// Installing blocks for minutes the first time: it runs beside the runtime, and its progress is passed on from here.
-async fn install_aside(cache: PathBuf, progress: &dyn InstallProgress) -> Result<Emulator, TargetError> {
-    let (sender, mut stages) = mpsc::unbounded_channel();
-    let installer = Installer::default();
-    let relay = Relay { stages: sender, installer: installer.clone() };
-    let _ended = EndedWithTheRun(installer);
-    let installing = tokio::task::spawn_blocking(move || install::install(&cache, &relay));
-    while let Some(stage) = stages.recv().await {
-        progress.stage(stage);
-    }
-    match installing.await {
-        Ok(outcome) => Ok(outcome?),
-        Err(error) => Err(TargetError::Protocol(format!("the installation crashed: {error}"))),
     }
 }
 

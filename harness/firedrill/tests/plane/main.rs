@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod breaks;
+mod homes;
 mod passing;
 mod refusals;
 mod rules;

@@ -22,7 +22,7 @@ use firedrill::{
         dynamodb::{self, AttributeValue, Item, stream::ChangeKind},
         lambda, s3, service,
     },
-    target::{Launch, RunningTarget, cache_folder, install::Silent},
+    target::{INSTALL_LIMIT, Launch, RunningTarget, cache_folder, install::Silent, install_aside},
 };
 use firedrill_model::{
     capture::{Configuration, Entry},
@@ -64,7 +64,8 @@ async fn emulator() -> Result<Emulator, Box<dyn Error>> {
     let regions = ["us-east-1", "eu-west-1"].map(Region::from);
     let folder = tempfile::tempdir()?;
     let dir = RunDir::new(folder.path());
-    let target = RunningTarget::start(&launch, &plan, &regions, &dir, &Silent).await?;
+    let emulator = install_aside(launch.cache.clone(), INSTALL_LIMIT, &Silent).await?;
+    let target = RunningTarget::start(&launch, &emulator, &plan, &regions, &dir).await?;
     let url = target.endpoints()[&regions[0]].direct_url.clone();
     Ok(Emulator { target, url, _folder: folder })
 }

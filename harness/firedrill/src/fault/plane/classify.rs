@@ -12,6 +12,11 @@ use thiserror::Error;
 
 use super::homes::{Homes, Resource};
 
+/// Service name of API Gateway's APIs, in signatures, host names and paths.
+const API: &str = "execute-api";
+/// Service name of function URLs, in host names and paths.
+const FUNCTION_URL: &str = "lambda-url";
+
 /// What a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribution {
@@ -21,8 +26,19 @@ pub struct Attribution {
     pub service: String,
     /// What told so.
     pub by: Evidence,
-    /// The resource whose home region this request shows when it is signed and succeeds.
-    pub resource: Option<Resource>,
+    /// What shows a home region when this request is signed and succeeds.
+    pub shows: Shows,
+}
+
+/// What a signed request that succeeds shows to live in its region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing.
+    Nothing,
+    /// The resource that it names.
+    Resource(Resource),
+    /// The function URLs that its answer names: a request names only the function.
+    FunctionUrls,
 }
 
 /// What told the region.
@@ -74,8 +90,13 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
     match signed(uri, headers)? {
         Some((by, scope)) => {
             // Where a bucket lives may be asked in any region: the answer does not show that it lives there.
-            let resource = named(&scope.service, &host, path).filter(|_| !asks(uri, "location"));
-            Ok(Attribution { region: scope.region, service: scope.service, by, resource })
+            let shows = if scope.service == "lambda" && answers_with_urls(&host, path) {
+                Shows::FunctionUrls
+            } else {
+                let resource = named(&scope.service, &host, path).filter(|_| !asks(uri, "location"));
+                resource.map_or(Shows::Nothing, Shows::Resource)
+            };
+            Ok(Attribution { region: scope.region, service: scope.service, by, shows })
         }
         None => unsigned(&host, path, homes),
     }
@@ -152,21 +173,33 @@ fn scope(algorithm: &str, credential: &str, region_set: Option<&str>) -> Result<
 
 fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattributed> {
     if let Some((service, region)) = host_scope(host) {
-        return Ok(Attribution { region, service, by: Evidence::Host, resource: None });
+        return Ok(Attribution { region, service, by: Evidence::Host, shows: Shows::Nothing });
     }
-    let api = host_before(host, "execute-api").or_else(|| {
-        let segments: Vec<&str> = path.split('/').collect();
-        match segments[..] {
-            ["", "_aws", "execute-api", id, ..] | ["", "restapis", id, _, "_user_request_", ..] => Some(id.to_owned()),
-            _ => None,
-        }
-    });
-    let (service, resource) = match api {
-        Some(id) => ("execute-api", Resource::Api(id)),
-        None => ("s3", named("s3", host, path).ok_or(Unattributed::Unknown)?),
+    let segments: Vec<&str> = path.split('/').collect();
+    let by_host = |service: &str| host_before(host, service);
+    let by_path = |service: &str| match segments[..] {
+        ["", "_aws", named, id, ..] if named == service => Some(id.to_owned()),
+        ["", "restapis", id, _, "_user_request_", ..] if service == API => Some(id.to_owned()),
+        _ => None,
+    };
+    let (service, resource) = if let Some(id) = by_host(API).or_else(|| by_path(API)) {
+        (API, Resource::Api(id))
+    } else if let Some(id) = by_host(FUNCTION_URL).or_else(|| by_path(FUNCTION_URL)) {
+        (FUNCTION_URL, Resource::FunctionUrl(id))
+    } else {
+        ("s3", named("s3", host, path).ok_or(Unattributed::Unknown)?)
     };
     let region = homes.of(&resource).ok_or(Unattributed::Unknown)?;
-    Ok(Attribution { region, service: service.to_owned(), by: Evidence::Home, resource: None })
+    Ok(Attribution { region, service: service.to_owned(), by: Evidence::Home, shows: Shows::Nothing })
+}
+
+/// Whether this request of Lambda's API is answered with function URLs: `/2021-10-31/functions/<name>/url`, or `…/urls` for
+/// all of a function. A request to a function URL itself is signed for the same service; what the function says is no
+/// answer of Lambda.
+fn answers_with_urls(host: &str, path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').collect();
+    host_before(host, FUNCTION_URL).is_none()
+        && matches!(segments[..], ["", version, "functions", _, "url" | "urls"] if !version.is_empty())
 }
 
 /// The resource that a request to `service` names.

@@ -87,6 +87,7 @@ fn unsigned_requests_go_by_host_then_by_home_and_else_nowhere() {
     let homes = Homes::default();
     homes.learn(&Resource::Bucket("uploads".to_owned()), &Region::from("eu-west-1"));
     homes.learn(&Resource::Api("0a1b2c3d".to_owned()), &Region::from("us-east-1"));
+    homes.learn(&Resource::FunctionUrl("abc".to_owned()), &Region::from("eu-west-1"));
     let cases = [
         ("abc.lambda-url.us-east-1.localhost:4566", "/", "us-east-1 lambda-url Host"),
         ("uploads.s3.us-east-1.amazonaws.com", "/k", "us-east-1 s3 Host"),
@@ -99,6 +100,15 @@ fn unsigned_requests_go_by_host_then_by_home_and_else_nowhere() {
         ("0a1b2c3d.execute-api.localhost", "/prod/orders", "us-east-1 execute-api Home"),
         ("127.0.0.1", "/restapis/0a1b2c3d/prod/_user_request_/orders", "us-east-1 execute-api Home"),
         ("127.0.0.1", "/_aws/execute-api/ffffffff/prod", "Unknown"),
+        ("127.0.0.1", "/restapis/abc/prod/_user_request_/orders", "Unknown"),
+        ("abc.lambda-url.localhost", "/orders", "eu-west-1 lambda-url Home"),
+        ("ABC.lambda-url.localhost:4566", "/orders", "eu-west-1 lambda-url Home"),
+        ("def.lambda-url.localhost", "/orders", "Unknown"),
+        ("127.0.0.1", "/_aws/lambda-url/abc/orders?a=b", "eu-west-1 lambda-url Home"),
+        ("127.0.0.1", "/_aws/lambda-url/abc", "eu-west-1 lambda-url Home"),
+        ("127.0.0.1", "/_aws/lambda-url/def/orders", "Unknown"),
+        ("127.0.0.1", "/_aws/lambda-url/0a1b2c3d/orders", "Unknown"),
+        ("127.0.0.1", "/_aws/lambda-url/", "Unknown"),
         ("127.0.0.1", "/_ministack/reset", r#"EmulatorPage("/_ministack/")"#),
     ];
     for (host, path, expected) in cases {
@@ -113,14 +123,31 @@ fn a_signed_request_names_the_resource_whose_home_it_shows() {
         let value = format!("AWS4-HMAC-SHA256 Credential=k/20261123/us-east-1/{service}/aws4_request, Signature=0");
         attribute(&Method::PUT, &path.parse().expect("a path"), &headers(&[("authorization", &value)]), &homes)
             .expect("signed")
-            .resource
+            .shows
     };
-    assert_eq!(found("s3", "/uploads/a/b"), Some(Resource::Bucket("uploads".to_owned())));
-    assert_eq!(found("s3", "/"), None);
-    assert_eq!(found("s3", "/uploads?location"), None, "every region answers where a bucket lives");
-    assert_eq!(found("apigateway", "/restapis/0a1b2c3d/resources"), Some(Resource::Api("0a1b2c3d".to_owned())));
-    assert_eq!(found("apigateway", "/v2/apis/0a1b2c3d"), Some(Resource::Api("0a1b2c3d".to_owned())));
-    assert_eq!(found("dynamodb", "/uploads"), None);
+    let api = Shows::Resource(Resource::Api("0a1b2c3d".to_owned()));
+    assert_eq!(found("s3", "/uploads/a/b"), Shows::Resource(Resource::Bucket("uploads".to_owned())));
+    assert_eq!(found("s3", "/"), Shows::Nothing);
+    assert_eq!(found("s3", "/uploads?location"), Shows::Nothing, "every region answers where a bucket lives");
+    assert_eq!(found("apigateway", "/restapis/0a1b2c3d/resources"), api);
+    assert_eq!(found("apigateway", "/v2/apis/0a1b2c3d"), api);
+    assert_eq!(found("dynamodb", "/uploads"), Shows::Nothing);
+    assert_eq!(found("lambda", "/2021-10-31/functions/describe/url?Qualifier=live"), Shows::FunctionUrls);
+    assert_eq!(found("lambda", "/2021-10-31/functions/describe/urls"), Shows::FunctionUrls);
+    assert_eq!(found("lambda", "/2015-03-31/functions/describe"), Shows::Nothing);
+    assert_eq!(found("lambda", "/2015-03-31/functions/url/invocations"), Shows::Nothing);
+    assert_eq!(
+        found("s3", "/2021-10-31/functions/describe/url"),
+        Shows::Resource(Resource::Bucket("2021-10-31".to_owned()))
+    );
+}
+
+#[test]
+fn what_a_function_says_shows_nothing() {
+    let value = "AWS4-HMAC-SHA256 Credential=k/20261123/us-east-1/lambda/aws4_request, Signature=0";
+    let map = headers(&[("authorization", value), ("host", "abc.lambda-url.us-east-1.on.aws")]);
+    let uri = "/2021-10-31/functions/describe/url".parse().expect("a path");
+    assert_eq!(attribute(&Method::GET, &uri, &map, &Homes::default()).expect("signed").shows, Shows::Nothing);
 }
 
 proptest! {

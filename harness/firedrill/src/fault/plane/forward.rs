@@ -26,8 +26,8 @@ use thiserror::Error;
 
 use super::{
     PlaneError,
-    classify::{self, Attribution},
-    homes::Homes,
+    classify::{self, Attribution, Shows},
+    homes::{Homes, Resource},
     listener::HEADERS_MAX,
     refusal,
     rules::{Passage, RuleBook, Strike},
@@ -36,6 +36,8 @@ use super::{
 
 const CONNECT_LIMIT: Span = Span::from_secs(5);
 const IDLE_LIMIT: Span = Span::from_secs(20);
+/// More than Lambda answers about all URLs of one function: it has one for each alias, and 50 are told at a time.
+const ANSWER_MAX: usize = 256 << 10;
 /// Headers between two neighbours on the way, not between client and service (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONNECTION,
@@ -70,7 +72,7 @@ pub(super) struct Forwarder {
     client: Client<HttpConnector, Incoming>,
     upstreams: BTreeMap<Region, Authority>,
     rules: RuleBook,
-    homes: Homes,
+    homes: Arc<Homes>,
 }
 
 impl fmt::Debug for Forwarder {
@@ -96,7 +98,7 @@ impl Forwarder {
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(connector);
-        Ok(Self { client, upstreams, rules, homes: Homes::default() })
+        Ok(Self { client, upstreams, rules, homes: Arc::default() })
     }
 
     /// Answers one request. An error leaves the client without an answer; `reset` then makes that a reset.
@@ -146,10 +148,17 @@ impl Forwarder {
             }
             answer = self.send(request, upstream) => answer?,
         };
-        if let Some(resource) = attribution.resource.as_ref().filter(|_| answer.status().is_success()) {
-            self.homes.learn(resource, &attribution.region);
+        let mut pupil = None;
+        match &attribution.shows {
+            Shows::Resource(resource) if answer.status().is_success() => {
+                self.homes.learn(resource, &attribution.region);
+            }
+            Shows::FunctionUrls if answer.status().is_success() => {
+                pupil = Some(Pupil::new(Arc::clone(&self.homes), attribution.region.clone()));
+            }
+            Shows::Resource(_) | Shows::FunctionUrls | Shows::Nothing => {}
         }
-        Ok(answer.map(|body| GuardedBody::new(body, passage, reset.clone()).boxed_unsync()))
+        Ok(answer.map(|body| GuardedBody::new(body, passage, reset.clone(), pupil).boxed_unsync()))
     }
 
     async fn send(
@@ -204,6 +213,37 @@ struct GuardedBody {
     body: Incoming,
     guard: Guard,
     reset: ResetMark,
+    pupil: Option<Pupil>,
+}
+
+/// Reads along in an answer that names function URLs. It has learned before the client has read to the end.
+struct Pupil {
+    homes: Arc<Homes>,
+    region: Region,
+    read: Vec<u8>,
+}
+
+impl Pupil {
+    fn new(homes: Arc<Homes>, region: Region) -> Self {
+        Self { homes, region, read: Vec::new() }
+    }
+
+    /// Reads on; `None` when there is no more to learn.
+    fn reads(mut self, bytes: &[u8]) -> Option<Self> {
+        if self.read.len() + bytes.len() > ANSWER_MAX {
+            return None;
+        }
+        self.read.extend_from_slice(bytes);
+        match serde_json::from_slice(&self.read) {
+            Ok(answer) => {
+                for url in Resource::function_urls(&answer) {
+                    self.homes.learn(&url, &self.region);
+                }
+                None
+            }
+            Err(error) => error.is_eof().then_some(self),
+        }
+    }
 }
 
 enum Guard {
@@ -214,12 +254,12 @@ enum Guard {
 }
 
 impl GuardedBody {
-    fn new(body: Incoming, mut passage: Passage, reset: ResetMark) -> Self {
+    fn new(body: Incoming, mut passage: Passage, reset: ResetMark, pupil: Option<Pupil>) -> Self {
         let watching = async move {
             let strike = passage.struck().await;
             (passage, strike)
         };
-        Self { body, guard: Guard::Watching(watching.boxed()), reset }
+        Self { body, guard: Guard::Watching(watching.boxed()), reset, pupil }
     }
 
     /// Ready when the answer must be cut off.
@@ -248,8 +288,14 @@ impl Body for GuardedBody {
             return Poll::Pending;
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if matches!(frame, Some(Err(_))) {
-            self.reset.set();
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(bytes) = frame.data_ref() {
+                    self.pupil = self.pupil.take().and_then(|pupil| pupil.reads(bytes));
+                }
+            }
+            Some(Err(_)) => self.reset.set(),
+            None => {}
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Unanswered::Answer)))
     }

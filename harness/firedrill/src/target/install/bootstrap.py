@@ -10,6 +10,7 @@ import base64
 import configparser
 import hashlib
 import html.parser
+import http.client
 import json
 import os
 import pathlib
@@ -21,7 +22,7 @@ import urllib.request
 # What pip itself uses when nothing is configured.
 DEFAULT_INDEX = "https://pypi.org/simple"
 LIMIT_BYTES = 64 << 20
-KEYS = ("index-url", "extra-index-url", "find-links", "cert", "trusted-host")
+KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "cert", "trusted-host", "proxy")
 
 
 def config_files():
@@ -60,8 +61,10 @@ def settings():
         "index_url": found.get("index-url"),
         "extra_index_urls": found.get("extra-index-url", "").split(),
         "find_links": found.get("find-links", "").split(),
+        "no_index": found.get("no-index", "").strip().lower() in ("1", "true", "yes", "on", "t", "y"),
         "cert": found.get("cert"),
         "trusted_hosts": found.get("trusted-host", "").split(),
+        "proxy": found.get("proxy"),
     }
 
 
@@ -76,7 +79,7 @@ class Links(html.parser.HTMLParser):
 
 
 def fetch(url, chosen):
-    """The bytes behind a URL; proxies come from the environment, credentials from the URL."""
+    """The bytes behind a URL; the proxy comes from pip's settings or the environment, credentials from the URL."""
     parts = urllib.parse.urlsplit(url)
     headers = {"Accept": "text/html, application/vnd.pypi.simple.v1+html;q=0.9, */*;q=0.1"}
     if parts.username is not None:
@@ -89,14 +92,20 @@ def fetch(url, chosen):
     if parts.hostname in {host.partition(":")[0] for host in chosen["trusted_hosts"]}:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
-    request = urllib.request.Request(urllib.parse.urlunsplit(parts), headers=headers)
+    handlers = [urllib.request.HTTPSHandler(context=context)]
+    if chosen["proxy"]:
+        handlers.append(urllib.request.ProxyHandler({"http": chosen["proxy"], "https": chosen["proxy"]}))
+    opener = urllib.request.build_opener(*handlers)
     timeout = float(os.environ.get("PIP_DEFAULT_TIMEOUT") or 30)
-    with opener.open(request, timeout=timeout) as answer:
-        content = answer.read(LIMIT_BYTES + 1)
-        if len(content) > LIMIT_BYTES:
-            raise ValueError("more than %d bytes" % LIMIT_BYTES)
-        return content, answer.geturl()
+    try:
+        request = urllib.request.Request(urllib.parse.urlunsplit(parts), headers=headers)
+        with opener.open(request, timeout=timeout) as answer:
+            content = answer.read(LIMIT_BYTES + 1)
+            if len(content) > LIMIT_BYTES:
+                sys.exit("%s is longer than %d bytes" % (public(url), LIMIT_BYTES))
+            return content, answer.geturl()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        sys.exit("cannot get %s: %s" % (public(url), error))
 
 
 def named(url, file_name):
@@ -127,7 +136,7 @@ def candidates(file_name, chosen):
                 yield (local / file_name).resolve().as_uri()
         elif "://" in place:
             yield from page_links(place, chosen, file_name)
-    if os.environ.get("PIP_NO_INDEX"):
+    if chosen["no_index"]:
         return
     project = file_name.partition("-")[0]
     for index in [chosen["index_url"] or DEFAULT_INDEX] + chosen["extra_index_urls"]:

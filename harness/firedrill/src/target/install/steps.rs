@@ -7,16 +7,15 @@ use std::{
     os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
+    sync::mpsc,
     thread,
 };
 
 use serde::Deserialize;
 
-use super::{InstallError, InstallProgress, REQUIREMENTS, Stage, SystemPython, in_cache, python};
+use super::{InstallError, InstallProgress, Pins, Stage, SystemPython, in_cache, python};
+use crate::backup::redact::redact;
 
-/// The pip that installs everything else when there is no `uv`.
-const PIP_WHEEL: &str = "pip-26.3-py3-none-any.whl";
-const PIP_SHA256: &str = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13";
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 /// Kills the program that it runs, with all that it started, when standard input closes: whoever closed it, and however.
 const GUARD: &str = include_str!("guard.sh");
@@ -40,14 +39,17 @@ struct Settings {
     index_url: Option<String>,
     extra_index_urls: Vec<String>,
     find_links: Vec<String>,
+    no_index: bool,
     cert: Option<String>,
     trusted_hosts: Vec<String>,
+    proxy: Option<String>,
 }
 
 /// Makes the environment at `folder`; returns the installer's name.
 pub(super) fn build(
     folder: &Path,
     python: &SystemPython,
+    pins: &Pins<'_>,
     progress: &dyn InstallProgress,
 ) -> Result<&'static str, InstallError> {
     progress.stage(Stage::of(format!("making a virtual environment with {python}")));
@@ -55,15 +57,16 @@ pub(super) fn build(
     venv.args(["-m", "venv", "--without-pip"]).arg(folder);
     run(progress, "making a virtual environment", &venv, |_| {})?;
     let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(in_cache(&requirements))?;
+    fs::write(&requirements, pins.requirements).map_err(in_cache(&requirements))?;
     if let Some(uv) = python::find_uv() {
         match with_uv(&uv, folder, &requirements, progress) {
             Ok(()) => return Ok("uv"),
+            Err(error) if progress.unwanted() => return Err(error),
             // An old uv, or one that cannot reach the index in its own way: pip may still.
             Err(error) => tracing::warn!(%error, "uv could not install the emulator; trying pip"),
         }
     }
-    with_pip(folder, &requirements, progress)?;
+    with_pip(folder, &requirements, pins, progress)?;
     Ok("pip")
 }
 
@@ -75,31 +78,87 @@ pub(super) fn check(folder: &Path, progress: &dyn InstallProgress) -> Result<(),
 }
 
 fn with_uv(uv: &Path, folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
-    progress.stage(Stage::of("downloading and installing the emulator with uv (about 215 MB)"));
+    progress.stage(Stage::of("downloading the emulator with uv"));
     let settings = read_settings(folder, progress)?;
     let mut command = Command::new(uv);
     command.args(["pip", "install", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]);
     command.arg("--python").arg(folder.join("bin").join("python"));
-    command.args(settings.index_url.iter().flat_map(|url| ["--default-index", url]));
-    command.args(settings.extra_index_urls.iter().flat_map(|url| ["--index", url]));
-    command.args(settings.find_links.iter().flat_map(|place| ["--find-links", place]));
+    command.args(settings.no_index.then_some("--no-index"));
     command.args(settings.trusted_hosts.iter().flat_map(|host| ["--allow-insecure-host", host]));
+    command.arg("--requirement").arg(requirements);
+    // Addresses may hold credentials, and everybody on the machine can read a command line.
+    if let Some(url) = &settings.index_url {
+        command.env("UV_DEFAULT_INDEX", url);
+    }
+    if !settings.extra_index_urls.is_empty() {
+        command.env("UV_INDEX", settings.extra_index_urls.join(" "));
+    }
+    if !settings.find_links.is_empty() {
+        command.env("UV_FIND_LINKS", settings.find_links.join(","));
+    }
     if let Some(cert) = &settings.cert {
         command.env("SSL_CERT_FILE", cert);
     }
-    command.arg("--requirement").arg(requirements);
-    run(progress, "installing the emulator with uv", &command, |_| {})
+    if let Some(proxy) = &settings.proxy {
+        command.env("HTTP_PROXY", proxy).env("HTTPS_PROXY", proxy);
+    }
+    let mut heard = UvProgress::default();
+    run(progress, "installing the emulator with uv", &command, |line| {
+        if let Said::Stderr(text) = line
+            && let Some(stage) = heard.stage(text)
+        {
+            progress.stage(stage);
+        }
+    })
 }
 
-fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) -> Result<(), InstallError> {
+/// What uv says without a terminal: `Downloading botocore (15.2MiB)` and ` Downloaded botocore` of each package that is not
+/// small, then `Prepared`, `Installed` and `Bytecode compiled`.
+#[derive(Debug, Default)]
+struct UvProgress {
+    announced: u64,
+    downloaded: u64,
+}
+
+impl UvProgress {
+    /// What a line says of the stage.
+    fn stage(&mut self, line: &str) -> Option<Stage> {
+        let line = line.trim();
+        let counted = |text: String, progress: &Self| {
+            let packages = (progress.announced > 0).then_some((progress.downloaded, progress.announced));
+            Some(Stage { text, packages })
+        };
+        if let Some(package) = line.strip_prefix("Downloading ") {
+            self.announced += 1;
+            counted(format!("downloading {package}"), self)
+        } else if let Some(package) = line.strip_prefix("Downloaded ") {
+            self.downloaded = self.announced.min(self.downloaded + 1);
+            counted(format!("downloaded {package}"), self)
+        } else if line.starts_with("Prepared ") {
+            self.downloaded = self.announced;
+            counted("unpacking all of them".to_owned(), self)
+        } else if line.starts_with("Installed ") {
+            counted("compiling all of them".to_owned(), self)
+        } else {
+            None
+        }
+    }
+}
+
+fn with_pip(
+    folder: &Path,
+    requirements: &Path,
+    pins: &Pins<'_>,
+    progress: &dyn InstallProgress,
+) -> Result<(), InstallError> {
     let python = folder.join("bin").join("python");
     progress.stage(Stage::of("downloading pip"));
     let mut fetch = bootstrap(&python);
-    fetch.args(["fetch", PIP_WHEEL, PIP_SHA256]).arg(folder);
+    fetch.args(["fetch", pins.pip_wheel, pins.pip_sha256]).arg(folder);
     run(progress, "downloading pip", &fetch, |_| {})?;
 
-    let wheel = folder.join(PIP_WHEEL);
-    let total = REQUIREMENTS.lines().filter(|line| line.contains("==")).count() as u64;
+    let wheel = folder.join(pins.pip_wheel);
+    let total = pins.requirements.lines().filter(|line| line.contains("==")).count() as u64;
     let mut collected = 0;
     let mut command = Command::new(&python);
     // A wheel is a zip archive that Python can run from; pip's own environment settings are left as the user has them.
@@ -107,6 +166,7 @@ fn with_pip(folder: &Path, requirements: &Path, progress: &dyn InstallProgress) 
     command.args(["--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "--requirement"]);
     command.arg(requirements);
     run(progress, "installing the emulator with pip", &command, |line| {
+        let Said::Stdout(line) = line else { return };
         if let Some(rest) = line.strip_prefix("Collecting ") {
             collected += 1;
             let name = rest.split(['=', '[', ' ']).next().unwrap_or(rest);
@@ -122,7 +182,11 @@ fn read_settings(folder: &Path, progress: &dyn InstallProgress) -> Result<Settin
     let mut command = bootstrap(&folder.join("bin").join("python"));
     command.arg("settings");
     let mut text = String::new();
-    run(progress, "reading pip's settings", &command, |line| text.push_str(line))?;
+    run(progress, "reading pip's settings", &command, |line| {
+        if let Said::Stdout(line) = line {
+            text.push_str(line);
+        }
+    })?;
     serde_json::from_str(&text)
         .map_err(|error| InstallError::Step { step: "reading pip's settings", tail: error.to_string() })
 }
@@ -133,13 +197,20 @@ fn bootstrap(python: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end in a process group of its own that does not outlive this process, each line of its output through `line`; an error holds the end
-/// of all it wrote.
+/// A line that a program wrote.
+#[derive(Clone, Copy, Debug)]
+enum Said<'a> {
+    Stdout(&'a str),
+    Stderr(&'a str),
+}
+
+/// Runs a program to its end in a process group of its own that does not outlive this process, each line of its output
+/// through `line` as it comes; an error holds the end of all it wrote, without secrets.
 fn run(
     progress: &dyn InstallProgress,
     step: &'static str,
     command: &Command,
-    mut line: impl FnMut(&str),
+    mut line: impl FnMut(Said<'_>),
 ) -> Result<(), InstallError> {
     let program = OsStr::to_string_lossy(command.get_program()).into_owned();
     let spawn_error = |source| InstallError::Spawn { program: program.clone(), source };
@@ -147,32 +218,42 @@ fn run(
     progress.working(i32::try_from(child.id()).ok());
     // Kept until the end: waiting would close it.
     let _held = child.stdin.take();
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
-    let complaints = thread::spawn(move || {
-        let mut text = Vec::new();
-        if let Some(mut stderr) = stderr
-            && let Err(error) = stderr.read_to_end(&mut text)
-        {
-            tracing::debug!(%error, "the output of an installer could not be read");
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (sender, said) = mpsc::channel();
+    let (mut output, mut complaints) = (Vec::new(), Vec::new());
+    thread::scope(|threads| {
+        let complaining = sender.clone();
+        threads.spawn(move || pass_on(stdout, |text| sender.send((false, text)).is_ok()));
+        threads.spawn(move || pass_on(stderr, |text| complaining.send((true, text)).is_ok()));
+        for (complaint, text) in said {
+            if complaint {
+                line(Said::Stderr(&text));
+                complaints.push(text);
+            } else {
+                line(Said::Stdout(&text));
+                output.push(text);
+            }
         }
-        String::from_utf8_lossy(&text).into_owned()
     });
-    let mut output = Vec::new();
-    for text in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).map_while(Result::ok) {
-        line(&text);
-        output.push(text);
-    }
     let status = child.wait().map_err(spawn_error);
     progress.working(None);
     let status = status?;
-    let complaints = complaints.join().unwrap_or_default();
     if status.success() {
         return Ok(());
     }
-    output.extend(complaints.lines().map(str::to_owned));
+    output.append(&mut complaints);
     let tail = output[output.len().saturating_sub(TAIL_LINES)..].join("\n");
-    Err(InstallError::Step { step, tail: format!("{status}\n{tail}") })
+    Err(InstallError::Step { step, tail: format!("{status}\n{}", redact(&tail, &[])) })
+}
+
+/// Each line of `stream`, whatever its bytes, until nobody takes them.
+fn pass_on(stream: Option<impl Read>, mut take: impl FnMut(String) -> bool) {
+    let mut lines = stream.map(|stream| BufReader::new(stream).split(b'\n')).into_iter().flatten();
+    while let Some(Ok(line)) = lines.next() {
+        if !take(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned()) {
+            return;
+        }
+    }
 }
 
 fn guarded(command: &Command) -> Command {
@@ -200,6 +281,43 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("trying failed: exit status: 3") && text.ends_with("out-40\nwhy"), "{text}");
         assert!(!text.contains("out-20"), "only the tail: {text}");
+    }
+
+    #[test]
+    fn an_error_holds_no_password() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'no answer from https://ann:s3cr3t@index.example/simple/pip/' >&2; exit 1"]);
+        let text = run(&Silent, "trying", &command, |_| {}).expect_err("it failed").to_string();
+        assert!(text.contains("index.example/simple/pip/") && !text.contains("s3cr3t"), "{text}");
+    }
+
+    #[test]
+    fn the_progress_of_uv_is_what_it_says() {
+        let said = [
+            "Using Python 3.11.7 environment at: env",
+            "Resolved 43 packages in 472ms",
+            "Downloading duckdb (23.2MiB)",
+            "Downloading botocore (15.2MiB)",
+            " Downloaded botocore",
+            " Downloaded duckdb",
+            "Prepared 43 packages in 1.77s",
+            "Installed 43 packages in 183ms",
+            "Bytecode compiled 1314 files in 4.64s",
+            " + annotated-types==0.8.0",
+        ];
+        let mut progress = UvProgress::default();
+        let stages: Vec<_> = said.into_iter().filter_map(|line| progress.stage(line)).collect();
+        let told: Vec<String> = stages.iter().map(|stage| format!("{:?} {}", stage.packages, stage.text)).collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        Some((0, 1)) downloading duckdb (23.2MiB)
+        Some((0, 2)) downloading botocore (15.2MiB)
+        Some((1, 2)) downloaded botocore
+        Some((2, 2)) downloaded duckdb
+        Some((2, 2)) unpacking all of them
+        Some((2, 2)) compiling all of them
+        ");
+        let all_there = UvProgress::default().stage("Prepared 43 packages in 2ms").expect("a stage");
+        assert_eq!(all_there.packages, None, "nothing was downloaded: no bar");
     }
 
     #[test]

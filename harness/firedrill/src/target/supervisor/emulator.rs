@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     poll::{self, Look},
-    target::process,
+    target::{install::search_path, process},
 };
 
 const GUARD: &str = include_str!("guard.py");
@@ -232,14 +232,14 @@ impl Emulator {
 /// the emulator or a function in it.
 fn command(recipe: &Recipe, port: u16, scratch: &Path, log: &Path) -> io::Result<Command> {
     let log = File::create(log)?;
-    let bin = recipe.python.parent().unwrap_or(Path::new("/usr/bin"));
+    let path = search_path(&recipe.python).map(|folder| folder.display().to_string()).join(":");
     let mut command = Command::new(&recipe.python);
     command
         .args(["-I", "-S", "-c", GUARD])
         .arg(&recipe.python)
         .args(["-I", "-m", "ministack"])
         .env_clear()
-        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()))
+        .env("PATH", path)
         .env("HOME", scratch)
         .env("TMPDIR", scratch)
         .env("LANG", "C.UTF-8")
