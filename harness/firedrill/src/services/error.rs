@@ -98,6 +98,15 @@ impl ServiceError {
         }
     }
 
+    /// The same failure of a later part of something whose earlier parts were executed: it may not be called rejected.
+    #[must_use]
+    pub fn happened_in_part(mut self) -> Self {
+        if let Self::Request { certainty, .. } = &mut self {
+            *certainty = Certainty::Unknown;
+        }
+        self
+    }
+
     /// Whether something answered, whatever it said: then there is something.
     pub fn was_answered(&self) -> bool {
         match self {

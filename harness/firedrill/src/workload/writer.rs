@@ -295,6 +295,12 @@ mod tests {
                 Ambiguous,
             ),
             ("refused after an ambiguous attempt", failed(Certainty::NotExecuted, None), true, Rejected),
+            (
+                "refused after a part of it was executed",
+                failed(Certainty::NotExecuted, None).map_err(ServiceError::happened_in_part),
+                false,
+                Ambiguous,
+            ),
             ("time-out or reset", failed(Certainty::Unknown, None), false, Ambiguous),
             ("a 5xx", failed(Certainty::Unknown, Some("InternalServerError")), false, Ambiguous),
             ("an answer that cannot be read", unreadable, false, Ambiguous),

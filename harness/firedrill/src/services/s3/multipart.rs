@@ -34,7 +34,8 @@ pub(super) async fn put(
     match begun.send_parts(body).await {
         Ok(parts) => {
             let version = begun.complete(parts).await?;
-            begun.tag(upload, version.as_deref()).await?;
+            // The object is there by now, whatever became of its tags.
+            begun.tag(upload, version.as_deref()).await.map_err(ServiceError::happened_in_part)?;
             Ok(version)
         }
         Err(error) => {

@@ -14,7 +14,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{InstallError, InstallProgress, Pins, Stage, SystemPython, in_cache, python};
-use crate::backup::redact::redact;
+use crate::redact::redact;
 
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 /// Kills the program that it runs, with all that it started, when standard input closes: whoever closed it, and however.
