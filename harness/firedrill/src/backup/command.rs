@@ -283,9 +283,9 @@ mod tests {
     async fn a_backup_under_way_when_the_backups_end_is_told_to_end_and_nobody_waits_for_it() {
         let stage = Stage::new(|plan: &mut Plan| plan.backups = vec![rule(script())]);
         stage.script(
-            r#"trap 'while [ ! -e others-went-on ]; do sleep 0.01; done; echo bye; exit 0' TERM
+            r"trap 'while [ ! -e others-went-on ]; do sleep 0.01; done; echo bye; exit 0' TERM
             echo ready
-            sleep 600 & wait"#,
+            sleep 600 & wait",
         );
         let backups = Backups::prepare(&stage.drill, &stage.drill.site(Side::Primary, Conduct::Control)).await.unwrap();
         backups.start().await;

@@ -284,9 +284,9 @@ async fn all_ended(script: &str, grace: Span) -> [(Why, Stage, Option<BackupErro
 
 #[tokio::test]
 async fn a_program_is_told_to_end_and_its_last_words_are_kept() {
-    let polite = r#"trap 'echo told > told; echo bye; exit 0' TERM
+    let polite = r"trap 'echo told > told; echo bye; exit 0' TERM
         echo ready
-        sleep 600 & wait"#;
+        sleep 600 & wait";
     for (why, stage, error) in all_ended(polite, GRACE).await {
         assert_eq!(stage.left("told").as_deref(), Some("told\n"), "{why:?}");
         assert_eq!(stage.log("step"), "ready\nbye\n", "{why:?}");
@@ -298,11 +298,11 @@ async fn a_program_is_told_to_end_and_its_last_words_are_kept() {
 
 #[tokio::test]
 async fn a_program_that_will_not_end_is_killed_and_what_it_printed_is_kept() {
-    let stubborn = r#"trap '' TERM
+    let stubborn = r"trap '' TERM
         echo $$ > pid
         echo ready
         printf 'no end of this line'
-        while :; do sleep 600; done"#;
+        while :; do sleep 600; done";
     for (why, stage, _) in all_ended(stubborn, SHORT).await {
         assert_eq!(stage.log("step"), "ready\nno end of this line\n", "{why:?}");
         let pid = stage.left("pid").unwrap().trim().parse().unwrap();
