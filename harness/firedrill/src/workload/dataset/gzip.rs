@@ -42,7 +42,8 @@ fn rows(draw: &mut Draw, length: usize) -> Vec<u8> {
     let mut text = String::from("desk,counter,amount\n");
     while text.len() < length {
         let (desk, counter, cents) = (draw.between(1, 40), draw.digits(6), draw.between(100, 99_999));
-        text.push_str(&format!("{desk},{counter},{}.{:02}\n", cents / 100, cents % 100));
+        let row = format!("{desk},{counter},{}.{:02}\n", cents / 100, cents % 100);
+        text.push_str(&row);
     }
     text.truncate(length);
     text.into_bytes()
