@@ -16,7 +16,7 @@ const BLOCK_MAX: usize = u16::MAX as usize;
 /// A file of `size` bytes; `None` when that is too few.
 pub(super) fn csv(draw: &mut Draw, size: usize) -> Option<Vec<u8>> {
     let room = size.checked_sub(HEAD.len() + TAIL)?;
-    let blocks = (1..).find(|blocks| room <= blocks * (BLOCK_HEAD + BLOCK_MAX))?;
+    let blocks = room.div_ceil(BLOCK_HEAD + BLOCK_MAX);
     let text = rows(draw, room.checked_sub(blocks * BLOCK_HEAD).filter(|length| *length > 0)?);
     let mut packed = Vec::with_capacity(size);
     packed.extend(HEAD);
