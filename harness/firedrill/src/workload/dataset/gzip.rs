@@ -16,7 +16,7 @@ const BLOCK_MAX: usize = u16::MAX as usize;
 /// A file of `size` bytes; `None` when that is too few.
 pub(super) fn csv(draw: &mut Draw, size: usize) -> Option<Vec<u8>> {
     let room = size.checked_sub(HEAD.len() + TAIL)?;
-    let blocks = (1..).find(|blocks| room <= blocks * (BLOCK_HEAD + BLOCK_MAX))?;
+    let blocks = room.div_ceil(BLOCK_HEAD + BLOCK_MAX);
     let text = rows(draw, room.checked_sub(blocks * BLOCK_HEAD).filter(|length| *length > 0)?);
     let mut packed = Vec::with_capacity(size);
     packed.extend(HEAD);
@@ -42,7 +42,8 @@ fn rows(draw: &mut Draw, length: usize) -> Vec<u8> {
     let mut text = String::from("desk,counter,amount\n");
     while text.len() < length {
         let (desk, counter, cents) = (draw.between(1, 40), draw.digits(6), draw.between(100, 99_999));
-        text.push_str(&format!("{desk},{counter},{}.{:02}\n", cents / 100, cents % 100));
+        let row = format!("{desk},{counter},{}.{:02}\n", cents / 100, cents % 100);
+        text.push_str(&row);
     }
     text.truncate(length);
     text.into_bytes()

@@ -44,6 +44,8 @@ const TITLES: [&str; 6] = [
 ];
 const TEAMS: [&str; 4] = ["returns", "billing", "goods in", "kunden+service"];
 
+/// End of the keys of spreadsheets.
+const SPREADSHEET: &str = ".csv";
 /// Spreadsheets up to this size are packed; what is larger is not held in memory.
 const PACKED_MAX: u64 = 256 * KIB;
 const CACHE_CONTROLS: [&str; 3] = ["private, max-age=3600", "no-store", "public, max-age=31536000, immutable"];
@@ -102,7 +104,7 @@ impl Generator for Uploads {
         let content_type = draw.pick(&CONTENT_TYPES);
         let tags = pairs([("team", draw.pick(&TEAMS)), ("retention", draw.pick(&["7y", "10y", "none"]))]);
         let probe = stamp.number.space() == KeySpace::Probe;
-        let spreadsheet = (probe || key.ends_with(".csv")).then(|| packed(&mut draw, size)).flatten();
+        let spreadsheet = (probe || key.ends_with(SPREADSHEET)).then(|| packed(&mut draw, size)).flatten();
         let (title, head) = if spreadsheet.is_some() { (String::new(), String::new()) } else { (title, head) };
         let mut headers = headers(&mut draw, stamp.number, size);
         if spreadsheet.is_some() {
