@@ -1,5 +1,7 @@
 //! A Python without `ensurepip`, as Debian ships it, made from the one that is here; and what is installed with it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     fs,
     io::{Cursor, Write},
@@ -60,8 +62,8 @@ pub(super) fn python(folder: &Path) -> Option<PathBuf> {
 /// A wheel of pip that this machine has for its own use: name and bytes.
 pub(super) fn pip_wheel() -> Option<(String, Vec<u8>)> {
     let folders = [here()?.library.join("ensurepip/_bundled"), "/usr/share/python-wheels".into()];
-    let wheels = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
-    wheels.into_iter().find_map(|entry| {
+    let mut wheels = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
+    wheels.find_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let is_pip = name.starts_with("pip-") && Path::new(&name).extension() == Some("whl".as_ref());
         is_pip.then(|| fs::read(entry.path()).ok()).flatten().map(|bytes| (name, bytes))

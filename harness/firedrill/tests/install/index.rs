@@ -1,5 +1,7 @@
 //! A package index on the loopback interface, in miniature, that remembers what it was asked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},

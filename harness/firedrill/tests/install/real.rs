@@ -4,6 +4,9 @@
 //! Each installation is a process of its own, this test program again, because Python and pip read their settings from the
 //! environment.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "each installation is told by its environment what to do")]
+
 use std::{
     collections::BTreeMap,
     env, fs,
