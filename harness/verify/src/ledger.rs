@@ -210,6 +210,13 @@ pub(crate) struct Ledger {
     pub(crate) last_restore_write: Option<RunTime>,
 }
 
+/// When a write of a restore was over. One that never ended was still to come when it was issued, and one that cannot have
+/// been executed never came.
+fn restored_at(line: &LedgerLine) -> Option<RunTime> {
+    let ended = line.completed_ms.filter(|_| line.outcome == Outcome::Acknowledged);
+    (line.outcome != Outcome::Rejected).then(|| ended.unwrap_or(line.issued_ms))
+}
+
 impl Ledger {
     /// Reads and sorts the ledger. `models` say what has to be kept of a write for the effects it owes.
     pub(crate) fn load(dir: &RunDir, models: &SourceModels) -> Result<Self, RunDirError> {
@@ -219,7 +226,7 @@ impl Ledger {
             let line = line?;
             ledger.count(&line);
             if line.origin == Origin::Restore {
-                ledger.last_restore_write = ledger.last_restore_write.max(line.completed_ms);
+                ledger.last_restore_write = ledger.last_restore_write.max(restored_at(&line));
                 continue;
             }
             let writer = writers.number(&line.writer);

@@ -21,22 +21,62 @@ use crate::{
 /// Share of the objective that firedrill itself may be late by: one part in this many.
 const LAG_PARTS: u64 = 20;
 
-/// How one probe stood over the outage.
-#[derive(Debug, Default)]
+/// How one probe stood, round by round.
+#[derive(Debug)]
 struct Course<'t> {
-    last_failure: Option<&'t Round>,
-    /// First pass after the last failure.
-    ready: Option<&'t Round>,
-    /// The longest time between two rounds since then.
-    silence: Span,
     last: Option<&'t Round>,
+    last_failure: Option<&'t Round>,
+    /// The first of the passes that followed each other without a failure or silence between them.
+    unbroken: Option<&'t Round>,
+    /// From then on it may have passed all the while: silence is no failure. `None` while it fails.
+    may_pass_since: Option<RunTime>,
+    /// The last silence of all.
+    silence: Option<Span>,
+}
+
+impl<'t> Course<'t> {
+    /// Follows the rounds of a probe to the end of observation.
+    fn of(rounds: impl Iterator<Item = &'t Round>, allowed: Span, ends: RunTime) -> Self {
+        let may_pass_since = Some(RunTime::default());
+        let mut course = Self { last: None, last_failure: None, unbroken: None, may_pass_since, silence: None };
+        for round in rounds {
+            course.listen(round.began, allowed);
+            if round.ok {
+                course.unbroken = course.unbroken.or(Some(round));
+                course.may_pass_since = course.may_pass_since.or(Some(round.began));
+            } else {
+                (course.unbroken, course.may_pass_since, course.last_failure) = (None, None, Some(round));
+            }
+            course.last = Some(round);
+        }
+        course.listen(ends, allowed);
+        course
+    }
+
+    /// Silence is not a pass: rounds must follow each other, and reach the end of observation. It is no failure either.
+    fn listen(&mut self, until: RunTime, allowed: Span) {
+        let Some(last) = self.last else { return };
+        let silence = until.since(last.ended);
+        if silence > allowed {
+            self.unbroken = None;
+            self.may_pass_since = self.may_pass_since.or(Some(last.ended));
+            self.silence = Some(silence);
+        }
+    }
 }
 
 /// What the probes say together.
 #[derive(Debug)]
-enum Readiness<'t> {
-    /// From here on every round of every probe passed.
-    From(RunTime),
+struct Readiness<'t> {
+    kind: ReadinessKind<'t>,
+    /// It did not come before.
+    not_before: RunTime,
+}
+
+#[derive(Debug)]
+enum ReadinessKind<'t> {
+    /// From `since` on every round of every probe passed; each had passed once when `passed` had come.
+    From { since: RunTime, passed: RunTime },
     /// This probe had not passed for good when observation ended.
     Never(&'t PlannedProbe, Option<&'t Round>),
     /// No probe was ever stopped: there was nothing to recover from.
@@ -64,32 +104,56 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).follows(root));
         return time;
     };
+    let readiness = readiness(plan, timeline, t0, ends);
+    let at_least = readiness.not_before.since(t0).plus(plan.detect.decide);
+    let miss = Miss {
+        certain: rto.is_some_and(|rto| at_least > rto.within.plus(time.uncertainty_ms)),
+        late: lag(rto, timeline, book),
+    };
     let stable_for = rto.map_or(plan.observe, |rto| rto.stable_for);
-    match readiness(plan, timeline, t0, ends) {
-        Readiness::From(ready) => {
-            time.ready_ms = Some(ready);
-            let phases = phases(timeline, plan.detect.decide, t0, ready);
+    match readiness.kind {
+        ReadinessKind::From { since, passed } => {
+            time.ready_ms = Some(since);
+            let phases = phases(timeline, plan.detect.decide, t0, since);
             time.actual_ms = Some(phases.iter().fold(Span::default(), |sum, phase| sum.plus(phase.span_ms)));
             time.phases = phases;
-            if ends.since(ready) < stable_for {
-                unstable(&mut time, ends.since(ready), stable_for, book);
+            if ends.since(since) < stable_for {
+                unstable(&mut time, miss, ends.since(since), stable_for, book);
             } else {
-                judge(&mut time, rto, timeline, book);
-                prove(rto, timeline, ledger, ready, book);
+                judge(&mut time, miss, rto, timeline, book);
+                prove(rto, timeline, ledger, (since, passed), book);
             }
         }
-        Readiness::NeverLost => {
+        ReadinessKind::NeverLost => {
             let why = "no probe failed after the fault: there was nothing to recover from";
             let root = book.root_of_kind(FindingKind::FaultDidNotBite);
             book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).follows(root));
         }
-        Readiness::Never(probe, failure) => never(plan, rto, timeline, (t0, ends), probe, failure, book),
-        Readiness::Unknown(why) => {
-            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO));
+        ReadinessKind::Never(probe, failure) => never(plan, miss, timeline, (t0, ends), probe, failure, book),
+        ReadinessKind::Unknown(why) => {
+            book.add(miss.draft(why, book).check(RTO));
         }
     }
-    lag(rto, timeline, book);
     time
+}
+
+/// Whether the objective is missed.
+#[derive(Clone, Copy, Debug)]
+struct Miss {
+    /// It is, by all that was seen: even the earliest instant that readiness can have come at was too late.
+    certain: bool,
+    /// The finding that firedrill was itself too late to say so.
+    late: Option<Handle>,
+}
+
+impl Miss {
+    /// A failure when the miss is certain and can be told, else undecided.
+    fn draft(self, why: String, book: &Book) -> Draft {
+        match self.late {
+            None if self.certain => Draft::failure(FindingKind::RtoMissed, why),
+            late => Draft::undecided(FindingKind::NotMeasured, why).follows(late.or(book.unseen())),
+        }
+    }
 }
 
 /// What never became stable in time has no recovery time.
@@ -99,36 +163,36 @@ fn forget(time: &mut RecoveryTime) {
 }
 
 fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunTime) -> Readiness<'t> {
-    let mut courses: BTreeMap<&ProbeId, Course<'t>> = BTreeMap::new();
-    for round in timeline.rounds.iter().filter(|round| round.ended >= t0 && round.began <= ends) {
-        let course = courses.entry(&round.probe).or_default();
-        if !round.ok {
-            (course.last_failure, course.ready, course.silence) = (Some(round), None, Span::default());
-        } else if course.ready.is_none() {
-            course.ready = Some(round);
-        } else if let Some(last) = course.last {
-            course.silence = course.silence.max(round.began.since(last.ended));
-        }
-        course.last = Some(round);
+    let mut rounds: BTreeMap<&ProbeId, Vec<&Round>> = BTreeMap::new();
+    for round in timeline.rounds.iter().filter(|round| round.began <= ends) {
+        rounds.entry(&round.probe).or_default().push(round);
     }
-    let mut ready = t0;
+    let (mut since, mut passed, mut not_before) = (t0, t0, t0);
+    let (mut never, mut unknown) = (None, None);
     for probe in &plan.probes {
-        let Some(course) = courses.get(&probe.id) else {
-            return Readiness::Unknown(format!("probe {} was not run after the fault", probe.id));
-        };
-        let Some(first) = course.ready else { return Readiness::Never(probe, course.last_failure) };
-        if course.last_failure.is_some() {
-            ready = ready.max(first.began);
-        }
-        // Silence is not a pass: rounds must follow each other, and reach the end of observation.
-        let last = course.last.map_or(Span::default(), |last| ends.since(last.ended));
-        let silence = course.silence.max(last);
+        let own = rounds.remove(&probe.id).unwrap_or_default();
         let allowed = plan.probe_interval.plus(plan.probe_interval).plus(probe.timeout);
-        if silence > allowed {
-            return Readiness::Unknown(format!("probe {} was silent for {silence} while it had to hold", probe.id));
+        let course = Course::of(own.into_iter(), allowed, ends);
+        not_before = not_before.max(course.may_pass_since.unwrap_or(ends));
+        if course.may_pass_since.is_none() {
+            never = never.or(Some((probe, course.last_failure)));
+        }
+        match (course.unbroken, course.silence) {
+            (Some(first), _) => (since, passed) = (since.max(first.began), passed.max(first.ended)),
+            (None, None) => unknown = unknown.or_else(|| Some(format!("probe {} was not run", probe.id))),
+            (None, Some(silence)) => {
+                let why = || format!("probe {} was silent for {silence} while it had to hold", probe.id);
+                unknown = unknown.or_else(|| Some(why()));
+            }
         }
     }
-    if timeline.felt(t0) { Readiness::From(ready) } else { Readiness::NeverLost }
+    let kind = match (never, unknown) {
+        _ if !timeline.felt(t0) => ReadinessKind::NeverLost,
+        (Some((probe, failure)), _) => ReadinessKind::Never(probe, failure),
+        (None, Some(why)) => ReadinessKind::Unknown(why),
+        (None, None) => ReadinessKind::From { since, passed },
+    };
+    Readiness { kind, not_before }
 }
 
 /// The parts of the recovery time; they add up to it because each begins where the one before ends.
@@ -154,35 +218,32 @@ fn phases(timeline: &Timeline, decide: Span, t0: RunTime, ready: RunTime) -> Vec
     ]
 }
 
-fn unstable(time: &mut RecoveryTime, held: Span, stable_for: Span, book: &mut Book) {
+fn unstable(time: &mut RecoveryTime, miss: Miss, held: Span, stable_for: Span, book: &mut Book) {
     forget(time);
+    // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
     let why = format!("every probe passed for {held} when observation ended; {stable_for} were wanted");
     let advice = "observe for longer, or look for what made a probe fail so late";
-    // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
-    let late = time.objective_ms.zip(time.t0_ms.zip(time.ready_ms));
-    let missed = late.is_some_and(|(objective, (t0, ready))| ready.since(t0) > objective.plus(time.uncertainty_ms));
-    let draft = if missed {
-        Draft::failure(FindingKind::RtoMissed, why)
-    } else {
-        Draft::undecided(FindingKind::NotMeasured, why).follows(book.unseen())
-    };
-    book.add(draft.check(RTO).help(advice));
+    book.add(miss.draft(why, book).check(RTO).help(advice));
 }
 
-fn judge(time: &mut RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
+fn judge(time: &mut RecoveryTime, miss: Miss, rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
     let (Some(rto), Some(actual)) = (rto, time.actual_ms) else { return };
     let margin = time.uncertainty_ms;
-    if actual > rto.within.plus(margin) {
+    if miss.certain {
         let parts = time.phases.iter().map(|phase| format!("{} {}", phase.name, phase.span_ms));
         let ready = time.ready_ms.map(|ready| format!("ready from {}", timeline.clock(ready)));
         let longest = time.phases.iter().max_by_key(|phase| phase.span_ms).map_or("", |phase| phase.name.as_str());
+        let why = format!("recovery took {actual}; the objective is {}", rto.within);
         book.add(
-            Draft::failure(FindingKind::RtoMissed, format!("recovery took {actual}; the objective is {}", rto.within))
+            miss.draft(why, book)
                 .check(RTO)
                 .detail(parts.chain(ready))
                 .help(format!("the longest part is `{longest}`: begin there")),
         );
         forget(time);
+    } else if actual > rto.within.plus(margin) {
+        let why = format!("recovery took up to {actual}; how much of it is not known, since a probe was silent");
+        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO));
     } else if actual.plus(margin) > rto.within {
         let why = format!("recovery took {actual} ± {margin}: the objective of {} lies between", rto.within);
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RTO).help("probe more often"));
@@ -191,28 +252,28 @@ fn judge(time: &mut RecoveryTime, rto: Option<&Rto>, timeline: &Timeline, book: 
 
 fn never(
     plan: &Plan,
-    rto: Option<&Rto>,
+    miss: Miss,
     timeline: &Timeline,
     (t0, ends): (RunTime, RunTime),
     probe: &PlannedProbe,
     failure: Option<&Round>,
     book: &mut Book,
 ) {
-    let why = format!("probe {} never passed for good; observation ended {} after the fault", probe.id, ends.since(t0));
-    let observed_long_enough = rto.is_some_and(|rto| ends.since(t0) >= rto.within);
-    let draft = if observed_long_enough {
-        Draft::failure(FindingKind::RtoMissed, why)
-    } else {
-        Draft::undecided(FindingKind::NotMeasured, format!("{why}, before the objective was reached"))
-    };
+    let mut why =
+        format!("probe {} never passed for good; observation ended {} after the fault", probe.id, ends.since(t0));
+    if !miss.certain {
+        why.push_str(", before the objective was reached");
+    }
     let last = failure.map(|round| format!("last failure {}: {}", timeline.clock(round.ended), round.detail));
-    let cut_short = book.unseen().filter(|_| !observed_long_enough);
-    let root = cause(plan, probe, book).or(cut_short);
-    let finding =
-        book.add(draft.check(RTO).detail(last).follows(root).help(format!(
-            "use {} on the recovery side the way a client does, and mend what it needs",
-            probe.resource
-        )));
+    let mut draft = miss
+        .draft(why, book)
+        .check(RTO)
+        .detail(last)
+        .help(format!("use {} on the recovery side the way a client does, and mend what it needs", probe.resource));
+    if let Some(cause) = cause(plan, probe, book) {
+        draft = draft.follows(Some(cause));
+    }
+    let finding = book.add(draft);
     book.remember_never_ready(finding);
 }
 
@@ -230,9 +291,18 @@ fn cause(plan: &Plan, probe: &PlannedProbe, book: &Book) -> Option<Handle> {
 }
 
 /// A recovery counts only when it is one.
-fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime, book: &mut Book) {
+///
+/// Every probe had passed once when `passed` had come. A round that was under way when the fault ended may have passed
+/// because it did.
+fn prove(
+    rto: Option<&Rto>,
+    timeline: &Timeline,
+    ledger: &Ledger,
+    (ready, passed): (RunTime, RunTime),
+    book: &mut Book,
+) {
     let ride_out = rto.is_some_and(|rto| rto.ride_out);
-    if let (Some((fault, at, by)), false) = (timeline.ended_before(ready), ride_out) {
+    if let (Some((fault, at, by)), false) = (timeline.healed_before(passed), ride_out) {
         book.add(
             Draft::undecided(
                 FindingKind::SelfHealed,
@@ -254,24 +324,19 @@ fn prove(rto: Option<&Rto>, timeline: &Timeline, ledger: &Ledger, ready: RunTime
     }
 }
 
-fn lag(rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) {
-    let Some(rto) = rto else { return };
+/// How late firedrill was itself: the finding that says it was too late to judge time, if it was.
+fn lag(rto: Option<&Rto>, timeline: &Timeline, book: &mut Book) -> Option<Handle> {
+    let rto = rto?;
     let Some(lag) = timeline.scheduling_lag else {
         let why = "how late firedrill itself was is not recorded";
-        book.add(Draft::undecided(FindingKind::SchedulingLag, why).check(RTO).follows(book.unseen()));
-        return;
+        let draft = Draft::undecided(FindingKind::SchedulingLag, why).check(RTO).follows(book.unseen());
+        return Some(book.add(draft));
     };
-    if lag.micros().saturating_mul(LAG_PARTS) > rto.within.micros() {
-        book.add(
-            Draft::undecided(
-                FindingKind::SchedulingLag,
-                format!(
-                    "firedrill itself was up to {lag} late, more than a twentieth of the objective of {}",
-                    rto.within
-                ),
-            )
-            .check(RTO)
-            .help("run the drill on a machine with less load"),
-        );
-    }
+    let too_late = lag.micros().saturating_mul(LAG_PARTS) > rto.within.micros();
+    too_late.then(|| {
+        let why =
+            format!("firedrill itself was up to {lag} late, more than a twentieth of the objective of {}", rto.within);
+        let draft = Draft::undecided(FindingKind::SchedulingLag, why).check(RTO);
+        book.add(draft.help("run the drill on a machine with less load"))
+    })
 }

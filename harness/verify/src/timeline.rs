@@ -53,6 +53,18 @@ struct FaultTimes {
     ended: Option<(RunTime, String)>,
 }
 
+impl FaultTimes {
+    /// From when on it was on and had stopped a request; `None` when it never did before it ended.
+    fn bites(&self) -> Option<RunTime> {
+        let at = self.armed?.max(self.bit?);
+        self.ended.as_ref().is_none_or(|(ended, _)| *ended > at).then_some(at)
+    }
+
+    fn ended_before(&self, until: RunTime) -> Option<(RunTime, &str)> {
+        self.ended.as_ref().filter(|(at, _)| *at <= until).map(|(at, by)| (*at, by.as_str()))
+    }
+}
+
 /// What the history says, by subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
@@ -118,7 +130,9 @@ impl Timeline {
             Event::Sabotaged { resource, key } => {
                 self.sabotaged.insert(resource.clone(), key.clone());
             }
-            Event::FaultArmed { id } => self.fault(id).armed = Some(at),
+            Event::FaultArmed { id } => {
+                self.fault(id).armed.get_or_insert(at);
+            }
             Event::FaultBit { id } => {
                 let fault = self.fault(id);
                 fault.bit = fault.bit.or(Some(at));
@@ -219,11 +233,7 @@ impl Timeline {
 
     /// t0: the first instant at which a fault is on and has stopped a request. One that ended before it did is none.
     pub(crate) fn t0(&self) -> Option<RunTime> {
-        let active = |fault: &FaultTimes| {
-            let at = fault.armed?.max(fault.bit?);
-            fault.ended.as_ref().is_none_or(|(ended, _)| *ended > at).then_some(at)
-        };
-        self.faults.values().filter_map(active).min()
+        self.faults.values().filter_map(FaultTimes::bites).min()
     }
 
     /// A probe failed between t0 and the end of observation: clients felt the fault.
@@ -243,12 +253,15 @@ impl Timeline {
         self.steps.iter().filter(rebuilds).map(|step| step.ended).max()
     }
 
-    /// The first fault that ended at or before `ready`.
-    pub(crate) fn ended_before(&self, ready: RunTime) -> Option<(&FaultId, RunTime, &str)> {
-        self.faults.iter().find_map(|(id, fault)| {
-            let (at, by) = fault.ended.as_ref()?;
-            (*at <= ready).then_some((id, *at, by.as_str()))
-        })
+    /// A fault that ended at or before `until`.
+    pub(crate) fn ended_before(&self, until: RunTime) -> Option<(&FaultId, RunTime, &str)> {
+        self.faults.iter().find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
+    }
+
+    /// A fault that had stopped requests and ended at or before `until`.
+    pub(crate) fn healed_before(&self, until: RunTime) -> Option<(&FaultId, RunTime, &str)> {
+        let mut bitten = self.faults.iter().filter(|(_, fault)| fault.bites().is_some());
+        bitten.find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
     }
 
     /// The recovery point that the recovery used: the named one, or for a procedure of the user's own, which names none,

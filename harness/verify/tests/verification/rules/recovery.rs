@@ -10,8 +10,8 @@ use firedrill_model::{
 };
 
 use crate::support::{
-    READY, World, ambiguous, delete, entry, finding, has, orders, probed, put, roots, running_total, totals, uploads,
-    verdict,
+    ENDS, READY, T0, World, ambiguous, delete, entry, finding, has, orders, probed, put, rejected, roots,
+    running_total, totals, uploads, verdict,
 };
 
 // ---- recovery point -------------------------------------------------------------------------------------------------
@@ -285,4 +285,159 @@ fn a_firedrill_that_does_not_say_how_late_it_was_cannot_judge_time() {
     assert_eq!((verdict(&found, "rto"), verdict(&found, "rpo")), (Verdict::Inconclusive, Verdict::Pass));
     world.plan.expect.rto = None;
     assert_eq!(world.judge().verdict, Verdict::Pass);
+}
+
+/// The world in which nothing is recorded of rounds of a probe that ended in this time.
+fn silent(probe: &str, ms: std::ops::Range<u64>) -> World {
+    let mut world = World::whole();
+    let heard = |at: u64, name: &ProbeId| name.as_str() != probe || !ms.contains(&at);
+    world.events.retain(|(at, event)| !matches!(event, Event::Probed { probe, .. } if !heard(*at, probe)));
+    world
+}
+
+#[test]
+fn a_probe_that_never_failed_and_was_silent_has_not_passed() {
+    let passing = |until: u64| {
+        let mut world = silent("bucket/uploads", 19_000..until);
+        world.each_event(|_, event| {
+            if let Event::Probed { probe, ok, .. } = event {
+                *ok |= probe.as_str() == "bucket/uploads";
+            }
+        });
+        let found = world.judge();
+        (verdict(&found, "rto"), found.rto.ready_ms)
+    };
+    assert_eq!(passing(38_000), (Verdict::Inconclusive, Some(RunTime::from_ms(38_000))));
+    assert_eq!(passing(32_000), (Verdict::Pass, Some(RunTime::from_ms(32_000))));
+    assert_eq!(passing(21_000), (Verdict::Pass, Some(RunTime::from_ms(READY))));
+}
+
+#[test]
+fn silence_before_the_readiness_of_another_probe_takes_nothing_away() {
+    let mut world = silent("bucket/uploads", 22_600..26_600);
+    world.each_event(|at, event| {
+        if let Event::Probed { probe, ok, .. } = event {
+            *ok |= probe.as_str() == "bucket/uploads" && *at > 22_000;
+        }
+    });
+    let found = world.judge();
+    assert_eq!((verdict(&found, "rto"), found.rto.ready_ms), (Verdict::Pass, Some(RunTime::from_ms(READY))));
+}
+
+#[test]
+fn what_a_silent_probe_hides_is_neither_in_time_nor_late() {
+    // Ready from 28 s on or, if it failed unseen, from 33 s on.
+    let table = [
+        (60_000, Verdict::Pass, Some(13)),
+        (13_499, Verdict::Inconclusive, Some(13)),
+        (7_500, Verdict::Inconclusive, Some(13)),
+        (7_499, Verdict::Fail, None),
+    ];
+    for (within, expected, actual) in table {
+        let mut world = silent("table/orders", 28_100..33_000);
+        world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within);
+        let found = world.judge();
+        assert_eq!((verdict(&found, "rto"), found.rto.actual_ms), (expected, actual.map(Span::from_secs)), "{within}");
+    }
+    // A probe that failed and was not heard of again may have passed since.
+    for (from, expected) in [(21_000, Verdict::Inconclusive), (31_100, Verdict::Fail)] {
+        let mut world = silent("table/orders", from..ENDS);
+        world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(10);
+        world.each_event(|at, event| {
+            if let Event::Probed { probe, ok, .. } = event {
+                *ok &= probe.as_str() != "table/orders" || *at < T0;
+            }
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{from}");
+    }
+}
+
+#[test]
+fn a_declared_decision_counts_for_what_never_was_stable() {
+    for (decide, expected) in [(39, Verdict::Inconclusive), (53, Verdict::Fail)] {
+        let mut world = World::whole();
+        world.plan.expect.rto.as_mut().unwrap().stable_for = Span::from_secs(20);
+        world.plan.detect.decide = Span::from_secs(decide);
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "unstable, {decide}");
+    }
+    for (decide, expected) in [(40, Verdict::Inconclusive), (41, Verdict::Fail)] {
+        let mut world = World::whole();
+        world.plan.detect.decide = Span::from_secs(decide);
+        world.each_event(|at, event| {
+            if let Event::Probed { ok, .. } = event {
+                *ok &= *at < T0;
+            }
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "never, {decide}");
+    }
+}
+
+#[test]
+fn what_fails_to_the_end_is_late_when_the_end_is_beyond_doubt() {
+    for (within, expected) in [(19_499, Verdict::Fail), (19_500, Verdict::Inconclusive)] {
+        let mut world = World::whole();
+        world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within);
+        world.each_event(|at, event| {
+            if let Event::Probed { ok, .. } = event {
+                *ok &= *at < T0;
+            }
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{within}");
+    }
+}
+
+#[test]
+fn a_late_firedrill_cannot_say_that_a_recovery_was_late() {
+    for lag in [Some(251), None] {
+        let mut world = World::whole();
+        world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(5);
+        world.events.retain(|(_, event)| !matches!(event, Event::SchedulingLag { .. }));
+        if let Some(lag) = lag {
+            world.event(45_000, Event::SchedulingLag { max_ms: Span::from_ms(lag) });
+        }
+        let found = world.judge();
+        assert_eq!((verdict(&found, "rto"), roots(&found)), (Verdict::Inconclusive, vec![]));
+        let lag = finding(&found, FindingKind::SchedulingLag).id.clone();
+        assert_eq!(finding(&found, FindingKind::NotMeasured).root, Some(lag));
+    }
+}
+
+#[test]
+fn a_round_that_the_end_of_the_fault_let_pass_is_no_recovery() {
+    for (at, expected) in [(READY + 40, Verdict::Inconclusive), (READY + 41, Verdict::Pass)] {
+        let mut world = World::whole();
+        world.event(at, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{at}");
+    }
+}
+
+#[test]
+fn a_fault_that_stopped_nothing_healed_nothing_when_it_ended() {
+    let mut world = World::whole();
+    let second = FaultId::new("fault-2");
+    world.event(19_000, Event::FaultArmed { id: second.clone() });
+    world.event(21_000, Event::FaultEnded { id: second.clone(), by: "duration".to_owned() });
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Pass);
+    world.event(20_500, Event::FaultBit { id: second });
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_write_of_the_restore_that_never_ended_is_one_after_readiness_when_it_was_issued_then() {
+    for (at, never_ended, expected) in [
+        (READY + 1, true, vec![(FindingKind::RestoreAfterReadiness, None)]),
+        (READY - 5, true, vec![]),
+        (READY - 5, false, vec![(FindingKind::RestoreAfterReadiness, None)]),
+    ] {
+        let mut world = World::whole();
+        let mut line = put(&orders(), "C-1#o-1", "o-1-2", at);
+        line.origin = Origin::Restore;
+        world.ledger.push(if never_ended { ambiguous(line) } else { line });
+        assert_eq!(roots(&world.judge()), expected, "{at}");
+    }
+    let mut world = World::whole();
+    let mut line = rejected(put(&orders(), "C-1#o-1", "o-1-2", READY + 1_000));
+    line.origin = Origin::Restore;
+    world.ledger.push(line);
+    assert_eq!(roots(&world.judge()), []);
 }
