@@ -153,6 +153,11 @@ fn show_another(world: &mut World, what: &Tampering) {
     let shown = |line: &&LedgerLine| line.op != Op::Delete && line.origin != Origin::Probe;
     let values: Vec<LedgerLine> = world.ledger.iter().filter(shown).cloned().collect();
     let Some(line) = picked(&values, what.first) else { return };
+    show(world, line, what.kind == Kind::ShowGone);
+}
+
+/// Makes the item of this write show it, there or gone.
+pub fn show(world: &mut World, line: &LedgerLine, gone: bool) {
     if line.resource == uploads() {
         let shown = description(line);
         let items = world.drained(&documents());
@@ -166,7 +171,20 @@ fn show_another(world: &mut World, what: &Tampering) {
         items.push(derived(key.clone(), json!({ "customer": line.facts["customer"], "applied": {} })));
     }
     for value in items.iter_mut().filter(|item| item.key == key).filter_map(|item| item.value.as_mut()) {
-        value["applied"][&line.facts["order"]] = mark(line, what.kind == Kind::ShowGone);
+        value["applied"][&line.facts["order"]] = mark(line, gone);
+        sum_up(value);
+    }
+}
+
+/// Takes what is shown of the key of this write out of its item.
+pub fn unshow(world: &mut World, line: &LedgerLine) {
+    let of_upload = item_key(&line.key, None);
+    world.drained(&documents()).retain(|item| line.resource != uploads() || item.key != of_upload);
+    let Some(customer) = line.facts.get("customer").map(|customer| item_key(customer, None)) else { return };
+    for value in
+        world.drained(&totals()).iter_mut().filter(|item| item.key == customer).filter_map(|item| item.value.as_mut())
+    {
+        value["applied"].as_object_mut().unwrap().remove(&line.facts["order"]);
         sum_up(value);
     }
 }

@@ -11,5 +11,6 @@ mod effects_properties;
 mod laws;
 mod oracle;
 mod rules;
+mod state_properties;
 mod versions;
 mod whole;
