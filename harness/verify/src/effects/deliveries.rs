@@ -197,9 +197,8 @@ fn late(
 ) -> Tally {
     let mut tally = Tally::default();
     for key in &causes.keys {
-        for (value, removal, promise) in promises.of_key(key) {
+        for (value, removal, acknowledged) in promises.of_key(causes, key) {
             let first = if removal { log.first_removal(value) } else { log.first(value) };
-            let Some(acknowledged) = promise.acknowledged else { continue };
             let due = acknowledged.max(ready).plus(within).plus(edge.case.plan.clock_skew);
             if let Some(first) = first.filter(|first| *first > due) {
                 let clock = |at| edge.case.timeline.clock(at);

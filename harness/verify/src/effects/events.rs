@@ -44,7 +44,7 @@ pub(super) fn examine(
                 delivered.is_none() && promises.broken_removal(value)
             } else {
                 let value = first_attempt(causes, key, index);
-                promises.value(value, write.completed);
+                promises.value(value);
                 log.first(value).is_none() && promises.broken(value)
             };
             // An item that does not show it has said so already.
