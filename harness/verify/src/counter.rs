@@ -16,9 +16,9 @@ use crate::{
     ledger::{Fate, Gone, Write},
 };
 
-/// So many instants, and so many increments under way at one of them, are tried one by one.
+/// So many instants are tried one by one, and so many sums of what is under way at one of them.
 const INSTANTS_MAX: usize = 256;
-const UNDER_WAY_MAX: usize = 12;
+const SUMS_MAX: usize = 4_096;
 
 const ALWAYS: RunTime = RunTime::from_micros(0);
 const FOREVER: RunTime = RunTime::from_micros(u64::MAX);
@@ -43,6 +43,8 @@ impl Observed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) standing: Standing,
+    /// There are too many ways in which the value may have come about to try them all, and none of those tried gives it.
+    pub(crate) undecided: bool,
     /// Of the copy that was given up.
     pub(crate) earlier: Loss,
     /// Of what was written after the cutover.
@@ -87,8 +89,12 @@ pub(crate) fn read(writes: &mut [Write], observed: Observed) -> Reading {
     let of_earlier = value.saturating_sub(later_certain).min(earlier_possible);
     let of_later = value.min(later_certain + later_doubtful);
     // A counter of increments by three that holds seven has not lost one: it is wrong.
-    if later_doubtful == 0 && !is_explained(writes, |write| write.epoch == 0, of_earlier) {
-        return outside(Standing::Foreign);
+    if later_doubtful == 0 {
+        match is_explained(writes, |write| write.epoch == 0, of_earlier) {
+            Some(true) => {}
+            Some(false) => return outside(Standing::Foreign),
+            None => return Reading { undecided: true, ..outside(Standing::Current) },
+        }
     }
     let standing = match (value >= acknowledged, observed) {
         (true, _) => Standing::Current,
@@ -97,12 +103,12 @@ pub(crate) fn read(writes: &mut [Write], observed: Observed) -> Reading {
     };
     let earlier = explain(writes, |write| write.epoch == 0, of_earlier, later_doubtful);
     let later = explain(writes, |write| write.epoch > 0, of_later, 0);
-    Reading { standing, earlier, later }
+    Reading { standing, undecided: false, earlier, later }
 }
 
 /// A value that no increments give says nothing about what is lost.
 fn outside(standing: Standing) -> Reading {
-    Reading { standing, earlier: Loss::default(), later: Loss::default() }
+    Reading { standing, undecided: false, earlier: Loss::default(), later: Loss::default() }
 }
 
 /// Sums up to an instant, over increments in the order of one of their two times.
@@ -165,30 +171,58 @@ impl Instants {
     }
 }
 
-/// Whether some choice of what was under way at some instant gives `value`. Where there is much to choose from, it does.
-fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: u128) -> bool {
+/// Whether some choice of what was under way at some instant gives `value`; `None` when there is too much to choose from and
+/// nothing that was tried gives it.
+fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: u128) -> Option<bool> {
     let instants = Instants::of(writes, group, value, 0);
+    let own = || writes.iter().filter(|write| group(write) && write.possible());
+    // Of equal increments any number may have been there between the bounds that hold at an instant.
+    let amount = own().next().map_or(0, |write| write.amount);
+    if own().all(|write| write.amount == amount) {
+        let whole = value == 0 || amount > 0 && value.is_multiple_of(u128::from(amount));
+        return Some(whole && instants.from <= instants.to);
+    }
     let within = |at: &RunTime| (instants.from..=instants.to).contains(at);
-    let ends = writes.iter().filter(|write| group(write) && write.possible()).flat_map(|write| {
+    let ends = own().flat_map(|write| {
         let after = write.completed.micros().saturating_add(1);
         [write.issued, write.completed, RunTime::from_micros(after)]
     });
-    let tried: BTreeSet<RunTime> = ends.chain([instants.from, instants.to]).filter(within).take(INSTANTS_MAX).collect();
-    tried.len() >= INSTANTS_MAX
-        || tried.into_iter().any(|at| {
-            let complete = |write: &Write| write.acknowledged() && write.completed < at;
-            let under_way: Vec<u64> = writes
-                .iter()
-                .filter(|write| group(write) && write.possible() && write.issued <= at && !complete(write))
-                .map(|write| write.amount)
-                .collect();
-            let mut sums = BTreeSet::from([instants.certain.before(at)]);
-            for amount in under_way.iter().take(UNDER_WAY_MAX) {
-                let more: Vec<u128> = sums.iter().map(|sum| sum + u128::from(*amount)).collect();
-                sums.extend(more);
-            }
-            under_way.len() > UNDER_WAY_MAX || sums.contains(&value)
-        })
+    let mut tried = BTreeSet::new();
+    let mut all_tried = true;
+    for at in ends.chain([instants.from, instants.to]).filter(within) {
+        if tried.contains(&at) {
+            continue;
+        }
+        if tried.len() == INSTANTS_MAX {
+            all_tried = false;
+            break;
+        }
+        tried.insert(at);
+        let complete = |write: &Write| write.acknowledged() && write.completed < at;
+        let under_way = own().filter(|write| write.issued <= at && !complete(write)).map(|write| write.amount);
+        match gives(instants.certain.before(at), under_way, value) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => all_tried = false,
+        }
+    }
+    all_tried.then_some(false)
+}
+
+/// Whether some of these amounts make `value` of `certain`; `None` when they have too many sums.
+fn gives(certain: u128, amounts: impl Iterator<Item = u64>, value: u128) -> Option<bool> {
+    let mut sums = BTreeSet::from([certain]);
+    for amount in amounts {
+        let more: Vec<u128> = sums.iter().map(|sum| sum + u128::from(amount)).filter(|sum| *sum <= value).collect();
+        sums.extend(more);
+        if sums.contains(&value) {
+            return Some(true);
+        }
+        if sums.len() > SUMS_MAX {
+            return None;
+        }
+    }
+    Some(sums.contains(&value))
 }
 
 /// Explains `value` by the increments of one group, to which up to `slack` from elsewhere may have been added.

@@ -27,6 +27,11 @@ impl Comparison<'_> {
                     .map_or(Observed::Absent, |entry| Observed::of(entry.counter.as_deref()))
             };
             let reading = counter::read(of_key, read(entry));
+            if reading.undecided {
+                let fact =
+                    || "too many increments were under way at once to tell whether some of them give it".to_owned();
+                self.not_judged.add(text, fact);
+            }
             self.count(text, of_key, reading, (read(entry), held.map(|held| read(Some(held)))))
         } else {
             self.not_judged.add(text, || "something else than increments wrote this counter".to_owned());

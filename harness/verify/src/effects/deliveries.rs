@@ -13,11 +13,11 @@ use firedrill_model::{
     verification::EffectCounts,
 };
 
-use super::{Edge, undecided};
+use super::{Edge, promise::Promises, undecided};
 use crate::{
     asserted::effects_of,
     findings::{Book, Draft},
-    ledger::{Fate, Ledger, ResourceWrites, Seen, short},
+    ledger::{Ledger, ResourceWrites, short},
     tally::{Tally, counted},
 };
 
@@ -122,7 +122,14 @@ fn note(first: &mut u64, at: u64) {
 }
 
 /// Counts duplicates, late and reordered deliveries, and judges them by what the scenario promises.
-pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts: &mut EffectCounts, book: &mut Book) {
+pub(super) fn examine(
+    edge: Edge<'_>,
+    ledger: &Ledger,
+    log: Option<&Log>,
+    promises: &Promises,
+    counts: &mut EffectCounts,
+    book: &mut Book,
+) {
     let expected = edge.case.plan.expect.effects.get(edge.name);
     let Some(log) = log else {
         let name = edge.name;
@@ -162,7 +169,7 @@ pub(super) fn examine(edge: Edge<'_>, ledger: &Ledger, log: Option<&Log>, counts
         undecided(edge, why.to_owned(), never.or(book.unseen()), book);
         return;
     };
-    let late = late(edge, causes, log, ready, expected.within);
+    let late = late(edge, causes, log, promises, (ready, expected.within));
     counts.late = late.count;
     if late.count > 0 {
         let message = format!("{} of {} came later than {}", counted(late.count, "effect"), edge.name, expected.within);
@@ -180,33 +187,43 @@ fn failure(edge: Edge<'_>, kind: FindingKind, message: &str, tally: &Tally) -> D
         .detail(tally.lines())
 }
 
-/// Owed writes whose first delivery came more than `within` after the later of their acknowledgement and readiness.
-fn late(edge: Edge<'_>, causes: &ResourceWrites, log: &Log, ready: RunTime, within: Span) -> Tally {
+/// Owed effects whose first delivery came more than `within` after the later of acknowledgement and readiness.
+fn late(
+    edge: Edge<'_>,
+    causes: &ResourceWrites,
+    log: &Log,
+    promises: &Promises,
+    (ready, within): (RunTime, Span),
+) -> Tally {
     let mut tally = Tally::default();
-    for key in causes.keys.iter().filter(|key| !causes.is_probe(key)) {
-        let Seen::Write(index) = key.seen else { continue };
-        let write = &causes.writes[index as usize];
-        let Some(first) = log.first(index as usize).filter(|_| write.acknowledged() && write.fate != Fate::Lost) else {
-            continue;
-        };
-        let due = write.completed.max(ready).plus(within).plus(edge.case.plan.clock_skew);
-        if first > due {
-            let clock = |at| edge.case.timeline.clock(at);
-            tally.add(causes.text(key), || format!("due {}, came {}", clock(due), clock(first)));
+    for key in &causes.keys {
+        for (value, removal, acknowledged) in promises.of_key(causes, key) {
+            let first = if removal { log.first_removal(value) } else { log.first(value) };
+            let due = acknowledged.max(ready).plus(within).plus(edge.case.plan.clock_skew);
+            if let Some(first) = first.filter(|first| *first > due) {
+                let clock = |at| edge.case.timeline.clock(at);
+                tally.add(causes.text(key), || format!("due {}, came {}", clock(due), clock(first)));
+            }
         }
     }
     tally
 }
 
-/// Keys of which the service delivered a later write before an earlier one.
+/// Keys of which the service delivered a write before another that precedes it.
 fn reordered(causes: &ResourceWrites, log: &Log) -> u64 {
     let out_of_order = |key: &&crate::ledger::Key| {
         let delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
-        let mut delivered: Vec<usize> = key.range().filter(delivered).collect();
-        delivered.sort_by_key(|index| causes.writes[*index].issued);
-        delivered.windows(2).any(|pair| {
-            let [earlier, later] = [pair[0], pair[1]];
-            causes.writes[earlier].precedes(&causes.writes[later]) && log.service[earlier] > log.service[later]
+        let mut by_end: Vec<usize> = key.range().filter(delivered).collect();
+        let mut by_issue = by_end.clone();
+        by_end.sort_by_key(|index| causes.writes[*index].completed);
+        by_issue.sort_by_key(|index| causes.writes[*index].issued);
+        // The last delivery of all that precede the write at hand.
+        let (mut earlier, mut last) = (by_end.into_iter().peekable(), 0);
+        by_issue.into_iter().any(|later| {
+            while let Some(index) = earlier.next_if(|index| causes.writes[*index].precedes(&causes.writes[later])) {
+                last = last.max(log.service[index]);
+            }
+            log.service[later] < last
         })
     };
     causes.keys.iter().filter(|key| !causes.is_probe(key)).filter(out_of_order).count() as u64

@@ -1,12 +1,13 @@
 //! Deliveries of single events: those of writes after the cutover, since the log of the lost side is lost with it.
 
-use firedrill_model::{findings::FindingKind, ledger::Op, verification::EffectCounts};
+use firedrill_model::{findings::FindingKind, ledger::Op};
 
 use super::{
     Edge,
     deliveries::Log,
     model,
     owed::{Tallies, described},
+    promise::Promises,
 };
 use crate::{
     content::root_of,
@@ -22,7 +23,7 @@ pub(super) fn examine(
     log: &Log,
     broken: Option<Handle>,
     tallies: &mut Tallies,
-    counts: &mut EffectCounts,
+    promises: &mut Promises,
     book: &Book,
 ) {
     let source = edge.trigger.source_resource();
@@ -33,17 +34,21 @@ pub(super) fn examine(
             if write.epoch == 0 || !write.acknowledged() || write.fate == Fate::Lost {
                 continue;
             }
-            let delivered = if write.op == Op::Delete {
+            let newly_missing = if write.op == Op::Delete {
                 let removed = if shows_deletes { removed_by(edge, write, causes, key) } else { Vec::new() };
-                if removed.is_empty() {
-                    continue;
-                }
-                removed.into_iter().any(|value| log.first_removal(value).is_some())
+                let delivered = removed.iter().find(|value| log.first_removal(**value).is_some());
+                // Which of them it was shows in the log, or in what the key owes already.
+                let known = removed.iter().find(|value| promises.has_removal(**value));
+                let Some(&value) = delivered.or(known).or(removed.first()) else { continue };
+                promises.removal(value, Some(write.completed));
+                delivered.is_none() && promises.broken_removal(value)
             } else {
-                log.first(index).is_some()
+                let value = first_attempt(causes, key, index);
+                promises.value(value);
+                log.first(value).is_none() && promises.broken(value)
             };
-            counts.expected += 1;
-            if !delivered {
+            // An item that does not show it has said so already.
+            if newly_missing {
                 let root = root_of(book, &source, key).or(broken);
                 tallies.add(FindingKind::EffectMissing, root, causes.text(key), || described(edge, write));
             }
@@ -51,25 +56,37 @@ pub(super) fn examine(
     }
 }
 
+/// The first of the attempts at one write, which come one after the other.
+fn first_attempt(causes: &ResourceWrites, key: &Key, index: usize) -> usize {
+    let same = |other: &usize| causes.writes[*other].id == causes.writes[index].id;
+    (key.range().start..index).rev().take_while(same).last().unwrap_or(index)
+}
+
 /// The writes, by index, of which a delete took the value away: one of them did. None when there may have been nothing to
 /// take away, since a delete of what is absent raises no event.
 fn removed_by(edge: Edge<'_>, delete: &Write, causes: &ResourceWrites, key: &Key) -> Vec<usize> {
     let writes = || causes.writes_of(key).iter();
-    let deletes = || writes().filter(|other| other.op == Op::Delete && other.ordinal != delete.ordinal);
     let utc_ms = edge.case.timeline.utc_ms(delete.completed);
-    // It was there when the delete was issued: written before, and taken away by nothing else.
+    // It was there when the delete was issued: written before, and taken away by nothing else, nor by what may have taken
+    // its place and had expired.
     let there = |value: &Write| {
-        let taken = |other: &Write| other.possible() && !other.precedes(value) && !delete.precedes(other);
+        let taken = |other: &Write| {
+            let leaves_nothing = other.op == Op::Delete || other.expired(utc_ms);
+            leaves_nothing && other.possible() && !other.precedes(value) && !delete.precedes(other)
+        };
+        let others = || writes().filter(|other| other.ordinal != delete.ordinal && other.ordinal != value.ordinal);
         let put = value.epoch > 0 && value.op != Op::Delete && value.acknowledged() && value.precedes(delete);
-        put && !value.expired(utc_ms) && !deletes().any(taken)
+        put && !value.expired(utc_ms) && !others().any(taken)
     };
     if !writes().any(there) {
         return Vec::new();
     }
     let candidate = |index: &usize| {
         let value = &causes.writes[*index];
-        let gone = |other: &Write| other.acknowledged() && value.precedes(other) && other.precedes(delete);
-        value.op != Op::Delete && value.possible() && !delete.precedes(value) && !deletes().any(gone)
+        // Something else was certainly there, or nothing, before the delete was issued.
+        let gone =
+            |other: &Write| other.epoch > 0 && other.acknowledged() && value.precedes(other) && other.precedes(delete);
+        value.op != Op::Delete && value.possible() && !delete.precedes(value) && !writes().any(gone)
     };
     key.range().filter(candidate).collect()
 }

@@ -7,6 +7,7 @@ mod deliveries;
 mod events;
 mod object_description;
 mod owed;
+mod promise;
 mod running_total;
 
 use std::{
@@ -27,7 +28,7 @@ use firedrill_model::{
 };
 use serde_json::Value;
 
-use self::{deliveries::Log, object_description::ObjectDescription, running_total::RunningTotal};
+use self::{deliveries::Log, object_description::ObjectDescription, promise::Promises, running_total::RunningTotal};
 use crate::{
     asserted::effects_of,
     content::{Case, Content},
@@ -130,15 +131,15 @@ pub(crate) fn examine(
         let causes_known = content.is_some_and(|content| content.losses.contains_key(&source));
         let edge = Edge { name, trigger, case, ready, causes_known };
         let log = Log::read(edge, ledger)?;
-        let mut counts = EffectCounts::default();
+        let (mut counts, mut promises) = (EffectCounts::default(), Promises::default());
         let looked = if causes_known {
-            owed::examine(edge, ledger, log.as_ref(), &mut counts, book)?
+            owed::examine(edge, ledger, log.as_ref(), &mut promises, &mut counts, book)?
         } else {
             let why = format!("the content of {source} is not known, so neither is what {name} owes");
             undecided(edge, why, book.unseen(), book);
             false
         };
-        deliveries::examine(edge, ledger, log.as_ref(), &mut counts, book);
+        deliveries::examine(edge, ledger, log.as_ref(), &promises, &mut counts, book);
         if looked && counts.expected == 0 {
             let why = format!("nothing was owed through {name}: no write that causes an effect survived");
             let root = book.roots_at(&source).next().or_else(|| book.failure_of(&effects_of(name))).or(book.unseen());
@@ -156,17 +157,28 @@ fn undecided(edge: Edge<'_>, why: String, root: Option<Handle>, book: &mut Book)
     book.add(draft.follows(root));
 }
 
-/// A fingerprint of values in order. Numbers are taken by value, since services write them in their own way.
-fn fingerprint<'v>(values: impl IntoIterator<Item = Option<&'v str>>) -> u64 {
+/// A fingerprint of values in order.
+fn fingerprint<'v>(values: impl IntoIterator<Item = Option<Fact<'v>>>) -> u64 {
     let mut hasher = DefaultHasher::new();
     for value in values {
-        match value.map(|text| Decimal::parse(text).ok_or(text)) {
-            Some(Ok(number)) => (1_u8, number).hash(&mut hasher),
-            Some(Err(text)) => (2_u8, text).hash(&mut hasher),
+        match value {
+            Some(Fact::Number(text)) => match Decimal::parse(text) {
+                Some(number) => (1_u8, number).hash(&mut hasher),
+                None => (2_u8, text).hash(&mut hasher),
+            },
+            Some(Fact::Text(text)) => (2_u8, text).hash(&mut hasher),
             None => 0_u8.hash(&mut hasher),
         }
     }
     hasher.finish()
+}
+
+/// A value that an effect shows.
+#[derive(Clone, Copy, Debug)]
+enum Fact<'v> {
+    Text(&'v str),
+    /// Taken by value, since services write numbers in their own way.
+    Number(&'v str),
 }
 
 /// The text of a string or number attribute.

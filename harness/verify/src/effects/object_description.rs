@@ -5,11 +5,16 @@ use std::{borrow::Cow, collections::BTreeMap};
 use firedrill_model::ledger::item_key;
 use serde_json::Value;
 
-use super::{DerivedModel, Mark, fingerprint, text};
+use super::{DerivedModel, Fact, Mark, fingerprint, text};
 use crate::ledger::short;
 
 /// The facts of an upload that its description shows.
 const FACTS: [&str; 4] = ["size", "sha256", "title", "rev"];
+
+/// The fact of this name, given its text. A title of digits is a text all the same.
+fn fact<'v>(name: &str, text: &'v str) -> Fact<'v> {
+    if matches!(name, "size" | "rev") { Fact::Number(text) } else { Fact::Text(text) }
+}
 
 /// The description of an object. A delete raises no event, so the description stays.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +26,15 @@ impl DerivedModel for ObjectDescription {
     }
 
     fn fingerprint(&self, facts: &BTreeMap<String, String>) -> u64 {
-        fingerprint(FACTS.map(|name| facts.get(name).map(String::as_str)))
+        fingerprint(FACTS.map(|name| facts.get(name).map(|text| fact(name, text))))
     }
 
     fn marks(&self, item: &Value) -> Result<Vec<Mark>, String> {
         let cause = text(item, "id").ok_or("it has no `id`")?;
         let id = text(item, "write_id").ok_or("it has no `write_id`")?;
-        let values = FACTS.map(|name| text(item, name));
-        let fingerprint = fingerprint(values.iter().map(Option::as_deref));
+        let values = FACTS.map(|name| (name, text(item, name)));
+        let facts = values.iter().map(|(name, text)| text.as_deref().map(|text| fact(name, text)));
+        let fingerprint = fingerprint(facts);
         Ok(vec![Mark { cause, id: short(&id), fingerprint, gone: false }])
     }
 

@@ -9,10 +9,11 @@ use firedrill_model::{
     ledger::Op,
     run_dir::RunDirError,
     scenario::Per,
+    units::RunTime,
     verification::EffectCounts,
 };
 
-use super::{DerivedModel, Edge, Mark, deliveries::Log, events, model};
+use super::{DerivedModel, Edge, Mark, deliveries::Log, events, model, promise::Promises};
 use crate::{
     asserted::{CONSISTENT_CUT, STATE, effects_of},
     content::{Cursor, root_of},
@@ -21,15 +22,17 @@ use crate::{
     tally::{Tally, agreeing, counted},
 };
 
-/// How the effect on one key stands.
+/// How what a derived item shows of one key stands to its causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Nothing is owed; what is there may be.
-    Permitted,
-    /// Owed and there.
-    Present,
-    /// Owed and not there, or not there yet.
+    /// What is owed is there, or nothing is owed and what is there may be.
+    Right,
+    /// It shows the removal of this write's value by a delete, which was acknowledged then if it was one after the cutover.
+    Removed(usize, Option<RunTime>),
+    /// What is owed is not there, or not there yet.
     Missing,
+    /// It still shows the value of this write, which a delete took away.
+    NotRemoved(usize, Option<RunTime>),
     /// Its cause is lost.
     Orphaned,
     /// No cause gives this.
@@ -51,12 +54,13 @@ impl Tallies {
     }
 }
 
-/// Compares the items a trigger derives with their causes. `false` when there was nothing to compare them with, which
-/// leaves the check undecided.
+/// Compares the items a trigger derives with their causes, and notes what is owed. `false` when there was nothing to compare
+/// them with, which leaves the check undecided.
 pub(super) fn examine(
     edge: Edge<'_>,
     ledger: &Ledger,
     log: Option<&Log>,
+    promises: &mut Promises,
     counts: &mut EffectCounts,
     book: &mut Book,
 ) -> Result<bool, RunDirError> {
@@ -66,6 +70,7 @@ pub(super) fn examine(
     let mut tallies = Tallies::default();
     let broken = broken_path(edge, &source, book);
     if let Some(effect) = &edge.trigger.effect {
+        promises.of_values(edge, causes);
         let table = ResourceId::new(ResourceKind::Table, &effect.table);
         let Some(items) = edge.case.content(CaptureName::Drained, &table)? else {
             let why = format!("{table} was not captured after the drain: the effects of {} are unknown", edge.name);
@@ -73,7 +78,8 @@ pub(super) fn examine(
             return Ok(false);
         };
         let known = ledger.resources.get(&table).unwrap_or(&empty);
-        let drained = edge.case.timeline.captures.get(&CaptureName::Drained).map(|record| record.ended);
+        let ended = |capture| edge.case.timeline.captures.get(&capture).map(|record| record.ended);
+        let ended_utc_ms = |capture| ended(capture).and_then(|at| edge.case.timeline.utc_ms(at));
         let comparison = Comparison {
             edge,
             model: model(effect.model),
@@ -81,22 +87,24 @@ pub(super) fn examine(
             causes,
             known,
             broken,
-            drained_utc_ms: drained.and_then(|at| edge.case.timeline.utc_ms(at)),
+            recovered_utc_ms: ended_utc_ms(CaptureName::Recovered),
+            drained_utc_ms: ended_utc_ms(CaptureName::Drained),
             book,
         };
-        comparison.run(Cursor::new(items), &mut tallies, counts)?;
+        comparison.run(Cursor::new(items), &mut tallies, promises)?;
     }
     let per_event = edge.case.plan.expect.effects.get(edge.name).is_some_and(|expected| expected.per == Per::Event);
     let mut looked = true;
     if per_event || edge.trigger.effect.is_none() {
         looked = log.is_some();
         if let Some(log) = log {
-            events::examine(edge, causes, log, broken, &mut tallies, counts, book);
+            events::examine(edge, causes, log, broken, &mut tallies, promises, book);
         } else {
             let why = format!("deliveries of {} were not logged: single events cannot be told", edge.name);
             undecide(edge, &why, book.unseen(), book);
         }
     }
+    counts.expected = promises.count();
     report(edge, &tallies, counts, book);
     Ok(looked)
 }
@@ -137,13 +145,15 @@ struct Comparison<'a> {
     /// Keys that firedrill itself wrote to the derived table.
     known: &'a ResourceWrites,
     broken: Option<Handle>,
-    /// When the items were read.
+    /// When the causes were read.
+    recovered_utc_ms: Option<u64>,
+    /// When the items were.
     drained_utc_ms: Option<u64>,
     book: &'a Book,
 }
 
 impl Comparison<'_> {
-    fn run(&self, mut items: Cursor, tallies: &mut Tallies, counts: &mut EffectCounts) -> Result<(), RunDirError> {
+    fn run(&self, mut items: Cursor, tallies: &mut Tallies, promises: &mut Promises) -> Result<(), RunDirError> {
         let mut order: Vec<u32> = (0..u32::try_from(self.causes.keys.len()).unwrap_or(u32::MAX)).collect();
         let item_key = |index: &u32| self.model.item_key(self.causes.text(&self.causes.keys[*index as usize]));
         order.sort_by(|left, right| item_key(left).cmp(&item_key(right)));
@@ -153,7 +163,7 @@ impl Comparison<'_> {
                 self.unexplained(&item, tallies);
             }
             let item = items.take(&key)?;
-            self.group(&key, group, item.as_ref(), tallies, counts);
+            self.group(&key, group, item.as_ref(), tallies, promises);
         }
         while let Some(item) = items.next_any()? {
             self.unexplained(&item, tallies);
@@ -170,7 +180,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn group(&self, key: &str, group: &[u32], item: Option<&Entry>, tallies: &mut Tallies, counts: &mut EffectCounts) {
+    fn group(&self, key: &str, group: &[u32], item: Option<&Entry>, tallies: &mut Tallies, promises: &mut Promises) {
         let causes = || group.iter().map(|&index| &self.causes.keys[index as usize]);
         let value = item.map(|item| item.value.as_ref().ok_or_else(|| "its value was not captured".to_owned()));
         let marks = match value.map(|value| value.and_then(|value| self.model.marks(value))) {
@@ -189,8 +199,13 @@ impl Comparison<'_> {
             let text = self.causes.text(cause);
             let mark = marks.get(text);
             explained += usize::from(mark.is_some());
-            if !self.causes.is_probe(cause) && self.edge.hears(text) {
-                self.one(text, cause, mark, tallies, counts);
+            if self.causes.is_probe(cause) {
+                continue;
+            }
+            if self.edge.hears(text) {
+                self.one(text, cause, mark, tallies, promises);
+            } else if mark.is_some() {
+                tallies.add(FindingKind::EffectWrong, None, text, || "it raises no event of the trigger".to_owned());
             }
         }
         if explained < marks.len() {
@@ -200,13 +215,20 @@ impl Comparison<'_> {
         }
     }
 
-    fn one(&self, text: &str, cause: &Key, mark: Option<&Mark>, tallies: &mut Tallies, counts: &mut EffectCounts) {
+    fn one(&self, text: &str, cause: &Key, mark: Option<&Mark>, tallies: &mut Tallies, promises: &mut Promises) {
         let root = root_of(self.book, self.source, cause);
-        let standing = self.standing(cause, mark);
-        counts.expected += u64::from(matches!(standing, Standing::Present | Standing::Missing));
-        match standing {
-            Standing::Permitted | Standing::Present => {}
+        match self.standing(cause, mark) {
+            Standing::Right => {}
+            Standing::Removed(value, acknowledged) => promises.removal(value, acknowledged),
             Standing::Missing => {
+                if let Seen::Write(value) = cause.seen {
+                    promises.broken(value as usize);
+                }
+                tallies.add(FindingKind::EffectMissing, root.or(self.broken), text, || self.since(cause));
+            }
+            Standing::NotRemoved(value, acknowledged) => {
+                promises.removal(value, acknowledged);
+                promises.broken_removal(value);
                 tallies.add(FindingKind::EffectMissing, root.or(self.broken), text, || self.since(cause));
             }
             Standing::Orphaned => {
@@ -223,21 +245,36 @@ impl Comparison<'_> {
         last.map_or_else(String::new, |write| described(self.edge, write))
     }
 
+    /// Which write the item shows comes first, and then how it shows it.
     fn standing(&self, cause: &Key, mark: Option<&Mark>) -> Standing {
+        let held = match cause.seen {
+            Seen::NotCaptured => return Standing::Right,
+            Seen::Write(seen) => Some(&self.causes.writes[seen as usize]),
+            Seen::Absent | Seen::Stranger => None,
+        };
         let writes = self.causes.writes_of(cause);
-        let of_mark = mark.map(|mark| (mark, Self::cause_of(writes, mark)));
-        match (cause.seen, of_mark) {
-            (Seen::Write(seen), found) => self.of_value(&self.causes.writes[seen as usize], writes, found),
-            (Seen::NotCaptured, _) | (Seen::Absent | Seen::Stranger, None) => Standing::Permitted,
-            (Seen::Absent | Seen::Stranger, Some((_, None))) => Standing::Wrong,
-            (Seen::Stranger, Some((_, Some(write)))) => lost_or(write, Standing::Permitted),
-            (Seen::Absent, Some((mark, Some(write)))) => self.of_absent(writes, mark, write),
+        let promised = held.filter(|held| acknowledged(writes, held).is_some());
+        let Some(mark) = mark else { return if promised.is_some() { Standing::Missing } else { Standing::Right } };
+        let Some(position) = cause_of(writes, mark) else { return Standing::Wrong };
+        let (shown, index) = (&writes[position], cause.range().start + position);
+        if shown.fate == Fate::Lost {
+            return Standing::Orphaned;
         }
-    }
-
-    /// The write whose id is in a mark; `None` when it is no write of the key, or one that cannot have happened.
-    fn cause_of<'w>(writes: &'w [Write], mark: &Mark) -> Option<&'w Write> {
-        writes.iter().find(|write| write.id == mark.id && write.digest != 0 && write.possible())
+        if promised.is_some_and(|promised| shown.id != promised.id && shown.precedes(promised)) {
+            return Standing::Missing;
+        }
+        if mark.gone {
+            let (is_held, absent) = (held.is_some_and(|held| held.id == shown.id), cause.seen == Seen::Absent);
+            return self.shown_as_gone(writes, index, shown, is_held, absent);
+        }
+        if cause.seen == Seen::Absent
+            && self.model.shows_deletes()
+            && let Some(delete) = self.certainly_removed(writes, shown)
+        {
+            return Standing::NotRemoved(index, heard_here(delete));
+        }
+        // A concurrent or an ambiguous write may have come last for the function.
+        if self.shows(writes, mark) { Standing::Right } else { Standing::Wrong }
     }
 
     fn shows(&self, writes: &[Write], mark: &Mark) -> bool {
@@ -246,70 +283,61 @@ impl Comparison<'_> {
         writes.iter().any(|write| write.id == mark.id && of(write) == Some(mark.fingerprint))
     }
 
-    /// The key holds the value of `seen`.
-    fn of_value(&self, seen: &Write, writes: &[Write], found: Option<(&Mark, Option<&Write>)>) -> Standing {
-        let acknowledged = writes.iter().any(|write| write.id == seen.id && write.acknowledged());
-        let owed = if acknowledged { Standing::Missing } else { Standing::Permitted };
-        match found {
-            None => owed,
-            Some((_, None)) => Standing::Wrong,
-            Some((mark, Some(write))) if write.id == seen.id => {
-                if mark.gone {
-                    removed(writes, write, self.drained_utc_ms)
-                } else if !self.shows(writes, mark) {
-                    Standing::Wrong
-                } else if acknowledged {
-                    Standing::Present
-                } else {
-                    Standing::Permitted
-                }
-            }
-            Some((_, Some(write))) => {
-                // A concurrent or an ambiguous write may have come last for the function.
-                let earlier = write.precedes(seen);
-                lost_or(write, if earlier { owed } else { Standing::Permitted })
-            }
+    /// An item says that the value of `shown` is gone: something must have been able to take it away. A value that is there
+    /// all the same may have expired since it was read, or a delete without an end may have taken it; a delete that was
+    /// acknowledged was over by then.
+    fn shown_as_gone(&self, writes: &[Write], index: usize, shown: &Write, is_held: bool, absent: bool) -> Standing {
+        let deletes =
+            || writes.iter().filter(|write| write.op == Op::Delete && write.possible() && !write.precedes(shown));
+        let survived = deletes().filter(|write| write.acknowledged() && write.fate != Fate::Lost && !is_held);
+        let expired = shown.expired(self.drained_utc_ms);
+        match survived.max_by_key(|write| write.completed) {
+            _ if expired => Standing::Right,
+            Some(last) if absent => Standing::Removed(index, heard_here(last)),
+            Some(_) => Standing::Right,
+            None if deletes().any(|write| !write.acknowledged()) => Standing::Right,
+            None if deletes().any(|write| write.fate == Fate::Lost) => Standing::Orphaned,
+            None => Standing::Wrong,
         }
     }
 
-    /// The key holds nothing.
-    fn of_absent(&self, writes: &[Write], mark: &Mark, write: &Write) -> Standing {
-        if write.fate == Fate::Lost {
-            return Standing::Orphaned;
+    /// The key holds nothing: the last delete, if the value of `shown` was certainly taken away by one, whatever it is that
+    /// left the key as it is.
+    fn certainly_removed<'w>(&self, writes: &'w [Write], shown: &Write) -> Option<&'w Write> {
+        if !shown.acknowledged() || shown.expired(self.recovered_utc_ms) {
+            return None;
         }
-        if !self.model.shows_deletes() {
-            return if self.shows(writes, mark) { Standing::Permitted } else { Standing::Wrong };
-        }
-        if mark.gone {
-            return Standing::Present;
-        }
-        let deleted =
-            writes.iter().any(|later| later.op == Op::Delete && later.acknowledged() && write.precedes(later));
-        if deleted { Standing::Missing } else { Standing::Permitted }
+        let deletes = || writes.iter().filter(|write| write.op == Op::Delete && write.acknowledged());
+        let first = deletes().filter(|delete| shown.precedes(delete)).map(|delete| delete.completed).min();
+        let doubtful = |write: &&Write| {
+            let leaves_nothing = write.op == Op::Delete || write.expired(self.recovered_utc_ms);
+            write.possible() && leaves_nothing && !(write.op == Op::Delete && write.acknowledged())
+        };
+        let after_it = |write: &Write| first.is_some_and(|first| first < write.issued);
+        let certain = writes.iter().filter(doubtful).all(after_it);
+        deletes().filter(|delete| certain && !delete.precedes(shown)).max_by_key(|delete| delete.completed)
     }
+}
+
+/// When a delete was acknowledged whose event came to the side that was read: one after the cutover.
+fn heard_here(delete: &Write) -> Option<RunTime> {
+    (delete.epoch > 0).then_some(delete.completed)
+}
+
+/// The write whose id is in a mark, by its place; `None` when it is no write of the key, or one that cannot have happened.
+fn cause_of(writes: &[Write], mark: &Mark) -> Option<usize> {
+    writes.iter().position(|write| write.id == mark.id && write.digest != 0 && write.possible())
+}
+
+/// When the write was acknowledged, in whichever attempt.
+pub(super) fn acknowledged(writes: &[Write], write: &Write) -> Option<RunTime> {
+    writes.iter().filter(|other| other.id == write.id && other.acknowledged()).map(|other| other.completed).max()
 }
 
 /// What became of a key, and when: `deleted 14:00:13.0Z`.
 pub(super) fn described(edge: Edge<'_>, write: &Write) -> String {
     let what = if write.op == Op::Delete { "deleted" } else { "written" };
     format!("{what} {}", edge.case.timeline.clock(write.completed))
-}
-
-/// An item says that the value of `write` is gone, and the value is there. A value that had expired by the end of the
-/// drain may have gone since it was read; so may one that a delete without an end took away.
-fn removed(writes: &[Write], write: &Write, drained_utc_ms: Option<u64>) -> Standing {
-    let later = || writes.iter().filter(|later| later.op == Op::Delete && later.possible() && !later.precedes(write));
-    if later().any(|delete| delete.fate == Fate::Lost) {
-        Standing::Orphaned
-    } else if write.expired(drained_utc_ms) || later().next().is_some() {
-        Standing::Permitted
-    } else {
-        Standing::Wrong
-    }
-}
-
-fn lost_or(write: &Write, otherwise: Standing) -> Standing {
-    if write.fate == Fate::Lost { Standing::Orphaned } else { otherwise }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds are not made by comparing derived items")]

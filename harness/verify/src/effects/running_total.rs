@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use firedrill_model::ledger::item_key;
 use serde_json::Value;
 
-use super::{DerivedModel, Mark, fingerprint, text};
+use super::{DerivedModel, Fact, Mark, fingerprint, text};
 use crate::{decimal::Decimal, ledger::short};
 
 /// The totals of a customer. A deleted order stays in `applied`, marked gone, with the write id of what was removed.
@@ -19,7 +19,7 @@ impl DerivedModel for RunningTotal {
     }
 
     fn fingerprint(&self, facts: &BTreeMap<String, String>) -> u64 {
-        fingerprint(["rev", "amount"].map(|name| facts.get(name).map(String::as_str)))
+        fingerprint(["rev", "amount"].map(|name| facts.get(name).map(|text| Fact::Number(text))))
     }
 
     fn marks(&self, item: &Value) -> Result<Vec<Mark>, String> {
@@ -37,7 +37,7 @@ impl DerivedModel for RunningTotal {
                 total = total.plus(number).ok_or_else(|| "its total cannot be held".to_owned())?;
                 count += 1;
             }
-            let fingerprint = fingerprint([rev.as_deref(), Some(amount.as_str())]);
+            let fingerprint = fingerprint([rev.as_deref(), Some(amount.as_str())].map(|text| text.map(Fact::Number)));
             marks.push(Mark { cause: item_key(&customer, Some(order)), id: short(&id), fingerprint, gone });
         }
         let shown = text(item, "total").and_then(|text| Decimal::parse(&text));

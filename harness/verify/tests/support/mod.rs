@@ -12,6 +12,10 @@
 #[cfg(test)]
 pub mod generated;
 pub mod large;
+#[cfg(test)]
+pub mod pipeline;
+#[cfg(test)]
+pub mod tampering;
 
 use std::{collections::BTreeMap, fs};
 
@@ -165,7 +169,7 @@ pub fn entry(line: &LedgerLine) -> Entry {
     }
 }
 
-fn derived(key: String, value: Value) -> Entry {
+pub fn derived(key: String, value: Value) -> Entry {
     Entry {
         digest: format!("derived-{key}"),
         key,

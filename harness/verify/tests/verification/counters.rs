@@ -6,7 +6,7 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{FindingKind, Weight},
     ledger::{LedgerLine, Outcome},
-    units::Span,
+    units::{RunTime, Span},
     verdict::Verdict,
 };
 use proptest::prelude::*;
@@ -103,7 +103,7 @@ fn increments_that_the_recovery_point_owes_are_somebodys_fault() {
 #[test]
 fn which_of_two_concurrent_increments_is_lost_cannot_be_told() {
     let mut lines = [plus(1, 19_000), plus(1, 19_100)];
-    lines[0].completed_ms = Some(firedrill_model::units::RunTime::from_ms(19_150));
+    lines[0].completed_ms = Some(RunTime::from_ms(19_150));
     let found = holding(&lines, Some("1")).judge();
     let losses = &found.rpo.by_resource[&orders()];
     assert_eq!((losses.lost_writes, losses.actual_ms), (1, Some(Span::from_ms(T0 - 19_150))));
@@ -133,6 +133,33 @@ fn a_counter_that_something_else_wrote_is_not_judged() {
     let found = world.judge();
     assert!(has(&found, FindingKind::NotMeasured, Weight::Undecided));
     assert_eq!((verdict(&found, "state"), verdict(&found, "rpo")), (Verdict::Inconclusive, Verdict::Inconclusive));
+}
+
+#[test]
+fn too_much_to_choose_from_leaves_a_counter_undecided() {
+    let lasting = |amount: u64, at_ms: u64, ms: u64| {
+        let line = plus(amount, at_ms);
+        LedgerLine { completed_ms: Some(RunTime::from_ms(at_ms + ms)), ..line }
+    };
+    let state = |lines: &[LedgerLine], value: &str| {
+        let found = holding(lines, Some(value)).judge();
+        (has(&found, FindingKind::Foreign, Weight::Failure), verdict(&found, "rpo"))
+    };
+    let (foreign, undecided, explained) =
+        ((true, Verdict::Pass), (false, Verdict::Inconclusive), (false, Verdict::Pass));
+    // All are even. Fourteen at once have sixteen thousand sums.
+    let powers: Vec<LedgerLine> = (1..=14).map(|n| lasting(1 << n, 19_000 + n, 500)).collect();
+    assert_eq!(state(&powers, "32765"), undecided);
+    assert_eq!(state(&powers, "32764"), explained, "all but the smallest");
+    // Few sums are tried, however many are under way.
+    let few: Vec<LedgerLine> = (1..=20).map(|n| lasting(2 + 2 * (n % 2), 19_000 + n, 500)).collect();
+    assert_eq!(state(&few, "7"), foreign);
+    let many: Vec<LedgerLine> = (1..=400).map(|n| lasting(2 + 2 * (n % 2), 19_000 + n, 500)).collect();
+    assert_eq!(state(&many, "7"), undecided, "more instants than are tried");
+    assert_eq!(state(&many, "8"), explained);
+    // Of equal ones any number may be there.
+    let equal: Vec<LedgerLine> = (1..=200).map(|n| lasting(2, 19_000 + n, 500)).collect();
+    assert_eq!((state(&equal, "7"), state(&equal, "8")), (foreign, explained));
 }
 
 #[test]

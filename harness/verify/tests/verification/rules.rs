@@ -5,6 +5,7 @@ mod effects;
 mod evidence;
 mod proofs;
 mod recovery;
+mod shown_effects;
 mod state;
 
 use crate::support::World;
