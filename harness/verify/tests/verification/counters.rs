@@ -15,7 +15,7 @@ use crate::{
     oracle::{agree, judge, ms},
     support::{
         T0, World, ambiguous, entry, finding,
-        generated::{add, counter, counters_at, counting, increments, strokes},
+        generated::{add, counter, counters_at, counting, increments, strokes, tried},
         has, orders, put, put_after, rejected, roots, verdict,
     },
 };
@@ -145,7 +145,7 @@ fn a_writer_that_survived_its_lost_increment_is_torn() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(256))]
 
     /// A counter of an instant is never wrong, and has lost nothing at the end.
     #[test]

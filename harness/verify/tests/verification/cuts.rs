@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     T0, World, ambiguous, delete, entry, finding,
-    generated::{Stroke, ledger, strokes, world},
+    generated::{Stroke, ledger, strokes, tried, world},
     has, orders, put, roots, uploads, verdict,
 };
 
@@ -174,7 +174,7 @@ fn paired(strokes: &[Stroke]) -> Vec<LedgerLine> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(64))]
 
     /// A state of one instant tears no transaction, whatever its outcome was.
     #[test]

@@ -12,7 +12,8 @@ use firedrill_model::{
 use proptest::prelude::*;
 
 use crate::support::{
-    World, ambiguous, delete, description, documents, entry, has, put, put_after, roots, uploads, verdict,
+    World, ambiguous, delete, description, documents, entry, generated::tried, has, put, put_after, roots, uploads,
+    verdict,
 };
 
 const KEY: &str = "v.txt";
@@ -166,7 +167,7 @@ fn played(strokes: &[u8]) -> (Vec<LedgerLine>, Vec<Version>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(64))]
 
     /// A list that holds every write in order is right, however often a put was retried.
     #[test]
