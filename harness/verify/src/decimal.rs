@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "-", "abc", "1.2.3", "0x10", "1e", "١"] {
+        for text in ["", "-", "abc", "1.2.3", "0x10", "1e", "١", ".5", "+5", "-+5", "1.+5"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }

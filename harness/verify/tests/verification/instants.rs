@@ -52,6 +52,7 @@ fn back_to(ms: u64) -> Option<Span> {
 }
 
 fn cut(found: &Verification) -> Verdict {
+    assert!(!has(found, FindingKind::CheckerCrashed, Weight::Undecided), "{:#?}", found.findings);
     verdict(found, "consistent-cut")
 }
 
@@ -159,7 +160,7 @@ fn the_first_of_two_deletes_is_there_when_it_completed_before_the_second_was_iss
 fn a_value_is_there_when_it_completed_before_the_delete_that_is_seen_was_issued() {
     let owed = put_k("w-1", 5_000, 5_010);
     let later = put_k("w-2", 6_000, 6_010);
-    for (issued, survives) in [(6_011, true), (6_010, false)] {
+    for (issued, survives) in [(6_011, true), (6_010, false), (6_000, false)] {
         assert_eq!(
             deletion_survives(&[owed.clone(), delete_k("w-3", issued, 6_020), later.clone()]),
             survives,
@@ -203,4 +204,13 @@ fn a_member_that_was_under_way_with_what_is_seen_may_never_have_been_there() {
         let seen = put_k("w-2", issued, 5_020);
         assert_eq!(cut_with(&[member.clone(), seen.clone()], &seen, false), expected, "{issued}");
     }
+}
+
+#[test]
+fn a_member_that_was_deleted_rightly_is_not_missed() {
+    let writes = [delete_k("w-1", 3_000, 3_010), of("t-1", put_k("w-2", 4_000, 4_010)), delete_k("w-3", 5_000, 5_010)];
+    let other = of("t-1", by("other", 1, put(&orders(), "other", "w-other", 4_000)));
+    let mut lines = vec![other.clone()];
+    lines.extend(writes);
+    assert_eq!(cut(&holding(&lines, &[&other]).judge()), Verdict::Pass);
 }
