@@ -6,6 +6,7 @@ mod evidence;
 mod proofs;
 mod recovery;
 mod state;
+mod thresholds;
 
 use crate::support::World;
 
