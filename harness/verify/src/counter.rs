@@ -8,10 +8,9 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use firedrill_model::units::RunTime;
+use firedrill_model::{findings::FindingKind, units::RunTime};
 
 use crate::{
-    admissible::Standing,
     decimal::Decimal,
     ledger::{Fate, Gone, Write},
 };
@@ -42,7 +41,8 @@ impl Observed {
 /// What a counter shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
-    pub(crate) standing: Standing,
+    /// What is wrong with a value that no increments give: `phantom` or `foreign`. It says nothing about what is lost.
+    pub(crate) outside: Option<FindingKind>,
     /// Of the copy that was given up.
     pub(crate) earlier: Loss,
     /// Of what was written after the cutover.
@@ -73,36 +73,30 @@ pub(crate) fn read(writes: &mut [Write], observed: Observed) -> Reading {
     let sum = |wanted: &dyn Fn(&Write) -> bool| -> u128 {
         writes.iter().filter(|write| wanted(write)).map(|write| u128::from(write.amount)).sum()
     };
-    let acknowledged = sum(&|write| write.acknowledged());
     let possible = sum(&Write::possible);
     let value = match observed {
         Observed::Absent => 0,
         Observed::Value(Some(value)) if value <= possible => value,
-        Observed::Value(Some(value)) if value <= sum(&|_| true) => return outside(Standing::Phantom),
-        Observed::Value(_) => return outside(Standing::Foreign),
+        Observed::Value(Some(value)) if value <= sum(&|_| true) => return outside(FindingKind::Phantom),
+        Observed::Value(_) => return outside(FindingKind::Foreign),
     };
     let later_certain = sum(&|write| write.epoch > 0 && write.acknowledged());
     let later_doubtful = sum(&|write| write.epoch > 0 && write.possible() && !write.acknowledged());
     let earlier_possible = sum(&|write| write.epoch == 0 && write.possible());
     let of_earlier = value.saturating_sub(later_certain).min(earlier_possible);
     let of_later = value.min(later_certain + later_doubtful);
+    let slack = of_earlier.saturating_sub(value - of_later);
     // A counter of increments by three that holds seven has not lost one: it is wrong.
     if later_doubtful == 0 && !is_explained(writes, |write| write.epoch == 0, of_earlier) {
-        return outside(Standing::Foreign);
+        return outside(FindingKind::Foreign);
     }
-    let standing = match (value >= acknowledged, observed) {
-        (true, _) => Standing::Current,
-        (false, Observed::Absent) => Standing::Missing,
-        (false, Observed::Value(_)) => Standing::Stale,
-    };
-    let earlier = explain(writes, |write| write.epoch == 0, of_earlier, later_doubtful);
+    let earlier = explain(writes, |write| write.epoch == 0, of_earlier, slack);
     let later = explain(writes, |write| write.epoch > 0, of_later, 0);
-    Reading { standing, earlier, later }
+    Reading { outside: None, earlier, later }
 }
 
-/// A value that no increments give says nothing about what is lost.
-fn outside(standing: Standing) -> Reading {
-    Reading { standing, earlier: Loss::default(), later: Loss::default() }
+fn outside(kind: FindingKind) -> Reading {
+    Reading { outside: Some(kind), earlier: Loss::default(), later: Loss::default() }
 }
 
 /// Sums up to an instant, over increments in the order of one of their two times.
@@ -141,39 +135,39 @@ impl Sums {
     }
 }
 
-/// The instants at which a value may have been read.
-struct Instants {
+/// The increments of one group, summed up to an instant.
+struct Increments {
+    /// Of those that were acknowledged, by when they were complete.
     certain: Sums,
+    /// Of those that may have happened, by when they were issued.
     possible: Sums,
-    from: RunTime,
-    to: RunTime,
 }
 
-impl Instants {
-    /// Of the increments in `group`, to which up to `slack` from elsewhere may have been added.
-    fn of(writes: &[Write], group: impl Fn(&Write) -> bool, value: u128, slack: u128) -> Self {
+impl Increments {
+    fn of(writes: &[Write], group: impl Fn(&Write) -> bool) -> Self {
         let sums = |wanted: &dyn Fn(&Write) -> bool, at: &dyn Fn(&Write) -> RunTime| {
             let wanted = writes.iter().filter(|write| group(write) && wanted(write));
             Sums::of(wanted.map(|write| (at(write), write.amount)).collect())
         };
-        let certain = sums(&Write::acknowledged, &|write| write.completed);
-        let possible = sums(&Write::possible, &|write| write.issued);
-        let own = value.saturating_sub(slack);
-        let from = if own == 0 { ALWAYS } else { possible.reaching(own, false).unwrap_or(FOREVER) };
-        let to = certain.reaching(value, true).unwrap_or(FOREVER);
-        Self { certain, possible, from, to }
+        Self {
+            certain: sums(&Write::acknowledged, &|write| write.completed),
+            possible: sums(&Write::possible, &|write| write.issued),
+        }
     }
 }
 
 /// Whether some choice of what was under way at some instant gives `value`. Where there is much to choose from, it does.
 fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: u128) -> bool {
-    let instants = Instants::of(writes, group, value, 0);
-    let within = |at: &RunTime| (instants.from..=instants.to).contains(at);
-    let ends = writes.iter().filter(|write| group(write) && write.possible()).flat_map(|write| {
+    let Increments { certain, possible } = Increments::of(writes, group);
+    // Before these instants too little was possible, after them too much was certain.
+    let from = if value == 0 { ALWAYS } else { possible.reaching(value, false).unwrap_or(FOREVER) };
+    let to = certain.reaching(value, true).unwrap_or(FOREVER);
+    let ends = writes.iter().flat_map(|write| {
         let after = write.completed.micros().saturating_add(1);
         [write.issued, write.completed, RunTime::from_micros(after)]
     });
-    let tried: BTreeSet<RunTime> = ends.chain([instants.from, instants.to]).filter(within).take(INSTANTS_MAX).collect();
+    let tried: BTreeSet<RunTime> =
+        ends.chain([from, to]).filter(|at| (from..=to).contains(at)).take(INSTANTS_MAX).collect();
     tried.len() >= INSTANTS_MAX
         || tried.into_iter().any(|at| {
             let complete = |write: &Write| write.acknowledged() && write.completed < at;
@@ -182,7 +176,7 @@ fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: 
                 .filter(|write| group(write) && write.possible() && write.issued <= at && !complete(write))
                 .map(|write| write.amount)
                 .collect();
-            let mut sums = BTreeSet::from([instants.certain.before(at)]);
+            let mut sums = BTreeSet::from([certain.before(at)]);
             for amount in under_way.iter().take(UNDER_WAY_MAX) {
                 let more: Vec<u128> = sums.iter().map(|sum| sum + u128::from(*amount)).collect();
                 sums.extend(more);
@@ -193,13 +187,13 @@ fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: 
 
 /// Explains `value` by the increments of one group, to which up to `slack` from elsewhere may have been added.
 fn explain(writes: &mut [Write], group: impl Fn(&Write) -> bool, value: u128, slack: u128) -> Loss {
-    let Instants { certain, possible, from, to } = Instants::of(writes, &group, value, slack);
+    let Increments { certain, possible } = Increments::of(writes, &group);
     for write in writes.iter_mut().filter(|write| group(write) && write.possible()) {
         let amount = u128::from(write.amount);
-        let at = write.issued.max(from);
-        let with_it = certain.before(at) + if write.completed < at { 0 } else { amount };
-        let until = write.completed.min(to);
-        let without_it = possible.until(until) - if write.issued <= until { amount } else { 0 };
+        // With it, no less than what was complete when it was issued; without it, no more than was possible when it was
+        // complete.
+        let with_it = certain.before(write.issued) + amount;
+        let without_it = possible.until(write.completed) - amount;
         (write.fate, write.gone) = match (with_it <= value, without_it + slack >= value) {
             (false, _) if write.acknowledged() => (Fate::Lost, Gone::Certainly),
             (true, true) if write.acknowledged() => (Fate::PossiblyLost, Gone::Possibly),

@@ -2,7 +2,7 @@
 
 use firedrill_model::{capture::Entry, findings::FindingKind};
 
-use super::{Comparison, Standing, note_earliest};
+use super::{Comparison, note_earliest};
 use crate::{
     counter::{self, Loss, Observed, Reading},
     ledger::{Fate, ResourceWrites, Seen, Write},
@@ -44,12 +44,7 @@ impl Comparison<'_> {
         reading: Reading,
         (found, held): (Observed, Option<Observed>),
     ) -> Option<FindingKind> {
-        let outside = match reading.standing {
-            Standing::Foreign => Some(FindingKind::Foreign),
-            Standing::Phantom => Some(FindingKind::Phantom),
-            Standing::Current | Standing::Stale | Standing::Missing | Standing::Resurrected => None,
-        };
-        if let Some(kind) = outside {
+        if let Some(kind) = reading.outside {
             self.tally(kind).add(text, || format!("it holds {}", number(found)));
             return Some(kind);
         }

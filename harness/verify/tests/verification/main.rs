@@ -7,6 +7,7 @@ mod ambiguity;
 mod counters;
 mod cuts;
 mod documented;
+mod increments;
 mod instants;
 mod laws;
 mod oracle;
