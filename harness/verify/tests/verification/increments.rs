@@ -114,6 +114,14 @@ fn what_is_lost_of_a_counter_is_counted_in_writes_and_bytes() {
 }
 
 #[test]
+fn an_increment_that_was_issued_when_another_completed_may_be_there_without_it() {
+    for (issued, expected) in [(5_010, (1, 0, Some(5_020), Some(5_010))), (5_011, (1, 100, Some(5_020), Some(5_020)))] {
+        let lines = [plus(1, 5_000, 5_010), plus(1, issued, 5_020)];
+        assert_eq!(lost(&holding(&lines, Some(1)).judge()), expected, "{issued}");
+    }
+}
+
+#[test]
 fn an_increment_that_an_ambiguous_one_may_stand_for_is_possibly_lost() {
     let doubtful = ambiguous(plus(2, 5_500, 5_510));
     let lines = [plus(1, 5_000, 5_010), plus(2, 6_000, 6_010), doubtful];
