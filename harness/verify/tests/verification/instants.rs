@@ -42,13 +42,14 @@ fn holding(lines: &[LedgerLine], held: &[&LedgerLine]) -> World {
 }
 
 /// What is lost of orders: how many writes, and since when, certainly and possibly.
-fn lost(rpo: &RecoveryPointActual) -> (u64, Option<Span>, Option<Span>) {
+fn lost(rpo: &RecoveryPointActual) -> (u64, Span, Span) {
     let losses = &rpo.by_resource[&orders()];
-    (losses.lost_writes, losses.actual_ms, losses.actual_upper_ms)
+    let measured = |span: Option<Span>| span.expect("a write in the window");
+    (losses.lost_writes, measured(losses.actual_ms), measured(losses.actual_upper_ms))
 }
 
-fn back_to(ms: u64) -> Option<Span> {
-    Some(Span::from_ms(T0 - ms))
+fn back_to(ms: u64) -> Span {
+    Span::from_ms(T0 - ms)
 }
 
 fn cut(found: &Verification) -> Verdict {
@@ -116,7 +117,7 @@ fn the_recovery_point_owes_what_completed_before_its_capture_began() {
 /// Whether the last of these writes of `k` is a survivor when nothing is there: its writer has lost an earlier one.
 fn deletion_survives(writes: &[LedgerLine]) -> bool {
     let mut lines = vec![by("one", 1, put(&orders(), "gone", "w-gone", 18_900))];
-    let (last, others) = writes.split_last().unwrap();
+    let (last, others) = writes.split_last().expect("a write");
     lines.extend(others.iter().cloned());
     lines.push(by("one", 2, last.clone()));
     is_torn(&holding(&lines, &[]).judge())

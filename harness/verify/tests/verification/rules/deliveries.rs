@@ -28,12 +28,12 @@ fn redriven(delivery: Delivery) -> Delivery {
 /// The writes of a fresh key after the cutover, what the service delivered of them and when, and what was redriven.
 fn fresh(writes: &[LedgerLine], by_service: &[(&LedgerLine, u64)], again: &[(&LedgerLine, u64)]) -> World {
     let mut world = World::whole();
-    let last = writes.last().unwrap();
+    let last = writes.last().expect("a write");
     world.ledger.extend(writes.iter().cloned());
     world.add(&orders(), &entry(last));
     world.drained(&totals()).push(running_total("C-5", &[(last, false)]));
     let delivered = |(line, at): &(&LedgerLine, u64), number| delivery("total-orders", line, *at, number);
-    let log = world.deliveries.as_mut().unwrap();
+    let log = world.deliveries.as_mut().expect("a log");
     log.extend(by_service.iter().zip(50..).map(|(one, number)| delivered(one, number)));
     log.extend(again.iter().zip(70..).map(|(one, number)| redriven(delivered(one, number))));
     world
@@ -170,7 +170,7 @@ fn a_trigger_owes_nothing_for_keys_that_it_does_not_hear() {
         let found = world.judge();
         assert_eq!(roots(&found), [(FindingKind::EffectMissing, Some(trigger("describe-upload")))], "{per:?}");
         world.drained(&documents()).push(description(&line));
-        let expected = if per == Per::Event { 1 } else { 0 };
+        let expected = u64::from(per == Per::Event);
         assert_eq!(world.judge().effects["describe-upload"].missing, expected, "{per:?}");
     }
 }

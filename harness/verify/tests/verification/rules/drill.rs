@@ -314,7 +314,7 @@ fn a_fault_that_ended_when_it_bit_was_not_on() {
 #[test]
 fn an_expectation_about_a_trigger_that_is_not_there_cannot_be_met() {
     let mut world = World::whole();
-    let expected = world.plan.expect.effects["total-orders"].clone();
+    let expected = world.plan.expect.effects["total-orders"];
     world.plan.expect.effects.insert("another".to_owned(), expected);
     let found = world.judge();
     assert_eq!(verdict(&found, "effects.another"), Verdict::Inconclusive);

@@ -124,8 +124,8 @@ fn configuration_that_differs_is_named_by_field() {
 
 /// What the recovered configuration of orders shows.
 fn recovered_orders(world: &mut World) -> &mut Configuration {
-    let recovered = world.configuration.get_mut(&CaptureName::Recovered).unwrap();
-    recovered.iter_mut().find(|one| one.resource == orders()).unwrap()
+    let recovered = world.configuration.get_mut(&CaptureName::Recovered).expect("captured");
+    recovered.iter_mut().find(|one| one.resource == orders()).expect("described")
 }
 
 #[test]

@@ -17,13 +17,13 @@ use crate::support::{
 
 fn rpo(within_ms: u64) -> World {
     let mut world = World::whole();
-    world.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(within_ms);
+    world.plan.expect.rpo.as_mut().expect("an objective").within = Span::from_ms(within_ms);
     world
 }
 
 fn rto(within_ms: u64) -> World {
     let mut world = World::whole();
-    world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within_ms);
+    world.plan.expect.rto.as_mut().expect("an objective").within = Span::from_ms(within_ms);
     world
 }
 
@@ -230,9 +230,9 @@ fn never_passes(world: &mut World, name: &str) {
 #[test]
 fn a_trigger_that_never_works_follows_from_what_is_missing_on_its_way() {
     let table: [(&str, Break); 3] = [
-        ("function/total-orders", |world| absent(world, ResourceId::new(ResourceKind::Function, "total-orders"))),
-        ("table/totals", |world| absent(world, ResourceId::new(ResourceKind::Table, "totals"))),
-        ("table/orders", |world| absent(world, orders())),
+        ("function/total-orders", |world| absent(world, &ResourceId::new(ResourceKind::Function, "total-orders"))),
+        ("table/totals", |world| absent(world, &ResourceId::new(ResourceKind::Table, "totals"))),
+        ("table/orders", |world| absent(world, &orders())),
     ];
     for (what, breaks) in table {
         let mut world = rto(10_000);
@@ -248,13 +248,14 @@ fn a_trigger_that_never_works_follows_from_what_is_missing_on_its_way() {
     // What else is missing on the trigger's way is no reason for a bucket to fail.
     let mut world = rto(10_000);
     never_passes(&mut world, "bucket/uploads");
-    absent(&mut world, ResourceId::new(ResourceKind::Function, "total-orders"));
+    absent(&mut world, &ResourceId::new(ResourceKind::Function, "total-orders"));
     assert_eq!(finding(&world.judge(), FindingKind::RtoMissed).root, None);
 }
 
-fn absent(world: &mut World, resource: ResourceId) {
-    let recovered = world.configuration.get_mut(&firedrill_model::capture::CaptureName::Recovered).unwrap();
-    recovered.iter_mut().find(|one| one.resource == resource).unwrap().absent = true;
+fn absent(world: &mut World, resource: &ResourceId) {
+    let recovered = world.configuration.get_mut(&firedrill_model::capture::CaptureName::Recovered);
+    let one = recovered.and_then(|list| list.iter_mut().find(|one| one.resource == *resource));
+    one.expect("described").absent = true;
 }
 
 #[test]
