@@ -17,7 +17,7 @@ use super::{Edge, undecided};
 use crate::{
     asserted::effects_of,
     findings::{Book, Draft},
-    ledger::{Fate, Ledger, ResourceWrites, Seen, short},
+    ledger::{Ledger, ResourceWrites, Seen, short},
     tally::{Tally, counted},
 };
 
@@ -186,9 +186,8 @@ fn late(edge: Edge<'_>, causes: &ResourceWrites, log: &Log, ready: RunTime, with
     for key in causes.keys.iter().filter(|key| !causes.is_probe(key)) {
         let Seen::Write(index) = key.seen else { continue };
         let write = &causes.writes[index as usize];
-        let Some(first) = log.first(index as usize).filter(|_| write.acknowledged() && write.fate != Fate::Lost) else {
-            continue;
-        };
+        let Some(first) = log.first(index as usize) else { continue };
+        // One that nobody acknowledged never ends, and so is never due.
         let due = write.completed.max(ready).plus(within).plus(edge.case.plan.clock_skew);
         if first > due {
             let clock = |at| edge.case.timeline.clock(at);

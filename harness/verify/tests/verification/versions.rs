@@ -160,6 +160,7 @@ fn versions_of_writes_under_way_together_have_no_order() {
         ];
         let found = world(&lines, shown(&lines, [1, 0, 2].map(|index: usize| version(&lines[index])).to_vec())).judge();
         assert_eq!(roots(&found), expected(reordered.then_some(FindingKind::Reordered)), "{issued}");
+        assert_eq!(found.equivalence.total.reordered, u64::from(reordered));
     }
 }
 
