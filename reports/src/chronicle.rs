@@ -111,6 +111,7 @@ impl Chronicle {
             Event::Interrupted { reason } => self.interrupted = self.interrupted.take().or(Some(reason)),
             Event::FaultArming { .. }
             | Event::TargetStarted { .. }
+            | Event::Drained { .. }
             | Event::TargetInspected { .. }
             | Event::SourceReachability { .. }
             | Event::Sabotaged { .. }

@@ -278,6 +278,11 @@ pub enum Event {
         /// SHA-256 of each file by name, hex.
         files: BTreeMap<String, String>,
     },
+    /// The wait for effects, after the traffic, is over.
+    Drained {
+        /// Nothing changed any more; false when the limit of the drain passed first.
+        settled: bool,
+    },
     /// Firedrill itself was late by at most this much between two points of its schedule.
     SchedulingLag {
         /// The largest lag of the run.

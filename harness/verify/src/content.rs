@@ -273,9 +273,8 @@ impl<'a> Comparison<'a> {
         let Some(youngest) = youngest else { return blame };
         let fact = self.written(youngest);
         self.losses.keys.add(text, || fact.clone());
-        // Values that are wrong in themselves, and writes after the cutover, are counted where they were found.
-        let counted = matches!(reading.standing, Standing::Foreign | Standing::Phantom) || reading.changed;
-        if let (Some(kind), false) = (blame, counted) {
+        // Values that are wrong in themselves are counted where they were found; of foreign and phantom ones nothing is lost.
+        if let (Some(kind), false) = (blame, reading.changed) {
             self.tally(kind).add(text, || fact);
         }
         blame

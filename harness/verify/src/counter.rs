@@ -85,8 +85,7 @@ pub(crate) fn read(writes: &mut [Write], observed: Observed) -> Reading {
     };
     let later_certain = sum(&|write| write.epoch > 0 && write.acknowledged());
     let later_doubtful = sum(&|write| write.epoch > 0 && write.possible() && !write.acknowledged());
-    let earlier_possible = sum(&|write| write.epoch == 0 && write.possible());
-    let of_earlier = value.saturating_sub(later_certain).min(earlier_possible);
+    let of_earlier = value.saturating_sub(later_certain);
     let of_later = value.min(later_certain + later_doubtful);
     // A counter of increments by three that holds seven has not lost one: it is wrong.
     if later_doubtful == 0 {

@@ -144,7 +144,8 @@ fn blamed(book: &Book, resource: &ResourceId, key: &Key) -> Option<Handle> {
     key.blame.and_then(|_| root_of(book, resource, key))
 }
 
-/// A transaction is all or none, whatever was said of it: one that nobody acknowledged may have happened, whole.
+/// A transaction is all or none, whatever was said of it: one that nobody acknowledged may have happened, whole. Of a write
+/// that was refused nothing is known, and what belongs to no transaction counts for none.
 fn transactions(ledger: &Ledger, book: &Book, torn: &mut Torn) {
     if ledger.transactions <= 1 {
         return;
@@ -152,7 +153,7 @@ fn transactions(ledger: &Ledger, book: &Book, torn: &mut Torn) {
     let mut all = vec![Transaction::default(); ledger.transactions as usize];
     for (resource, writes) in &ledger.resources {
         for key in &writes.keys {
-            for write in writes.writes_of(key).iter().filter(|write| write.txn > 0 && write.possible()) {
+            for write in writes.writes_of(key).iter().filter(|write| write.txn > 0) {
                 let one = &mut all[write.txn as usize];
                 match (write.fate, write.gone) {
                     (_, Gone::Certainly) => {
@@ -168,7 +169,7 @@ fn transactions(ledger: &Ledger, book: &Book, torn: &mut Torn) {
         }
     }
     for (resource, writes) in &ledger.resources {
-        for write in writes.writes.iter().filter(|write| write.txn > 0 && write.possible()) {
+        for write in &writes.writes {
             let one = all[write.txn as usize];
             let key = || name(resource, writes, write);
             if one.is_torn() && write.fate == Fate::Survived && write.gone == Gone::No {

@@ -106,8 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn prints_with_an_exponent_what_would_be_too_long() {
+        for (text, printed) in [
+            ("1E+37", "1".to_owned() + &"0".repeat(37)),
+            ("2E+38", "2E38".to_owned()),
+            ("1E+40", "1E40".to_owned()),
+            ("1E-20", format!("0.{}1", "0".repeat(19))),
+            ("1E-21", "1E-21".to_owned()),
+            ("-1.5", "-1.5".to_owned()),
+        ] {
+            assert_eq!(Decimal::parse(text).map(|number| number.to_string()), Some(printed), "{text}");
+        }
+    }
+
+    #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "-", "abc", "1.2.3", "0x10", "1e", "١"] {
+        for text in ["", "-", "abc", "1.2.3", "0x10", "1e", "١", ".5", "+5", "-+5", "1.+5"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }

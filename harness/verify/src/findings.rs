@@ -235,3 +235,74 @@ fn finding(draft: &Draft, ids: &[String], index: usize) -> Finding {
         help: draft.help.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asserted::{RPO, RTO, STATE};
+
+    fn book() -> Book {
+        let json = include_str!("../tests/support/plan.json");
+        Book::new(Asserted::of(&serde_json::from_str(json).unwrap()))
+    }
+
+    fn place(name: &str) -> ResourceId {
+        ResourceId::new(firedrill_model::ids::ResourceKind::Table, name)
+    }
+
+    fn failure(kind: FindingKind, check: &str) -> Draft {
+        Draft::failure(kind, "something").check(check).resource(place("a"))
+    }
+
+    #[test]
+    fn a_root_is_found_by_kind_and_place() {
+        let mut book = book();
+        let changed = book.add(failure(FindingKind::Changed, STATE));
+        let missing = book.add(failure(FindingKind::Missing, STATE));
+        book.add(failure(FindingKind::Extra, STATE).follows(Some(missing)));
+        book.add(Draft::undecided(FindingKind::NotMeasured, "something").check(STATE).resource(place("a")));
+        assert_eq!(book.root(FindingKind::Missing, &place("a")), Some(missing));
+        assert_eq!(book.root(FindingKind::Changed, &place("a")), Some(changed));
+        assert_eq!(book.root(FindingKind::Missing, &place("b")), None, "elsewhere");
+        assert_eq!(book.root(FindingKind::Extra, &place("a")), None, "it follows");
+        assert_eq!(book.root(FindingKind::NotMeasured, &place("a")), None, "it fails nothing");
+        assert_eq!(book.roots_at(&place("a")).collect::<Vec<_>>(), [changed, missing]);
+    }
+
+    #[test]
+    fn a_root_of_a_kind_is_found_whatever_its_weight() {
+        let mut book = book();
+        let missing = book.add(failure(FindingKind::Missing, STATE));
+        book.add(Draft::undecided(FindingKind::NotMeasured, "it follows").check(STATE).follows(Some(missing)));
+        assert_eq!(book.root_of_kind(FindingKind::NotMeasured), None);
+        let own = book.add(Draft::undecided(FindingKind::NotMeasured, "its own").check(STATE));
+        assert_eq!(book.root_of_kind(FindingKind::NotMeasured), Some(own));
+        assert_eq!(book.root_of_kind(FindingKind::Missing), Some(missing));
+    }
+
+    #[test]
+    fn a_failure_of_a_check_is_one_of_that_check_that_is_a_root() {
+        let mut book = book();
+        let undecided = book.add(Draft::undecided(FindingKind::NotMeasured, "something").check(RTO));
+        book.add(failure(FindingKind::RtoMissed, RTO).follows(Some(undecided)));
+        let missing = book.add(failure(FindingKind::Missing, STATE));
+        assert_eq!(book.failure_of(STATE), Some(missing));
+        assert_eq!(book.failure_of(RTO), None, "one is undecided, one follows from it");
+        assert_eq!(book.failure_of(RPO), None);
+    }
+
+    #[test]
+    fn what_follows_for_further_checks_is_said_without_its_detail() {
+        let mut book = book();
+        let draft = Draft::undecided(FindingKind::NotMeasured, "something").detail(["a fact".to_owned()]).help("try");
+        book.undecide(&[STATE, RPO, "nobody asked"], &draft);
+        let findings = book.finish();
+        assert_eq!(findings.len(), 2);
+        let said: Vec<_> = findings
+            .iter()
+            .map(|one| (one.check.as_ref().map(CheckId::as_str), one.detail.len(), one.help.is_some()))
+            .collect();
+        assert_eq!(said, [(Some(STATE), 1, true), (Some(RPO), 0, false)]);
+        assert_eq!(findings[1].root.as_deref(), Some("f-0001"));
+    }
+}

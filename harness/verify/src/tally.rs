@@ -74,4 +74,16 @@ mod tests {
         assert_eq!(tally.keys().len(), SAMPLE_MAX);
         assert_eq!(tally.lines().last().map(String::as_str), Some("and 980 more"));
     }
+    #[test]
+    fn what_is_absorbed_counts_and_keeps_the_sample_bounded() {
+        let of = |range: std::ops::Range<u32>| {
+            let mut tally = Tally::default();
+            range.for_each(|number| tally.add(&format!("k{number}"), String::new));
+            tally
+        };
+        let mut tally = of(0..15);
+        tally.absorb(of(15..45));
+        assert_eq!((tally.count, tally.keys()), (45, of(0..20).keys()));
+        assert_eq!(tally.lines().last().map(String::as_str), Some("and 25 more"));
+    }
 }

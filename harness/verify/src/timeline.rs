@@ -73,6 +73,8 @@ pub(crate) struct Timeline {
     faults: BTreeMap<FaultId, FaultTimes>,
     pub(crate) plan_sha256: Option<String>,
     pub(crate) detected: Option<RunTime>,
+    /// The drain was seen to end with effects at rest.
+    pub(crate) effects_settled: bool,
     pub(crate) recovery_began: Option<RunTime>,
     pub(crate) recovery_point: Option<RecoveryPointId>,
     pub(crate) step_kinds: BTreeMap<usize, String>,
@@ -180,6 +182,7 @@ impl Timeline {
                 let record = CaptureRecord { side: *side, began: *began_ms, ended: at, files: files.clone() };
                 self.captures.insert(*capture, record);
             }
+            Event::Drained { settled } => self.effects_settled = *settled,
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
             Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
             Event::TargetStarted { .. }

@@ -72,6 +72,7 @@ pub(super) async fn observe_and_capture(
         let settled =
             drain::drain(drill, &drill.site(side, Conduct::Clean), drain::Owed::Traffic, drill.plan.limits.drain)
                 .await?;
+        drill.journal.append(Event::Drained { settled })?;
         capture(drill, CaptureName::Drained, side, Scope::Effects).await?;
         let drained = if settled { "after the drain" } else { "the drain did not settle in its limit" };
         noted::<_, CloseError>((), format!("{entries} items and objects; {drained}"))

@@ -2,6 +2,7 @@
 
 use firedrill_model::{
     history::{Ending, Event, Phase},
+    ids::FaultId,
     plan::PlannedFault,
     scenario::{Detector, Fault, Onset, Symptom},
     topology::Side,
@@ -117,10 +118,17 @@ async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Res
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), region: region.clone() })?;
     drill.faults_on.arming(&fault.id);
     target.arm(fault).await?;
-    let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
-    drill.faults_on.began(&fault.id);
-    drill.struck.get_or_init(|| at);
-    Ok(at)
+    armed(drill, &fault.id)?;
+    Ok(drill.clock.now())
+}
+
+/// Writes down, once, that a fault is on: when all of it is, or when it stops a request before that.
+fn armed(drill: &Drill, id: &FaultId) -> Result<(), JournalError> {
+    if drill.faults_on.began(id) {
+        let at = drill.journal.append(Event::FaultArmed { id: id.clone() })?;
+        drill.struck.get_or_init(|| at);
+    }
+    Ok(())
 }
 
 /// `us-east-1 is gone (time-outs)`.
@@ -205,7 +213,9 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
 pub(super) async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
-            Some(TargetEvent::FaultBit { id }) => drill.journal.append(Event::FaultBit { id }),
+            Some(TargetEvent::FaultBit { id }) => {
+                armed(drill, &id).and_then(|()| drill.journal.append(Event::FaultBit { id }))
+            }
             Some(TargetEvent::FaultEnded { id, by }) => {
                 drill.faults_on.ended(&id);
                 drill.journal.append_synced(Event::FaultEnded { id, by })

@@ -29,9 +29,9 @@ impl FaultsOn {
         self.lock().insert(id.clone(), State::Arming);
     }
 
-    /// A fault is on.
-    pub fn began(&self, id: &FaultId) {
-        self.lock().insert(id.clone(), State::On);
+    /// A fault is on; true when that is news.
+    pub fn began(&self, id: &FaultId) -> bool {
+        self.lock().insert(id.clone(), State::On) != Some(State::On)
     }
 
     /// A fault is off, or about to be switched off.

@@ -134,3 +134,27 @@ pub(super) fn words(kind: FindingKind, resource: &ResourceId, count: u64, point:
     };
     (seen, help.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_named_by_what_became_of_them() {
+        let parts = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        let written = parts(&[("a", "1"), ("b", "2")]);
+        for (found, expected) in [
+            (parts(&[("a", "1"), ("b", "3")]), "`b` differs"),
+            (parts(&[("a", "1")]), "`b` is gone"),
+            (parts(&[("a", "1"), ("b", "2"), ("c", "3")]), "`c` was added"),
+            (parts(&[("b", "3"), ("c", "3")]), "`b` differs, `a` is gone, `c` was added"),
+            (written.clone(), "its digest differs"),
+            (parts(&[]), "its digest differs"),
+        ] {
+            assert_eq!(changes(&written, &found), expected);
+        }
+        assert_eq!(changes(&parts(&[]), &written), "its digest differs");
+    }
+}

@@ -145,6 +145,13 @@ pub(crate) fn examine(
             let root = book.roots_at(&source).next().or_else(|| book.failure_of(&effects_of(name))).or(book.unseen());
             undecided(edge, why, root, book);
         }
+        // What still moved may have come twice after it was looked at. What is missing by then is missing all the same.
+        if !case.timeline.effects_settled && book.failure_of(&effects_of(name)).is_none() {
+            let why = format!("effects had not settled when the drain ended: what {name} still did is not known");
+            let trigger = ResourceId::new(ResourceKind::Trigger, name);
+            let root = book.roots_at(&trigger).next().or_else(|| book.roots_at(&source).next()).or(book.unseen());
+            undecided(edge, why, root, book);
+        }
         effects.insert(name.clone(), counts);
     }
     Ok(effects)

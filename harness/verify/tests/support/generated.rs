@@ -11,6 +11,13 @@ use proptest::prelude::*;
 
 use super::{T0, World, ambiguous, delete, entry, orders, put, put_after, rejected};
 
+/// How often a law is tried: so often, or less when `PROPTEST_CASES` says so, for runs that repeat all tests many times.
+pub fn tried(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let fewer = std::env::var_os("PROPTEST_CASES").map_or(cases, |_| config.cases.min(cases));
+    ProptestConfig { cases: fewer, ..config }
+}
+
 /// One write before it has a place in time.
 #[derive(Clone, Debug)]
 pub struct Stroke {

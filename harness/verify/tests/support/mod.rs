@@ -467,6 +467,7 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         (ENDS + 200, Event::Quiesced { ledger_lines: 0, ledger_sha256: String::new() }),
         (ENDS + 1_000, captured(CaptureName::RecoveryPoint, ENDS)),
         (ENDS + 2_000, captured(CaptureName::Recovered, ENDS + 1_000)),
+        (ENDS + 4_900, Event::Drained { settled: true }),
         (ENDS + 6_000, captured(CaptureName::Drained, ENDS + 5_000)),
         (ENDS + 6_100, Event::SchedulingLag { max_ms: Span::from_ms(20) }),
         (ENDS + 6_200, Event::PhaseEnded { phase: Phase::Capture, ending: Ending::Done, note: String::new() }),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     BACKUP, T0, entry,
-    generated::{after_cutover, expiring, has_expired, ledger, state_at, strokes, world},
+    generated::{after_cutover, expiring, has_expired, ledger, state_at, strokes, tried, world},
     orders, uploads,
 };
 
@@ -32,7 +32,7 @@ fn lost_by_definition(lines: &[LedgerLine], cut_ms: u64) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(64))]
 
     /// Nothing is lost, and nothing differs, when the state is that of the end.
     #[test]

@@ -8,6 +8,8 @@ mod counters;
 mod cuts;
 mod documented;
 mod effects_properties;
+mod increments;
+mod instants;
 mod laws;
 mod oracle;
 mod recovery_time;

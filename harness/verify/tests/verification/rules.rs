@@ -1,12 +1,15 @@
 //! Each rule of MEASUREMENT.md on a world that breaks it, and on one that comes close without breaking it.
 
+mod deliveries;
 mod drill;
 mod effects;
 mod evidence;
+mod items;
 mod proofs;
 mod recovery;
 mod shown_effects;
 mod state;
+mod thresholds;
 
 use crate::support::World;
 

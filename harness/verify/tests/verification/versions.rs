@@ -12,7 +12,8 @@ use firedrill_model::{
 use proptest::prelude::*;
 
 use crate::support::{
-    World, ambiguous, delete, description, documents, entry, has, put, put_after, roots, uploads, verdict,
+    BACKUP, World, ambiguous, delete, description, documents, entry, generated::tried, has, put, put_after, roots,
+    uploads, verdict,
 };
 
 const KEY: &str = "v.txt";
@@ -124,6 +125,95 @@ fn without_a_recovery_point_the_versions_of_what_is_gone_are_unknown() {
     assert_eq!(verdict(&found, "state"), Verdict::Inconclusive);
 }
 
+/// What is said of versions that are owed by nobody knows whom.
+fn unknown(lines: &[LedgerLine], entry: Option<Entry>) -> bool {
+    let mut world = world(lines, entry);
+    world.events.retain(|(_, event)| !matches!(event, Event::BackupCompleted { .. }));
+    world.judge().findings.iter().any(|finding| finding.message.contains("deleted key"))
+}
+
+#[test]
+fn only_a_value_that_may_have_been_taken_away_leaves_its_versions_unknown() {
+    let lines = deleted_key();
+    assert!(unknown(&lines, None));
+    assert!(!unknown(&lines[..1], None), "it is lost");
+    assert!(!unknown(&lines[2..], None), "a delete alone took nothing away");
+    assert!(!unknown(&[ambiguous(lines[0].clone())], None), "it may never have been there");
+    let whole: Vec<Version> = lines.iter().map(version).collect();
+    assert!(!unknown(&lines, shown(&lines, whole)), "they are there");
+    // What was made and deleted after the backup is not owed, and nothing is unknown of it.
+    let late = [put(&uploads(), KEY, "v-1", 19_200), delete(&uploads(), KEY, "v-2", 19_300)];
+    assert_eq!(verdict(&world(&late, None).judge(), "state"), Verdict::Pass);
+}
+
+fn until(completed: u64, line: LedgerLine) -> LedgerLine {
+    LedgerLine { completed_ms: Some(RunTime::from_ms(completed)), ..line }
+}
+
+#[test]
+fn versions_of_writes_under_way_together_have_no_order() {
+    for (issued, reordered) in [(5_100, false), (5_101, true)] {
+        let lines = [
+            until(5_100, put(&uploads(), KEY, "v-1", 5_000)),
+            put(&uploads(), KEY, "v-2", issued),
+            put(&uploads(), KEY, "v-3", 5_200),
+        ];
+        let found = world(&lines, shown(&lines, [1, 0, 2].map(|index: usize| version(&lines[index])).to_vec())).judge();
+        assert_eq!(roots(&found), expected(reordered.then_some(FindingKind::Reordered)), "{issued}");
+        assert_eq!(found.equivalence.total.reordered, u64::from(reordered));
+    }
+}
+
+#[test]
+fn a_version_is_owed_when_the_recovery_point_or_a_later_version_owes_it() {
+    for (completed, kind) in [(BACKUP.0 - 1, Some(FindingKind::Missing)), (BACKUP.0, None)] {
+        let lines = [until(completed, put(&uploads(), KEY, "v-1", 17_000)), delete(&uploads(), KEY, "v-2", 18_600)];
+        assert_eq!(roots(&world(&lines, None).judge()), expected(kind), "{completed}");
+    }
+    for (completed, kind) in [(19_299, Some(FindingKind::Missing)), (19_300, None)] {
+        let lines = [until(completed, put(&uploads(), KEY, "v-1", 19_200)), put(&uploads(), KEY, "v-2", 19_300)];
+        let lines = lines.map(|line| LedgerLine { writer: "another".to_owned(), ..line });
+        let found = world(&lines, shown(&lines, vec![version(&lines[1])])).judge();
+        assert_eq!(roots(&found), expected(kind), "{completed}");
+    }
+}
+
+#[test]
+fn a_marker_belongs_between_the_versions_that_its_delete_came_between() {
+    // The delete, the put before it, and the put after it; a doubtful delete explains a marker at the end.
+    for (before, after, kind) in [
+        (5_100, 5_112, Some(FindingKind::Missing)),
+        (5_101, 5_112, None),
+        (5_100, 5_111, None),
+        (5_100, 5_113, Some(FindingKind::Missing)),
+        (5_099, 5_112, Some(FindingKind::Missing)),
+    ] {
+        let lines = [
+            until(before, put(&uploads(), KEY, "v-1", 5_000)),
+            until(5_111, delete(&uploads(), KEY, "v-2", 5_101)),
+            put(&uploads(), KEY, "v-3", after),
+            ambiguous(delete(&uploads(), KEY, "v-4", 5_200)),
+        ];
+        let moved = vec![version(&lines[0]), version(&lines[2]), MARKER];
+        let found = world(&lines, shown(&lines, moved)).judge();
+        let gone = found.findings.iter().find(|finding| finding.weight == Weight::Failure);
+        assert_eq!(gone.map(|finding| finding.kind), kind, "{before} {after}: {:#?}", found.findings);
+        if let Some(gone) = gone {
+            assert_eq!(gone.detail, ["v.txt: 1 delete marker of its history"]);
+        }
+    }
+}
+
+#[test]
+fn a_bare_marker_is_the_newest_version() {
+    let lines = [put(&uploads(), KEY, "v-2", 5_100), delete(&uploads(), KEY, "v-3", 5_200)];
+    let mut bare = shown(&lines, vec![MARKER]).unwrap();
+    bare.versions.clear();
+    let found = world(&lines, Some(bare)).judge();
+    let missing = found.findings.iter().find(|finding| finding.kind == FindingKind::Missing).unwrap();
+    assert_eq!(missing.detail, ["v.txt: 1 version of its history"]);
+}
+
 #[test]
 fn a_marker_that_no_delete_explains_is_foreign() {
     let lines = [put(&uploads(), KEY, "v-1", 5_000)];
@@ -166,7 +256,7 @@ fn played(strokes: &[u8]) -> (Vec<LedgerLine>, Vec<Version>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(64))]
 
     /// A list that holds every write in order is right, however often a put was retried.
     #[test]

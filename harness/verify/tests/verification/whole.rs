@@ -1,7 +1,7 @@
 //! The world in which everything holds, and what is measured of it.
 
-use crate::support::{World, orders, uploads};
-use firedrill_model::{findings::Weight, units::Span, verdict::Verdict};
+use crate::support::{World, ambiguous, orders, put, rejected, uploads};
+use firedrill_model::{findings::Weight, ledger::Origin, units::Span, verdict::Verdict};
 
 #[test]
 fn everything_holds() {
@@ -29,7 +29,23 @@ fn the_numbers_are_those_of_the_history() {
     assert_eq!(found.rpo.by_resource[&uploads()].sample, ["lost.txt"]);
     assert_eq!(found.equivalence.total.count(), 0);
     assert_eq!((found.ledger.lines, found.ledger.acknowledged), (11, 11));
+    assert_eq!((found.equivalence.entries_compared, found.equivalence.fields_compared), (6, 18));
     let totals = &found.effects["total-orders"];
     assert_eq!((totals.expected, totals.missing, totals.duplicate, totals.late), (4, 0, 0, 0));
     assert_eq!(found.effects["describe-upload"].expected, 3);
+}
+
+#[test]
+fn the_lines_of_the_ledger_are_counted_by_origin_and_outcome() {
+    let mut world = World::whole();
+    for line in &mut world.ledger[..2] {
+        line.origin = Origin::Seed;
+    }
+    let doubtful = |id: &str, at| ambiguous(put(&orders(), &format!("C-9#{id}"), id, at));
+    let refused = |id: &str, at| rejected(put(&orders(), &format!("C-9#{id}"), id, at));
+    world.ledger.extend([doubtful("d-1", 19_000), doubtful("d-2", 19_000), doubtful("d-3", 19_000)]);
+    world.ledger.extend([refused("r-1", 19_000), refused("r-2", 19_000)]);
+    let counts = world.judge().ledger;
+    assert_eq!((counts.lines, counts.seeded, counts.acknowledged), (16, 2, 9));
+    assert_eq!((counts.ambiguous, counts.rejected), (3, 2));
 }

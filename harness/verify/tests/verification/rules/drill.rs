@@ -282,3 +282,42 @@ fn a_fault_that_never_bit_before_detection_was_given_up_is_told_of_an_incomplete
     let found = world.judge();
     assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided), "{:#?}", found.findings);
 }
+
+#[test]
+fn a_fault_that_was_not_given_its_time_is_not_told_to_have_stopped_nothing() {
+    let table = [
+        (Phase::Detect, Ending::Interrupted, false),
+        (Phase::Traffic, Ending::Done, false),
+        (Phase::Traffic, Ending::Interrupted, false),
+        (Phase::Detect, Ending::Done, true),
+        (Phase::Detect, Ending::Failed, true),
+    ];
+    for (phase, ending, told) in table {
+        let mut world = World::whole();
+        cut(&mut world, T0 + 900);
+        world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. } | Event::RecoveryBegan { .. }));
+        world.event(T0 + 901, Event::PhaseEnded { phase, ending, note: "a note".to_owned() });
+        let found = world.judge();
+        assert_eq!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided), told, "{phase:?} {ending:?}");
+    }
+}
+
+#[test]
+fn a_fault_that_ended_when_it_bit_was_not_on() {
+    for (ended, t0) in [(T0, None), (T0 + 1, Some(firedrill_model::units::RunTime::from_ms(T0)))] {
+        let mut world = World::whole();
+        world.event(ended, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+        assert_eq!(world.judge().rto.t0_ms, t0, "{ended}");
+    }
+}
+
+#[test]
+fn an_expectation_about_a_trigger_that_is_not_there_cannot_be_met() {
+    let mut world = World::whole();
+    let expected = world.plan.expect.effects["total-orders"];
+    world.plan.expect.effects.insert("another".to_owned(), expected);
+    let found = world.judge();
+    assert_eq!(verdict(&found, "effects.another"), Verdict::Inconclusive);
+    assert_eq!(finding(&found, FindingKind::NotMeasured).message, "the stack has no trigger another");
+    assert_eq!(undecided(&found).0, [FindingKind::NotMeasured]);
+}

@@ -1,10 +1,12 @@
 //! Rules of state.
 
 use firedrill_model::{
-    capture::{CaptureName, Version},
+    capture::{CaptureName, Configuration, Version},
     findings::{FindingKind, Weight},
+    ledger::Origin,
     units::RunTime,
     verdict::Verdict,
+    verification::{Differences, Verification},
 };
 
 use super::Break;
@@ -120,6 +122,161 @@ fn configuration_that_differs_is_named_by_field() {
     assert_eq!(finding(&found, FindingKind::ConfigurationChanged).key.as_deref(), Some("TimeToLive.Status"));
 }
 
+/// What the recovered configuration of orders shows.
+fn recovered_orders(world: &mut World) -> &mut Configuration {
+    let recovered = world.configuration.get_mut(&CaptureName::Recovered).expect("captured");
+    recovered.iter_mut().find(|one| one.resource == orders()).expect("described")
+}
+
+#[test]
+fn fields_that_differ_are_counted_by_how_they_do() {
+    let whole = World::whole();
+    // Every resource but the log of deliveries, two fields each.
+    let fields = 2 * (whole.plan.stack.resources().len() as u64 - 1);
+    assert_eq!(whole.judge().equivalence.fields_compared, fields);
+    let mut world = World::whole();
+    let table = recovered_orders(&mut world);
+    table.compared.remove("TimeToLive.Status");
+    table.compared.insert("Name".to_owned(), "another".into());
+    table.compared.insert("New".to_owned(), true.into());
+    let found = world.judge();
+    let (total, of_orders) = (&found.equivalence.total, &found.equivalence.by_resource[&orders()]);
+    assert_eq!((total.missing, total.changed, total.extra, total.count()), (1, 1, 1, 3));
+    assert_eq!(total, of_orders);
+    assert_eq!(of_orders.sample, ["Name", "TimeToLive.Status", "New"]);
+    assert_eq!(found.equivalence.fields_compared, fields + 1);
+    let changed = finding(&found, FindingKind::ConfigurationChanged);
+    assert_eq!(changed.count, 3);
+    insta::assert_snapshot!(changed.detail.join("\n"), @r#"
+    Name: was "a name", is "another"
+    TimeToLive.Status: was "ENABLED", is not there
+    New: was not there, is true
+    "#);
+}
+
+#[test]
+fn a_resource_that_is_not_there_is_one_difference() {
+    let mut world = World::whole();
+    recovered_orders(&mut world).absent = true;
+    let found = world.judge();
+    let of_orders = &found.equivalence.by_resource[&orders()];
+    assert_eq!((of_orders.missing, of_orders.count(), &of_orders.sample[..]), (1, 1, &["table/orders".to_owned()][..]));
+    assert!(has(&found, FindingKind::ConfigurationMissing, Weight::Failure));
+}
+
+#[test]
+fn a_long_value_of_a_field_is_cut() {
+    // With its quotes the first is as long as may be.
+    for (letters, shown) in [(78, format!("\"{}\"", "x".repeat(78))), (79, format!("\"{}…", "x".repeat(79)))] {
+        let mut world = World::whole();
+        recovered_orders(&mut world).compared.insert("Name".to_owned(), "x".repeat(letters).into());
+        let detail = finding(&world.judge(), FindingKind::ConfigurationChanged).detail.clone();
+        assert_eq!(detail, [format!("Name: was \"a name\", is {shown}")], "{letters}");
+    }
+}
+
+#[test]
+fn volatile_fields_are_named_with_their_reason() {
+    let found = World::whole().judge();
+    let volatile = &found.equivalence.volatile;
+    assert_eq!(volatile.get("table/orders CreatedAt").map(String::as_str), Some("when it was made"));
+}
+
+#[test]
+fn differences_are_counted_by_kind_and_bear_on_what_is_asserted() {
+    let mut world = World::whole();
+    world.change(&orders(), "C-1#o-1", |entry| entry.digest = "other".to_owned());
+    // Sorts before everything that was written.
+    world.add(&orders(), &entry(&put(&orders(), "A-0#x", "stray-1", 1)));
+    world.add(&uploads(), &entry(&put(&uploads(), "stray.txt", "stray-2", 1)));
+    let twice = entry(world.line("u-a-1"));
+    world.add(&uploads(), &twice);
+    world.ledger.push(put_after(&uploads(), "fresh.txt", "f-1", 30_000));
+    let found = world.judge();
+    let total = &found.equivalence.total;
+    assert_eq!((total.missing, total.extra, total.changed, total.duplicated, total.reordered), (1, 2, 1, 1, 0));
+    let of_orders = &found.equivalence.by_resource[&orders()];
+    assert_eq!((of_orders.extra, of_orders.changed, of_orders.count()), (1, 1, 2));
+    assert_eq!(found.equivalence.entries_compared, 8, "three of each, and two that nothing wrote");
+    assert_eq!(total.sample.len(), 5);
+    let kinds = [FindingKind::Missing, FindingKind::Extra, FindingKind::Changed, FindingKind::Duplicated];
+    for kind in kinds {
+        assert!(has(&found, kind, Weight::Failure), "{kind}");
+    }
+    assert_eq!((verdict(&found, "state"), verdict(&found, "rpo")), (Verdict::Fail, Verdict::Pass));
+    // Where the state is not asserted, what differs speaks against the recovery point.
+    world.plan.expect.state = false;
+    assert_eq!(verdict(&world.judge(), "rpo"), Verdict::Fail);
+    world.plan.expect.rpo = None;
+    let found = world.judge();
+    assert!(kinds.iter().all(|kind| has(&found, *kind, Weight::Note)), "{:#?}", found.findings);
+}
+
+#[test]
+fn what_the_backup_lacks_is_lost_and_no_difference() {
+    let mut world = World::whole();
+    world.drop_key(&uploads(), "a b.txt");
+    let found = world.judge();
+    assert_eq!(found.equivalence.total, Differences::default());
+}
+
+#[test]
+fn a_changed_value_that_is_also_an_old_one_is_counted_once() {
+    let mut world = World::whole();
+    let old = entry(world.line("o-1-1"));
+    world.change(&orders(), "C-1#o-1", |entry| {
+        let parts = [("attribute:rev".to_owned(), "bbbbbbbbbbbb".to_owned())].into();
+        *entry = firedrill_model::capture::Entry { digest: "other".to_owned(), parts, ..old.clone() };
+    });
+    for line in world.ledger.iter_mut().filter(|line| line.write_id.as_str() == "o-1-2") {
+        line.parts.insert("attribute:rev".to_owned(), "dddddddddddd".to_owned());
+    }
+    let found = world.judge();
+    let changed = finding(&found, FindingKind::Changed);
+    assert_eq!((changed.count, found.rpo.lost_writes), (1, 3));
+    assert_eq!(changed.detail, ["C-1#o-1: `attribute:amount` is gone, written 14:00:03.0Z"]);
+}
+
+#[test]
+fn a_value_that_was_refused_says_when_it_was_asked_for() {
+    let refused = rejected(put(&uploads(), "refused.txt", "r-1", 5_000));
+    let mut world = World::whole();
+    world.add(&uploads(), &entry(&refused));
+    world.ledger.push(refused);
+    assert_eq!(finding(&world.judge(), FindingKind::Phantom).detail, ["refused.txt: written 14:00:05.0Z"]);
+}
+
+#[test]
+fn a_refused_probe_may_have_happened_and_must_not_be_corrupt() {
+    let mut refused = rejected(put(&uploads(), "probe", "p-1", 5_000));
+    refused.origin = Origin::Probe;
+    let mut world = World::whole();
+    world.ledger.push(refused.clone());
+    world.plan.stack.buckets.get_mut("uploads").unwrap().versioning = false;
+    world.add(&uploads(), &entry(&refused));
+    assert_eq!(roots(&world.judge()), [], "nobody's data");
+    world.change(&uploads(), "probe", |entry| entry.digest = "other".to_owned());
+    assert_eq!(roots(&world.judge()), [(FindingKind::Changed, Some(uploads()))]);
+}
+
+#[test]
+fn only_a_bucket_that_keeps_versions_owes_them() {
+    let lines = [put(&uploads(), "v.txt", "v-1", 5_000), put(&uploads(), "v.txt", "v-2", 5_100)];
+    for (versioning, expected) in [(true, vec![(FindingKind::Missing, Some(uploads()))]), (false, vec![])] {
+        let mut world = World::whole();
+        world.plan.stack.buckets.get_mut("uploads").unwrap().versioning = versioning;
+        world.add(&uploads(), &entry(&lines[1]));
+        world.drained(&documents()).push(crate::support::description(&lines[1]));
+        world.ledger.extend(lines.clone());
+        assert_eq!(roots(&world.judge()), expected, "{versioning}");
+    }
+    // A table of the same name keeps none.
+    let mut world = World::whole();
+    let bucket = world.plan.stack.buckets["uploads"].clone();
+    world.plan.stack.buckets.insert("orders".to_owned(), bucket);
+    assert_eq!(roots(&world.judge()), []);
+}
+
 #[test]
 fn an_unknown_field_is_a_finding() {
     let mut world = World::whole();
@@ -140,4 +297,14 @@ fn nothing_compared_is_nothing_equal() {
     let found = world.judge();
     assert_eq!((found.equivalence.entries_compared, found.equivalence.fields_compared), (0, 0));
     assert_eq!(verdict(&found, "state"), Verdict::Inconclusive);
+    let said = |found: &Verification| found.findings.iter().any(|one| one.message.starts_with("no item, object"));
+    assert!(said(&found));
+    // Fields alone, or content alone, are something.
+    let mut world = World::whole();
+    world.content.values_mut().for_each(Vec::clear);
+    world.ledger.clear();
+    assert!(!said(&world.judge()));
+    let mut world = World::whole();
+    world.configuration.clear();
+    assert!(!said(&world.judge()));
 }
