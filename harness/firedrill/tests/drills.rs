@@ -94,15 +94,13 @@ fn assert_retention_ran_before_the_restore(events: &[Event]) {
     assert!(pruned < restoring, "retention ran before the restore");
     let parents: BTreeMap<&str, &str> = events
         .iter()
-        .filter_map(|event| match event {
-            Event::BackupCompleted { recovery_point } => Some(recovery_point),
-            _ => None,
-        })
+        .filter_map(
+            |event| if let Event::BackupCompleted { recovery_point } = event { Some(recovery_point) } else { None },
+        )
         .filter_map(|point| Some((point.id.as_str(), point.parent.as_ref()?.as_str())))
         .collect();
-    let used = events.iter().find_map(|event| match event {
-        Event::RecoveryBegan { recovery_point, .. } => recovery_point.as_ref(),
-        _ => None,
+    let used = events.iter().find_map(|event| {
+        if let Event::RecoveryBegan { recovery_point, .. } = event { recovery_point.as_ref() } else { None }
     });
     let mut ancestor = used.expect("a point was restored").as_str();
     while let Some(parent) = parents.get(ancestor) {
@@ -116,7 +114,7 @@ fn assert_deleted_objects_came_back_deleted(dir: &RunDir) {
     let uploads = ResourceId::new(ResourceKind::Bucket, "uploads");
     let deletes: BTreeSet<String> = dir
         .read_ledger()
-        .unwrap()
+        .expect("a ledger")
         .map(|line| line.expect("a line of the ledger"))
         .filter(|line| line.resource == uploads && line.op == Op::Delete && line.epoch == 0)
         .map(|line| line.key)

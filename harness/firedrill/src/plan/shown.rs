@@ -38,9 +38,10 @@ fn hide_in(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(text) if is_secret_name(name) => REDACTED.clone_into(text),
-                    other => hide_in(other),
+                if value.is_string() && is_secret_name(name) {
+                    *value = REDACTED.into();
+                } else {
+                    hide_in(value);
                 }
             }
         }

@@ -136,7 +136,7 @@ impl RunningTarget {
     /// the supervisor, until `firedrill heal`.
     pub async fn stop(mut self, keep: bool) -> Result<(), TargetError> {
         let answer = poll::at_most(END_LIMIT, self.link.ask(Command::Stop { keep })).await;
-        let stopped = answer.unwrap_or_else(|| Err(TargetError::Silent { limit: END_LIMIT }));
+        let stopped = answer.unwrap_or(Err(TargetError::Silent { limit: END_LIMIT }));
         if keep {
             stopped?;
             self.record.kept = true;

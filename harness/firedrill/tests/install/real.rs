@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "each installation is told by its environment what to do")]
+#![allow(clippy::explicit_write, reason = "what a test program prints is caught unless it is written")]
 
 use std::{
     collections::BTreeMap,

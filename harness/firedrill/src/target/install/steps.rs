@@ -277,7 +277,7 @@ mod tests {
         command.args(["-c", "for i in $(seq 1 40); do echo out-$i; done; echo why >&2; exit 3"]);
         let mut lines = 0;
         let error = run(&Silent, "trying", &command, |_| lines += 1).expect_err("it failed");
-        assert_eq!(lines, 40);
+        assert_eq!(lines, 41, "what it says on either stream");
         let text = error.to_string();
         assert!(text.starts_with("trying failed: exit status: 3") && text.ends_with("out-40\nwhy"), "{text}");
         assert!(!text.contains("out-20"), "only the tail: {text}");
