@@ -60,6 +60,7 @@ pub fn blows(count: usize) -> impl Strategy<Value = Vec<Blow>> {
 
 /// How a pipeline was run and recovered.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub struct How {
     /// A key may be written while another write of it is under way.
     pub concurrent: bool,

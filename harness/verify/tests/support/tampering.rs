@@ -189,7 +189,6 @@ pub fn unshow(world: &mut World, line: &LedgerLine) {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds do not come here")]
 fn tamper_with_totals(world: &mut World, what: &Tampering) {
     let items = world.drained(&totals());
     let ours: Vec<usize> = (0..items.len()).filter(|index| items[*index].key != "probe").collect();

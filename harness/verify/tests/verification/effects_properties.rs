@@ -8,7 +8,7 @@ use firedrill_model::{
     findings::{Finding, FindingKind, Weight},
     ledger::{LedgerLine, Op, Outcome},
     scenario::{Guarantee, Per},
-    units::Span,
+    units::{RunTime, Span},
     verification::{EffectCounts, Verification},
 };
 use firedrill_verify::verify;
@@ -74,7 +74,7 @@ fn named(found: &Verification, name: &str, kind: FindingKind) -> Vec<String> {
 
 fn agree(world: &World) -> Result<(), TestCaseError> {
     let (found, reports) = judge(world);
-    prop_assert_eq!(found.rto.ready_ms.map(|at| at.ms()), Some(READY));
+    prop_assert_eq!(found.rto.ready_ms.map(RunTime::ms), Some(READY));
     for name in TRIGGERS {
         let (counts, report) = (&found.effects[name], &reports[name]);
         let findings: Vec<&Finding> = of_trigger(&found, name).collect();

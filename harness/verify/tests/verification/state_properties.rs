@@ -75,10 +75,10 @@ fn tamper(world: &mut World, lines: &[LedgerLine], fault: &Fault) {
             first(own).map(|held| Entry { deleted: true, write_id: None, digest: String::new(), ..held })
         }),
         Fault::Foreign(key) => {
-            set(*key, &|own| first(own).map(|held| Entry { write_id: Some("nobody".into()), ..held }))
+            set(*key, &|own| first(own).map(|held| Entry { write_id: Some("nobody".into()), ..held }));
         }
         Fault::Corrupt(key) => {
-            set(*key, &|own| own.last().map(|line| Entry { digest: "corrupt".to_owned(), ..entry(line) }))
+            set(*key, &|own| own.last().map(|line| Entry { digest: "corrupt".to_owned(), ..entry(line) }));
         }
         Fault::Twice(which) => {
             let again = picked(content, *which).map(|held| Entry { digest: "again".to_owned(), ..held.clone() });
