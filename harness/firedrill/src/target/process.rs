@@ -28,6 +28,10 @@ pub enum Standing {
     Gone,
 }
 
+/// A shell script that runs the program it is given. It kills that program, with all that it started, when standard input
+/// closes: whoever closed it, and however.
+pub const GUARD: &str = include_str!("guard.sh");
+
 /// Role of the process that runs a drill: recorded so that `heal` sees whether the run still goes on.
 pub const RUNNER: &str = "runner";
 

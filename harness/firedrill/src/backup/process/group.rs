@@ -26,23 +26,28 @@ impl Group {
     /// Tells every member to end and gives all of them, not the leader alone, the grace to do so.
     pub(super) async fn end(&self, leader: &mut Child, grace: Span) {
         self.signal(Signal::SIGTERM);
-        let leave = async {
+        if !self.gone_within(leader, grace).await {
+            tracing::debug!("a step did not end in its grace and is killed");
+        }
+    }
+
+    /// Kills whatever is left; whether all of it is gone within `limit`.
+    pub(super) async fn killed(&self, leader: &mut Child, limit: Span) -> bool {
+        self.signal(Signal::SIGKILL);
+        self.gone_within(leader, limit).await
+    }
+
+    async fn gone_within(&self, leader: &mut Child, limit: Span) -> bool {
+        let gone = async {
             if let Err(error) = leader.wait().await {
                 tracing::warn!(%error, "cannot wait for a step that was told to end");
             }
             let never = CancellationToken::new();
             let look =
                 || async { if self.is_empty() { Look::Ready(()) } else { Look::NotYet("still there".to_owned()) } };
-            poll::until("the process group of a step", LOOK_EVERY, grace, &never, look).await.is_ok()
+            poll::until("the process group of a step", LOOK_EVERY, limit, &never, look).await.is_ok()
         };
-        if poll::at_most(grace, leave).await != Some(true) {
-            tracing::debug!("a step did not end in its grace and is killed");
-        }
-    }
-
-    /// Kills whatever is left.
-    pub(super) fn kill(&self) {
-        self.signal(Signal::SIGKILL);
+        poll::at_most(limit, gone).await == Some(true)
     }
 
     fn is_empty(&self) -> bool {
@@ -58,6 +63,6 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.kill();
+        self.signal(Signal::SIGKILL);
     }
 }

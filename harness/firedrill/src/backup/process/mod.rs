@@ -13,6 +13,7 @@ mod outputs;
 pub(crate) mod tests;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -21,7 +22,7 @@ use std::{
 use firedrill_model::{topology::Side, units::Span};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -33,7 +34,7 @@ use self::{
     outputs::{OutputFile, secrets},
 };
 use super::BackupError;
-use crate::{poll, run::Drill};
+use crate::{poll, run::Drill, target::process::GUARD};
 
 /// From SIGTERM to SIGKILL.
 const GRACE: Span = Span::from_secs(2);
@@ -116,21 +117,13 @@ pub async fn run(drill: &Drill, run: &Run<'_>) -> Result<Ran, BackupError> {
     let environment = environment(drill, run, outputs.path())?;
     let log = Log::create(&steps, &run.name, secrets(&run.outputs))?;
     let folder = &drill.plan.scenario.folder;
-    let child = Command::new(resolved(program, folder))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .envs(&environment)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
+    let mut child = spawn(&resolved(program, folder), arguments, folder, &environment)
         .map_err(|error| failed(program, format!("could not be started: {error}")))?;
     let stop = drill.cancel.child_token();
     let going = Going {
         program: program.clone(),
         group: Group::of(&child),
+        _lifeline: child.stdin.take(),
         child,
         record: Mutex::new(Record { log, outputs }),
         timeout: run.timeout,
@@ -140,6 +133,30 @@ pub async fn run(drill: &Drill, run: &Run<'_>) -> Result<Ran, BackupError> {
     let _told_to_end_when_dropped = stop.drop_guard();
     let attended = drill.programs.tasks.spawn(going.attend()).await;
     attended.unwrap_or_else(|crashed| Err(failed(program, format!("could not be attended: {crashed}"))))
+}
+
+/// Starts a program under a guard, which ends with the pipe on its standard input.
+fn spawn(
+    program: &Path,
+    arguments: &[String],
+    folder: &Path,
+    environment: &BTreeMap<String, String>,
+) -> std::io::Result<Child> {
+    if program.components().count() > 1 {
+        std::fs::metadata(program)?; // the guard would only say that it did not find it
+    }
+    Command::new("/bin/sh")
+        .args(["-c", GUARD, "firedrill"])
+        .arg(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
 }
 
 /// How a program ended.
@@ -155,6 +172,8 @@ struct Going {
     program: String,
     group: Group,
     child: Child,
+    /// When it closes the group is killed, as it does when firedrill itself is.
+    _lifeline: Option<ChildStdin>,
     record: Mutex<Record>,
     timeout: Span,
     grace: Span,
@@ -178,8 +197,7 @@ impl Going {
                 self.group.end(&mut self.child, self.grace).await;
             }
             // Whatever the program left running in its group ends with it.
-            self.group.kill();
-            if poll::at_most(self.grace, self.child.wait()).await.is_none() {
+            if !self.group.killed(&mut self.child, self.grace).await {
                 tracing::warn!("a step that was killed is still there");
             }
             over.cancel();

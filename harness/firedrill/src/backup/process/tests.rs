@@ -305,8 +305,7 @@ async fn a_program_that_will_not_end_is_killed_and_what_it_printed_is_kept() {
         while :; do sleep 600; done";
     for (why, stage, _) in all_ended(stubborn, SHORT).await {
         assert_eq!(stage.log("step"), "ready\nno end of this line\n", "{why:?}");
-        let pid = stage.left("pid").unwrap().trim().parse().unwrap();
-        assert!(record("step", pid).is_none(), "{why:?}: {pid} runs");
+        dead(&stage, "pid").await;
     }
 }
 
@@ -343,6 +342,21 @@ async fn what_a_program_leaves_running_ends_with_it() {
     let command = stage.script("sleep 600 & echo $! > child; echo done");
     assert_eq!(stage.run(&command, &[]).await.unwrap().last_line, "done");
     dead(&stage, "child").await;
+}
+
+#[tokio::test]
+async fn a_program_ends_with_the_firedrill_that_started_it() {
+    let stage = Stage::new(|_| {});
+    stage.script("sleep 600 & echo $! > child; wait");
+    let script = stage.scenario.join("step.sh");
+    let environment = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into();
+    let mut child = spawn(Path::new("sh"), &[script.display().to_string()], &stage.scenario, &environment).unwrap();
+    let lifeline = child.stdin.take();
+    eventually("the child", || stage.left("child").is_some_and(|pid| pid.ends_with('\n'))).await;
+    // What the system does with the pipes of a process that was killed.
+    drop(lifeline);
+    dead(&stage, "child").await;
+    assert!(!child.wait().await.unwrap().success());
 }
 
 #[tokio::test]

@@ -14,11 +14,9 @@ use std::{
 use serde::Deserialize;
 
 use super::{InstallError, InstallProgress, Pins, Stage, SystemPython, in_cache, python};
-use crate::redact::redact;
+use crate::{redact::redact, target::process::GUARD};
 
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
-/// Kills the program that it runs, with all that it started, when standard input closes: whoever closed it, and however.
-const GUARD: &str = include_str!("guard.sh");
 /// How much of a failed program's output goes into the error.
 const TAIL_LINES: usize = 12;
 /// What would lead an installer away from the environment that is being filled.
