@@ -148,13 +148,21 @@ pub(crate) fn examine(
         // What still moved may have come twice after it was looked at. What is missing by then is missing all the same.
         if !case.timeline.effects_settled && book.failure_of(&effects_of(name)).is_none() {
             let why = format!("effects had not settled when the drain ended: what {name} still did is not known");
-            let trigger = ResourceId::new(ResourceKind::Trigger, name);
-            let root = book.roots_at(&trigger).next().or_else(|| book.roots_at(&source).next()).or(book.unseen());
-            undecided(edge, why, root, book);
+            undecided(edge, why, unsettled(case, book).or(book.unseen()), book);
         }
         effects.insert(name.clone(), counts);
     }
     Ok(effects)
+}
+
+/// Why effects did not settle, when a finding says so: what one trigger owes and will never do keeps all of them waiting.
+fn unsettled(case: Case<'_>, book: &Book) -> Option<Handle> {
+    let triggers = &case.plan.stack.triggers;
+    let mut places = triggers.iter().flat_map(|(name, trigger)| {
+        let function = ResourceId::new(ResourceKind::Function, &trigger.function);
+        [ResourceId::new(ResourceKind::Trigger, name), function, trigger.source_resource()]
+    });
+    places.find_map(|place| book.roots_at(&place).next())
 }
 
 /// Leaves the check of one trigger undecided.

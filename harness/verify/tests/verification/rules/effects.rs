@@ -430,6 +430,16 @@ fn effects_that_had_not_settled_may_have_come_twice_since() {
     world.drop_key(&totals(), "C-1");
     let found = world.judge();
     assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Fail);
+    // One trigger that is not there keeps all of them waiting.
+    let lost = trigger("total-orders");
+    for one in world.configuration.get_mut(&CaptureName::Recovered).unwrap().iter_mut() {
+        one.absent |= one.resource == lost;
+    }
+    let found = world.judge();
+    assert_eq!(roots(&found), [(FindingKind::LostTrigger, Some(lost))]);
+    assert!(found.findings.iter().all(|finding| finding.weight == Weight::Note
+        || finding.root.is_some()
+        || finding.kind == FindingKind::LostTrigger));
     world.events.retain(|(_, event)| !matches!(event, Event::Drained { .. }));
     assert_eq!(verdict(&world.judge(), "effects.describe-upload"), Verdict::Inconclusive, "nor when nothing says so");
 }
