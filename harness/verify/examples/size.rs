@@ -10,6 +10,7 @@ mod support;
 
 use std::{env, fs, process::ExitCode, time::Instant};
 
+use firedrill_model::findings::Weight;
 use firedrill_verify::verify;
 
 /// What a million lines may take, MiB.
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let found = verify(&dir).unwrap();
     println!("verdict           {}", found.verdict);
+    for finding in found.findings.iter().filter(|finding| finding.weight != Weight::Note) {
+        println!("                  {}", finding.message);
+    }
     println!("ledger            {} lines", found.ledger.lines);
     println!("entries compared  {}", found.equivalence.entries_compared);
     println!("effects owed      {}", found.effects["total-orders"].expected);

@@ -17,7 +17,11 @@ pub mod pipeline;
 #[cfg(test)]
 pub mod tampering;
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{BufRead, BufReader},
+};
 
 use firedrill_model::{
     capture::{CaptureName, Configuration, Delivery, Entry},
@@ -357,7 +361,7 @@ impl World {
                 Event::RunBegan { plan_sha256, .. } => *plan_sha256 = file_sha256(&dir.plan()).unwrap().unwrap(),
                 Event::Captured { capture, files, .. } => *files = digests(dir, *capture),
                 Event::Quiesced { ledger_lines, ledger_sha256 } if ledger_sha256.is_empty() => {
-                    *ledger_lines = self.ledger.len() as u64;
+                    *ledger_lines = BufReader::new(File::open(dir.ledger()).unwrap()).split(b'\n').count() as u64;
                     *ledger_sha256 = file_sha256(&dir.ledger()).unwrap().unwrap();
                 }
                 _ => {}
