@@ -9,6 +9,7 @@ mod cuts;
 mod documented;
 mod laws;
 mod oracle;
+mod proofs;
 mod recovery_time;
 mod rules;
 mod versions;
