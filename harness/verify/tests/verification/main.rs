@@ -12,6 +12,7 @@ mod increments;
 mod instants;
 mod laws;
 mod oracle;
+mod proofs;
 mod recovery_time;
 mod rules;
 mod state_properties;
