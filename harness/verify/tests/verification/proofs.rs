@@ -301,7 +301,9 @@ fn is_hidden(named: &(FindingKind, &str), what: &[&str]) -> bool {
 fn hold(world: &mut World, which: &BTreeSet<usize>) -> Result<(), TestCaseError> {
     let broken: Vec<&Broken> = which.iter().map(|index| &PROOFS[*index]).collect();
     let what: Vec<&str> = broken.iter().map(|broken| broken.what).collect();
-    broken.iter().for_each(|broken| (broken.breaks)(world));
+    for broken in &broken {
+        (broken.breaks)(world);
+    }
     let found = world.judge();
     prop_assert_eq!(found.verdict == Verdict::Pass, broken.is_empty(), "{:?}: {:#?}", what, found.findings);
     for broken in &broken {
