@@ -33,6 +33,9 @@ struct Known {
     rev: u64,
     write_id: WriteId,
     epoch: u32,
+    /// It was deleted and written again. Another delete could not be told from the first: where nothing is found, what was
+    /// written between the two would possibly be lost.
+    reborn: bool,
 }
 
 /// Where a key was before the write in hand.
@@ -75,7 +78,13 @@ impl OwnKeys {
             .step_by(stride)
             .map(KeyNumber::seed)
             .filter(|number| !kept.contains(number))
-            .map(|number| Known { number, rev: 1, write_id: dataset.seed_write_id(resource, number), epoch: 0 })
+            .map(|number| Known {
+                number,
+                rev: 1,
+                write_id: dataset.seed_write_id(resource, number),
+                epoch: 0,
+                reborn: false,
+            })
             .collect();
         Self {
             dataset: Arc::clone(dataset),
@@ -93,7 +102,7 @@ impl OwnKeys {
 
     /// The next write. Its key is the writer's alone until [`OwnKeys::settle`] says how it ended.
     ///
-    /// Deletes take keys that this epoch wrote, of those that the data set allows: what a restore brought back of an older
+    /// Deletes take keys that this epoch wrote and did not delete before, of those that the data set allows: what a restore brought back of an older
     /// one is not known here, and the removal of a value that is not there causes no event.
     pub fn next(&mut self, standing: Standing) -> Write {
         let op = if standing.fresh_keys_only { Op::Put } else { self.draw_op() };
@@ -102,7 +111,7 @@ impl OwnKeys {
             Op::Delete => {
                 let (dataset, resource) = (Arc::clone(&self.dataset), self.resource.clone());
                 self.take(Shelf::Present, |known| {
-                    known.epoch == standing.epoch && dataset.may_be_deleted(&resource, known.number)
+                    known.epoch == standing.epoch && !known.reborn && dataset.may_be_deleted(&resource, known.number)
                 })
             }
             Op::Put if standing.fresh_keys_only || !self.draw.chance(REBORN_PERCENT) => None,
@@ -121,8 +130,9 @@ impl OwnKeys {
     /// Remembers how a write ended. A rejected one leaves its key as it was, an ambiguous one retires it.
     pub fn settle(&mut self, write: &Write, line: &LedgerLine) {
         let in_hand = self.in_hand.take();
-        let written =
-            Known { number: write.number, rev: write.rev, write_id: line.write_id.clone(), epoch: line.epoch };
+        let reborn = in_hand.as_ref().is_some_and(|(known, shelf)| known.reborn || *shelf == Shelf::Deleted);
+        let write_id = line.write_id.clone();
+        let written = Known { number: write.number, rev: write.rev, write_id, epoch: line.epoch, reborn };
         match (line.outcome, write.op) {
             (Outcome::Acknowledged, Op::Put | Op::Update) => self.present.push(written),
             (Outcome::Acknowledged, Op::Delete) => self.deleted.push(written),

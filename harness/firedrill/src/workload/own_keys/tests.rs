@@ -94,6 +94,21 @@ proptest! {
         }
     }
 
+    /// Of two deletes of one key nobody could tell which is seen where nothing is.
+    #[test]
+    fn a_key_is_deleted_once(seed: u64, outcomes in prop::collection::vec(any_outcome(), 1..400)) {
+        let (_, mut writers) = writers(seed);
+        let keys = &mut writers[0];
+        let mut deleted = BTreeSet::new();
+        for (id, outcome) in outcomes.into_iter().enumerate() {
+            let write = keys.next(standing(0, false));
+            if write.op == Op::Delete && outcome == Outcome::Acknowledged {
+                prop_assert!(deleted.insert(write.number), "{} a second time", write.number);
+            }
+            keys.settle(&write, &line(&write, id, outcome, standing(0, false)));
+        }
+    }
+
     /// The law by which traffic after the cutover never changes what was lost.
     #[test]
     fn while_only_fresh_keys_may_be_written_no_key_of_an_earlier_epoch_is(seed: u64, before in 1..200_usize, after in 1..200_usize) {
