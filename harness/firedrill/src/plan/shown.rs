@@ -23,8 +23,9 @@ pub fn shown(plan: &Plan) -> Plan {
 /// The text of a scenario without the secrets that it gives to its template.
 pub fn shown_text(plan: &Plan, scenario: &str) -> String {
     let parameters = plan.stack.template.iter().flat_map(|template| &template.parameters);
-    let secrets: Vec<String> =
+    let mut secrets: Vec<String> =
         parameters.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.clone()).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     hide(scenario, &secrets)
 }
 

@@ -190,11 +190,16 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
     let mut source_is_back = false;
     let to_heal = drill.faults_on.to_heal();
     if let Some(target) = &holdings.target {
-        for fault in drill.plan.disaster.iter().filter(|fault| to_heal.contains(&fault.id)) {
+        for fault in &drill.plan.disaster {
             let Fault::RegionOutage { region, .. } = &fault.fault;
+            let of_source = *region == drill.plan.topology.primary;
+            if !to_heal.contains(&fault.id) {
+                source_is_back |= of_source && drill.struck.get().is_some(); // over by itself
+                continue;
+            }
             drill.faults_on.ended(&fault.id);
             let healing = target.heal(&fault.id).await?;
-            source_is_back |= healing != Healing::RegionStaysGone && *region == drill.plan.topology.primary;
+            source_is_back |= of_source && healing != Healing::RegionStaysGone;
             drill.journal.append_synced(Event::FaultEnded { id: fault.id.clone(), by: "heal".into() })?;
             healed.push(fault.id.clone());
         }

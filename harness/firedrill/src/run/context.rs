@@ -52,6 +52,30 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// A run that has its records and has not begun.
+    pub(super) fn new(
+        plan: Plan,
+        clock: RunClock,
+        (dir, journal, ledger): (RunDir, Journal, Ledger),
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            plan: Arc::new(plan),
+            dir,
+            clock,
+            journal,
+            ledger,
+            authority: Authority::default(),
+            endpoints: Arc::default(),
+            struck: Arc::default(),
+            faults_on: FaultsOn::default(),
+            lag: Lag::default(),
+            tools: Arc::default(),
+            programs: Programs::default(),
+            cancel,
+        }
+    }
+
     /// Where a region answers; `None` before preflight, or for a region outside the topology.
     pub fn endpoint(&self, region: &Region) -> Option<&Endpoint> {
         self.endpoints.get()?.get(region)

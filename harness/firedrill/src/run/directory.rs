@@ -28,9 +28,11 @@ pub fn create(
     fs::create_dir_all(out).map_err(|source| failed(out, source))?;
     let (id, root) = unused(out, &stem).map_err(|source| failed(&out.join(&stem), source))?;
     let dir = RunDir::new(root);
-    let text = serde_json::to_string_pretty(&plan::shown(plan)).map_err(|error| failed(&dir.plan(), error.into()))?;
-    write_file(&dir.scenario(), &plan::shown_text(plan, scenario_text))
+    let mut shown = plan::shown(plan);
+    // The digest is that of the copy, which is another file where secrets were taken out.
+    shown.scenario.sha256 = write_file(&dir.scenario(), &plan::shown_text(plan, scenario_text))
         .map_err(|source| failed(&dir.scenario(), source))?;
+    let text = serde_json::to_string_pretty(&shown).map_err(|error| failed(&dir.plan(), error.into()))?;
     write_file(&dir.plan(), &text).map_err(|source| failed(&dir.plan(), source))?;
     Ok((RunId::new(id), dir, line_digest(&text)))
 }

@@ -1,6 +1,6 @@
 //! The order of a run. *Heal*, *verify*, *report* and *teardown* happen whatever went before.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use firedrill_model::{
     history::{Event, Phase},
@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::{
-    Drill, FaultsOn, Journal, Stop, StopReason, closing,
+    Drill, Journal, Stop, StopReason, closing,
     directory::{self, DirectoryError},
     disaster,
     journal::JournalError,
@@ -25,11 +25,11 @@ use super::{
     status,
 };
 use crate::{
-    backup::{process::Programs, schedule::Backups},
+    backup::schedule::Backups,
     clock::RunClock,
     poll,
     target::{Launch, RunningTarget, TargetEvent, process},
-    workload::{authority::Authority, canary::Canary, lag::Lag, ledger::Ledger, probe::Prober, traffic::Traffic},
+    workload::{canary::Canary, ledger::Ledger, probe::Prober, traffic::Traffic},
 };
 
 /// What to run and how.
@@ -113,21 +113,9 @@ pub(super) struct Holdings {
 pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Result<Outcome, RunError> {
     let clock = RunClock::start();
     let (id, dir, plan_sha256) = directory::create(&request.out, clock, &request.plan, &request.scenario_text)?;
-    let drill = Drill {
-        plan: Arc::new(request.plan),
-        clock,
-        journal: Journal::create(&dir.history(), clock)?,
-        ledger: Ledger::create(&dir.ledger()).map_err(RunError::Ledger)?,
-        dir,
-        authority: Authority::default(),
-        endpoints: Arc::default(),
-        tools: Arc::default(),
-        struck: Arc::default(),
-        faults_on: FaultsOn::default(),
-        lag: Lag::default(),
-        programs: Programs::default(),
-        cancel: stop.token().clone(),
-    };
+    let journal = Journal::create(&dir.history(), clock)?;
+    let ledger = Ledger::create(&dir.ledger()).map_err(RunError::Ledger)?;
+    let drill = Drill::new(request.plan, clock, (dir, journal, ledger), stop.token().clone());
     began(&drill, &id, plan_sha256, progress)?;
 
     let mut holdings = Holdings::default();

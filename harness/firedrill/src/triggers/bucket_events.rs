@@ -1,5 +1,7 @@
 //! S3 notifications: object events of a bucket invoke a function.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_s3::types::{
     Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
@@ -198,15 +200,16 @@ pub(crate) fn lets_bucket_in(statement: &Value) -> bool {
     statement["Principal"]["Service"] == BUCKET_PRINCIPAL
 }
 
-/// Notifications of a bucket that are compared with no trigger of the stack, by kind: each trigger has the first that calls
-/// its function, and a second one is one too many.
+/// Notifications of a bucket that are compared with no trigger of the stack, by kind: of those that call one function the
+/// first is compared, and another is one too many.
 pub(crate) async fn unclaimed(site: &Site, bucket: &str) -> Result<Vec<(String, Value)>, ServiceError> {
     let described = s3::notifications(site, &site.name_of(ResourceKind::Bucket, bucket)).await?.unwrap_or_default();
     let Some(kinds) = described.as_object() else { return Ok(Vec::new()) };
-    let mut open: Vec<&Trigger> = site.triggers().filter(|trigger| bucket_of(trigger) == Some(bucket)).collect();
+    let own = site.triggers().filter(|trigger| bucket_of(trigger) == Some(bucket));
+    let mut functions: BTreeSet<&str> = own.map(|trigger| trigger.function.as_str()).collect();
     let mut claimed = |of: &Value| {
-        let claims = open.iter().position(|trigger| calls(site, of, &trigger.function));
-        claims.map(|at| open.swap_remove(at)).is_some()
+        let called = functions.iter().copied().find(|function| calls(site, of, function));
+        called.is_some_and(|function| functions.remove(function))
     };
     Ok(kinds
         .keys()

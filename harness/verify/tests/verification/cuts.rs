@@ -16,26 +16,26 @@ use crate::support::{
     has, orders, put, roots, uploads, verdict,
 };
 
-fn by(writer: &str, seq: u64, line: LedgerLine) -> LedgerLine {
+pub(crate) fn by(writer: &str, seq: u64, line: LedgerLine) -> LedgerLine {
     LedgerLine { writer: writer.to_owned(), seq, ..line }
 }
 
-fn of(txn: &str, line: LedgerLine) -> LedgerLine {
+pub(crate) fn of(txn: &str, line: LedgerLine) -> LedgerLine {
     LedgerLine { txn: Some(txn.to_owned()), ..line }
 }
 
 /// Orders with these writes, of which these are there.
-fn holding(lines: &[LedgerLine], held: &[&LedgerLine]) -> World {
+pub(crate) fn holding(lines: &[LedgerLine], held: &[&LedgerLine]) -> World {
     let mut world = world(lines, T0);
     *world.recovered(&orders()) = held.iter().map(|line| entry(line)).collect();
     world
 }
 
-fn is_torn(found: &Verification) -> bool {
+pub(crate) fn is_torn(found: &Verification) -> bool {
     has(found, FindingKind::Torn, Weight::Failure)
 }
 
-fn cut(found: &Verification) -> Verdict {
+pub(crate) fn cut(found: &Verification) -> Verdict {
     assert!(!has(found, FindingKind::CheckerCrashed, Weight::Undecided), "{:#?}", found.findings);
     verdict(found, "consistent-cut")
 }

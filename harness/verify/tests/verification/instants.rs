@@ -3,15 +3,17 @@
 //! Each test moves one instant by a millisecond, and with it what is known of a key.
 
 use firedrill_model::{
-    findings::{FindingKind, Weight},
+    findings::FindingKind,
     ledger::LedgerLine,
     units::{RunTime, Span},
     verdict::Verdict,
-    verification::{RecoveryPointActual, Verification},
+    verification::RecoveryPointActual,
 };
 
-use crate::support::{BACKUP, ENDS, EPOCH_MS, T0, World, ambiguous, delete, entry, generated::world, has, orders, put};
-use crate::support::{roots, verdict};
+use crate::{
+    cuts::{by, cut, holding, is_torn, of},
+    support::{BACKUP, ENDS, EPOCH_MS, T0, ambiguous, delete, orders, put, roots},
+};
 
 /// A write of the key `k`, from `issued` to `completed`.
 fn put_k(id: &str, issued: u64, completed: u64) -> LedgerLine {
@@ -26,21 +28,6 @@ fn until(completed: u64, line: LedgerLine) -> LedgerLine {
     LedgerLine { completed_ms: Some(RunTime::from_ms(completed)), ..line }
 }
 
-fn by(writer: &str, seq: u64, line: LedgerLine) -> LedgerLine {
-    LedgerLine { writer: writer.to_owned(), seq, ..line }
-}
-
-fn of(txn: &str, line: LedgerLine) -> LedgerLine {
-    LedgerLine { txn: Some(txn.to_owned()), ..line }
-}
-
-/// Orders with these writes, of which these are there.
-fn holding(lines: &[LedgerLine], held: &[&LedgerLine]) -> World {
-    let mut world = world(lines, T0);
-    *world.recovered(&orders()) = held.iter().map(|line| entry(line)).collect();
-    world
-}
-
 /// What is lost of orders: how many writes, and since when, certainly and possibly.
 fn lost(rpo: &RecoveryPointActual) -> (u64, Span, Span) {
     let losses = &rpo.by_resource[&orders()];
@@ -50,15 +37,6 @@ fn lost(rpo: &RecoveryPointActual) -> (u64, Span, Span) {
 
 fn back_to(ms: u64) -> Span {
     Span::from_ms(T0 - ms)
-}
-
-fn cut(found: &Verification) -> Verdict {
-    assert!(!has(found, FindingKind::CheckerCrashed, Weight::Undecided), "{:#?}", found.findings);
-    verdict(found, "consistent-cut")
-}
-
-fn is_torn(found: &Verification) -> bool {
-    has(found, FindingKind::Torn, Weight::Failure)
 }
 
 // ---- what is lost ---------------------------------------------------------------------------------------------------
