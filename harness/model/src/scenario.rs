@@ -240,6 +240,15 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether nothing in the region can be reached while it is on.
+    pub fn takes_away(&self, region: &Region) -> bool {
+        match self {
+            Self::RegionOutage { region: lost, .. } => lost == region,
+        }
+    }
+}
+
 /// How a lost region looks to its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

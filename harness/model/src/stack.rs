@@ -43,6 +43,9 @@ pub struct Template {
     pub names: BTreeMap<ResourceId, String>,
     /// What it has besides, as people call it: deployed, but neither protected nor compared.
     pub beyond: Vec<String>,
+    /// What of that the service itself copies between regions, which only one emulator process for all regions does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cross_region: Vec<String>,
 }
 
 impl Stack {

@@ -131,7 +131,7 @@ impl<'a> Comparison<'a> {
             point: point.map(Cursor::new),
             at: Circumstances {
                 utc_ms: case.timeline.utc_ms(record.ended),
-                point: case.timeline.used_point().map(|point| (point.begun_ms, point.ended_ms)),
+                point: case.timeline.used_point_of(resource).map(|point| (point.begun_ms, point.ended_ms)),
             },
             tallies: BTreeMap::new(),
             not_judged: Tally::default(),
@@ -405,7 +405,7 @@ fn differences(tallies: &BTreeMap<FindingKind, Tally>) -> Differences {
 
 /// The finding for one kind of difference of one resource, as the engineer who is paged reads it.
 fn difference(kind: FindingKind, resource: &ResourceId, tally: &Tally, timeline: &Timeline, book: &Book) -> Draft {
-    let point = timeline.used_point().map_or_else(
+    let point = timeline.used_point_of(resource).map_or_else(
         || "the recovery point".to_owned(),
         |point| format!("recovery point {} (captured from {})", point.id, timeline.clock(point.begun_ms)),
     );

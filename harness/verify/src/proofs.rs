@@ -23,10 +23,10 @@ pub(crate) fn examine(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     let Some(rebuilt) = Rebuilt::by(plan).filter(|_| timeline.recovery_began.is_some()) else { return };
     if rebuilt.from_backup {
         target_empty(timeline, book);
-        backup_verified(timeline, book);
+        backup_verified(plan, timeline, book);
     }
     if rebuilt.side == Side::Recovery {
-        source_unreachable(timeline, book);
+        source_unreachable(plan, timeline, book);
     }
 }
 
@@ -119,18 +119,24 @@ fn target_empty(timeline: &Timeline, book: &mut Book) {
     }
 }
 
-fn backup_verified(timeline: &Timeline, book: &mut Book) {
-    let why = match (timeline.used_point(), &timeline.recovery_point) {
-        (Some(point), _) if point.verified => return,
+fn backup_verified(plan: &Plan, timeline: &Timeline, book: &mut Book) {
+    let used = timeline.used_points();
+    let has_one = |rule: usize| used.iter().any(|point| point.rule == rule);
+    let why = match (used.iter().find(|point| !point.verified), &timeline.recovery_point) {
         (Some(point), _) => format!("recovery point {} was restored without having been read back", point.id),
-        (None, Some(named)) => format!("recovery point {named} was restored; the history knows no such backup"),
-        (None, None) => "no backup was complete when the recovery began: what was restored came from elsewhere".into(),
+        (None, Some(named)) if used.is_empty() => {
+            format!("recovery point {named} was restored; the history knows no such backup")
+        }
+        (None, None) if used.is_empty() || !(0..plan.backups.len()).all(has_one) => {
+            "no backup was complete when the recovery began: what was restored came from elsewhere".to_owned()
+        }
+        (None, _) => return,
     };
     let draft = Draft::undecided(FindingKind::BackupNotVerified, why).help("verify a backup before it is needed");
     book.undecide(&[RPO, STATE], &draft);
 }
 
-fn source_unreachable(timeline: &Timeline, book: &mut Book) {
+fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     let help = "take the region away from the recovery as well, for as long as it lasts";
     match timeline.source_reachable {
         Some(true) => {
@@ -140,8 +146,13 @@ fn source_unreachable(timeline: &Timeline, book: &mut Book) {
             book.undecide(&[STATE, RPO, RTO], &draft);
         }
         Some(false) => {
-            let returned = timeline.restored().and_then(|restored| Some((restored, timeline.ended_before(restored)?)));
-            if let Some((restored, (fault, at, by))) = returned {
+            let of_source = plan.disaster.iter().filter(|planned| planned.fault.takes_away(&plan.topology.primary));
+            let mut returned = of_source.filter_map(|planned| {
+                let restored = timeline.restored()?;
+                let (at, by) = timeline.ended_before(&planned.id, restored)?;
+                Some((restored, &planned.id, at, by))
+            });
+            if let Some((restored, fault, at, by)) = returned.next() {
                 let why =
                     format!("{fault} ended ({by}) while the restore ran: the lost region could be read from then on");
                 let times = format!("it ended {}, the restore {}", timeline.clock(at), timeline.clock(restored));

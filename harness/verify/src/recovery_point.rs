@@ -137,7 +137,7 @@ fn missed(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, low
     let first =
         total.certain.map(|first| format!("the earliest lost write was acknowledged {}", timeline.clock(first)));
     let stop = actual.t_stop_ms.map(|stop| format!("the copy that was given up stopped {}", timeline.clock(stop)));
-    let point = timeline.used_point().map(|point| {
+    let points = timeline.used_points().into_iter().map(|point| {
         format!(
             "recovery point {} was captured from {} to {}",
             point.id,
@@ -154,7 +154,7 @@ fn missed(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, low
     .check(RPO)
     .count(lost)
     .key(total.keys.first_key())
-    .detail(first.into_iter().chain(stop).chain(point).chain(total.keys.lines()))
+    .detail(first.into_iter().chain(stop).chain(points).chain(total.keys.lines()))
     .help(format!("begin a backup at least every {objective} less the time a capture takes, or replicate"))
 }
 

@@ -256,9 +256,9 @@ impl Timeline {
         self.steps.iter().filter(rebuilds).map(|step| step.ended).max()
     }
 
-    /// A fault that ended at or before `until`.
-    pub(crate) fn ended_before(&self, until: RunTime) -> Option<(&FaultId, RunTime, &str)> {
-        self.faults.iter().find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
+    /// When a fault ended and by what, if it did at or before `until`.
+    pub(crate) fn ended_before(&self, fault: &FaultId, until: RunTime) -> Option<(RunTime, &str)> {
+        self.faults.get(fault)?.ended_before(until)
     }
 
     /// A fault that had stopped requests and ended at or before `until`.
@@ -267,14 +267,23 @@ impl Timeline {
         bitten.find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
     }
 
-    /// The recovery point that the recovery used: the named one, or for a procedure of the user's own, which names none,
-    /// the latest that was complete when the recovery began.
-    pub(crate) fn used_point(&self) -> Option<&RecoveryPoint> {
+    /// The recovery points that the recovery used: the named one, or for a procedure of the user's own, which names none,
+    /// the latest of each backup rule that was complete when the recovery began.
+    pub(crate) fn used_points(&self) -> Vec<&RecoveryPoint> {
         if let Some(id) = &self.recovery_point {
-            return self.backups.iter().map(|(_, point)| point).find(|point| point.id == *id);
+            return self.backups.iter().map(|(_, point)| point).filter(|point| point.id == *id).take(1).collect();
         }
-        let began = self.recovery_began?;
-        self.backups.iter().rfind(|(at, _)| *at <= began).map(|(_, point)| point)
+        let Some(began) = self.recovery_began else { return Vec::new() };
+        let complete = self.backups.iter().filter(|(at, _)| *at <= began);
+        complete.map(|(_, point)| (point.rule, point)).collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// The one of them that the resource was restored from, or should have been: the only one may lack it.
+    pub(crate) fn used_point_of(&self, resource: &ResourceId) -> Option<&RecoveryPoint> {
+        match self.used_points()[..] {
+            [only] => Some(only),
+            ref points => points.iter().find(|point| point.resources.contains(resource)).copied(),
+        }
     }
 
     /// UTC milliseconds of an instant of the run, to compare with clocks of other processes.

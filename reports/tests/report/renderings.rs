@@ -73,6 +73,28 @@ fn page_of_a_failure() {
     assert_snapshot!("html-fail", format!("{before}{after}"));
 }
 
+/// What a reader sees of a page, an element a line.
+fn seen(page: &str) -> String {
+    let (before, after) = page.split_once("<style>").unwrap();
+    let (_, after) = after.split_once("</style>").unwrap();
+    let mut text = String::new();
+    for part in format!("{before}{after}").split('<') {
+        let words: Vec<&str> = part.split_once('>').map_or(part, |(_, words)| words).split_whitespace().collect();
+        if !words.is_empty() {
+            text.push_str(&words.join(" "));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn words_of_each_page() {
+    for (name, run) in runs() {
+        assert_snapshot!(format!("page-{name}"), seen(&html(&run.record()).unwrap()));
+    }
+}
+
 #[test]
 fn a_page_asks_for_nothing_from_outside() {
     for (name, run) in runs() {

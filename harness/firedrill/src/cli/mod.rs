@@ -137,3 +137,20 @@ fn start_logging() {
         .with_target(false)
         .init();
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help_reads_well() {
+        let mut program = Cli::command().term_width(110);
+        program.build();
+        let mut pages = vec![program.render_long_help().to_string()];
+        let commands = program.get_subcommands_mut().filter(|command| !command.is_hide_set());
+        pages.extend(commands.map(|command| command.render_long_help().to_string()));
+        insta::assert_snapshot!(pages.join("\n--------\n\n"));
+    }
+}

@@ -111,9 +111,7 @@ impl Lint<'_> {
     }
 
     fn lost(&self, region: &firedrill_model::ids::Region) -> bool {
-        self.scenario.disaster.iter().any(|disaster| match &disaster.fault {
-            Fault::RegionOutage { region: lost, .. } => lost == region,
-        })
+        self.scenario.disaster.iter().any(|disaster| disaster.fault.takes_away(region))
     }
 
     fn global_names(&mut self) {
@@ -189,16 +187,16 @@ impl Lint<'_> {
 
     /// What a region's loss can be when all regions share one process.
     fn one_process(&mut self, path: &KeyPath, symptom: Symptom) {
-        if self.scenario.layout != Some(Layout::SharedProcess) {
+        if super::layout(self.scenario, self.stack) != Layout::SharedProcess {
             return;
         }
         if symptom == Symptom::Destroyed {
             let message = "one region of a shared process cannot be destroyed alone";
-            let help = "write `refused` or `timeouts`, or leave `topology.layout` out";
+            let help = "write `refused` or `timeouts`, or `layout: process-per-region` in `topology`";
             self.error(&path.key("symptom"), message, "all regions share one process", help);
         } else if !self.states(&FindingKind::NotProvable.to_string()) {
             let message = "the loss of a region cannot be proved in a shared process: the verdict will be inconclusive";
-            let help = "leave `topology.layout` out, or state `not-provable` under `must_fail`";
+            let help = "write `layout: process-per-region` in `topology`, or state `not-provable` under `must_fail`";
             self.warn(&path.key("fault"), message, "all regions share one process", help);
         }
     }

@@ -11,6 +11,7 @@ use firedrill_model::{
     ids::FaultId,
     plan::{About, CLOCK_SKEW, Layout, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     scenario::Scenario,
+    stack::Stack,
     units::Span,
     verdict::EnvironmentClass,
 };
@@ -58,7 +59,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         seed: choices.seed,
         target: TargetPlan {
             kind: TargetKind::Local,
-            layout: scenario.layout.unwrap_or(Layout::ProcessPerRegion),
+            layout: layout(scenario, stack),
             environment_class: EnvironmentClass::Emulator,
             engine: ENGINE.to_owned(),
         },
@@ -79,6 +80,14 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         limits: scenario.limits,
         must_fail: scenario.must_fail.clone(),
     })
+}
+
+/// A process per region, so that a region can really be lost, unless the scenario says otherwise or the stack has what only
+/// works between regions of one process.
+fn layout(scenario: &Scenario, stack: &Stack) -> Layout {
+    let cross_region = stack.template.as_ref().is_some_and(|template| !template.cross_region.is_empty());
+    let needed = if cross_region { Layout::SharedProcess } else { Layout::ProcessPerRegion };
+    scenario.layout.unwrap_or(needed)
 }
 
 fn about(scenario: &Scenario, source: &ScenarioSource) -> About {

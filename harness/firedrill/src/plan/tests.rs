@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use firedrill_model::{ids::ResourceKind, stack::Template, topology::Side, units::Span};
+use firedrill_model::{ids::ResourceKind, plan::Layout, stack::Template, topology::Side, units::Span};
 use proptest::prelude::*;
 
 use super::{Choices, describe::describe, lint::lint, names, parse_seed, plan, shown, shown_text};
@@ -58,6 +58,7 @@ fn a_plan_that_is_written_holds_no_secret() {
         parameters: [("DbPassword", "hunter4"), ("Stage", "prod")].map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
         names: std::collections::BTreeMap::new(),
         beyond: Vec::new(),
+        cross_region: Vec::new(),
     });
     let text = serde_json::to_string(&shown(&plan)).expect("written");
     assert!(!text.contains("hunter") && text.contains("prod") && text.contains("orders"), "{text}");
@@ -172,6 +173,25 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
     for (replacements, expected) in cases {
         assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");
     }
+}
+
+#[test]
+fn the_layout_is_one_process_where_the_stack_replicates_between_regions() {
+    let mut loaded = shipped();
+    let layout = |loaded: &Loaded| plan(loaded, &Choices { seed: 1 }).expect("planned").target.layout;
+    assert_eq!(layout(&loaded), Layout::ProcessPerRegion);
+    loaded.stack.template = Some(Template {
+        body: serde_json::Value::Null,
+        parameters: std::collections::BTreeMap::new(),
+        names: std::collections::BTreeMap::new(),
+        beyond: vec!["`Ledger` (AWS::DynamoDB::GlobalTable)".to_owned()],
+        cross_region: vec!["`Ledger` (AWS::DynamoDB::GlobalTable)".to_owned()],
+    });
+    assert_eq!(layout(&loaded), Layout::SharedProcess);
+    let remarks = said(&loaded);
+    assert!(remarks.iter().any(|remark| remark.contains("cannot be proved in a shared process")), "{remarks:?}");
+    loaded.scenario.layout = Some(Layout::ProcessPerRegion);
+    assert_eq!(layout(&loaded), Layout::ProcessPerRegion, "the scenario has the last word");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use firedrill_model::{
     capture::CaptureName,
     history::{Event, Phase},
-    scenario::Fault,
     topology::Side,
     units::{RunTime, Span},
     verification::Verification,
@@ -191,8 +190,7 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
     let to_heal = drill.faults_on.to_heal();
     if let Some(target) = &holdings.target {
         for fault in &drill.plan.disaster {
-            let Fault::RegionOutage { region, .. } = &fault.fault;
-            let of_source = *region == drill.plan.topology.primary;
+            let of_source = fault.fault.takes_away(&drill.plan.topology.primary);
             if !to_heal.contains(&fault.id) {
                 source_is_back |= of_source && drill.struck.get().is_some(); // over by itself
                 continue;

@@ -8,7 +8,6 @@ use std::{
 use firedrill_model::{
     ids::{FaultId, Region},
     plan::PlannedFault,
-    scenario::Fault,
 };
 
 /// The faults that were ordered, and neither healed nor over by themselves. Cheap to clone.
@@ -47,10 +46,7 @@ impl FaultsOn {
     /// Whether one of `disaster` is on that lets no request through to `region`.
     pub fn refuse(&self, disaster: &[PlannedFault], region: &Region) -> bool {
         let on = self.lock();
-        disaster.iter().any(|planned| {
-            let Fault::RegionOutage { region: lost, .. } = &planned.fault;
-            lost == region && on.get(&planned.id) == Some(&State::On)
-        })
+        disaster.iter().any(|planned| planned.fault.takes_away(region) && on.get(&planned.id) == Some(&State::On))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<FaultId, State>> {

@@ -68,8 +68,9 @@ pub struct RawTopology {
     pub primary: Written<Region>,
     /// Where it is recovered to.
     pub recovery: Written<Region>,
-    /// How the regions map to emulator processes on the `local` target; `process-per-region` when left out. With
-    /// `shared-process` the emulator's own cross-region features work, and the loss of a region cannot be proved.
+    /// How the regions map to emulator processes on the `local` target. When left out, the plan chooses:
+    /// `shared-process` for a template whose buckets or tables replicate between regions, else `process-per-region`.
+    /// With `shared-process` the emulator's own cross-region features work, and the loss of a region cannot be proved.
     pub layout: Option<Layout>,
 }
 

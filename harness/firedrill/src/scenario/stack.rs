@@ -98,6 +98,7 @@ fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
     let functions = raw.functions.iter().map(|(name, one)| (name.clone(), reader.function(name, one))).collect();
     let triggers =
         raw.triggers.iter().filter_map(|(name, one)| Some((name.clone(), reader.trigger(name, one)?))).collect();
+    reader.one_trigger_a_pair();
     reader.one_delivery_log();
     Diagnostics::unless_empty(source.shown(), reader.problems)?;
     Ok(Stack {
@@ -364,6 +365,21 @@ impl Reader<'_> {
                     help,
                 );
                 None
+            }
+        }
+    }
+
+    /// Recovery finds a notification or mapping again by what it joins.
+    fn one_trigger_a_pair(&mut self) {
+        let mut joined = BTreeMap::new();
+        for (name, raw) in &self.raw.triggers {
+            let source = raw.source.bucket.as_ref().or(raw.source.table.as_ref());
+            if let Some(first) = joined.insert((&raw.source.bucket, &raw.source.table, &raw.function), name)
+                && let Some(source) = source
+            {
+                let message = format!("`{source}` invokes `{}` by `triggers.{first}` already", raw.function);
+                let help = "one trigger joins a bucket or table with a function; it takes several `events`";
+                self.wrong(&KeyPath::of(["triggers", name]), message, "the second", help);
             }
         }
     }

@@ -15,7 +15,9 @@ use firedrill_verify::verify;
 use proptest::{prelude::*, sample::Index};
 
 use crate::support::{
-    EPOCH_MS, READY, World, orders,
+    EPOCH_MS, READY, World,
+    generated::tried,
+    orders,
     pipeline::{Blow, How, blows, how, pipeline},
     tampering::{picked, show, tamper, tamperings, unshow},
     trigger, uploads,
@@ -124,7 +126,7 @@ fn agree(world: &World) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(96))]
 
     /// What is right has no finding.
     #[test]
@@ -197,7 +199,7 @@ fn all_named(found: &Verification) -> Vec<(&'static str, FindingKind, Vec<String
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(32))]
 
     /// One owed effect that is taken away is the one that is named.
     #[test]

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     T0, World, entry,
-    generated::{after_cutover, expiring, ledger, strokes, world},
+    generated::{after_cutover, expiring, ledger, strokes, tried, world},
     orders,
 };
 
@@ -115,7 +115,7 @@ pub(crate) fn ms(span: Span) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(512))]
 
     /// Key by key, on states of an instant and on states that no instant had.
     #[test]

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     CUTOVER, READY, T0, World,
-    generated::{ledger, strokes, world},
+    generated::{ledger, strokes, tried, world},
     orders, put,
 };
 
@@ -329,7 +329,7 @@ fn hold(world: &mut World, which: &BTreeSet<usize>) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(256))]
 
     #[test]
     fn each_broken_proof_is_named_and_no_other(

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use self::outage::{Outage, Round, outages};
 use crate::{
     oracle::ms,
-    support::{World, verdict},
+    support::{World, generated::tried, verdict},
 };
 
 fn judge(world: &World) -> (Verification, RecoveryTimeReport) {
@@ -60,7 +60,7 @@ fn agree(outage: &Outage) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(256))]
 
     /// On t0, readiness, the number, the verdict and each reason for not crediting it.
     #[test]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     BACKUP, T0, World, entry,
-    generated::{after_cutover, expiring, ledger, state_at, strokes, world},
+    generated::{after_cutover, expiring, ledger, state_at, strokes, tried, world},
     orders, put,
     tampering::picked,
     verdict,
@@ -120,7 +120,7 @@ fn point() -> impl Strategy<Value = Point> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(128))]
 
     /// Key by key, what is missing, extra, changed and twice.
     #[test]
@@ -194,7 +194,7 @@ fn both_sides() -> impl Strategy<Value = (Option<Configuration>, Option<Configur
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(tried(64))]
 
     /// Each field that differs is named and none that is equal; one that nobody knows is a finding, a volatile one never.
     #[test]

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use self::{
     long_form::LongForm,
-    properties::Reader,
+    properties::{Found, Reader},
     resolve::{Referent, Resolver, text_of},
 };
 use super::{
@@ -70,9 +70,9 @@ pub(super) fn load(source: &Source, given: &BTreeMap<String, String>) -> Result<
     reader.each(trigger::PERMISSION, trigger::permission);
     read.triggers = triggers;
     trigger::effects(&mut reader, &mut read);
-    let (problems, names, beyond) = reader.finish();
+    let Found { problems, names, beyond, cross_region } = reader.finish();
     Diagnostics::unless_empty(source.shown(), problems)?;
-    read.template = Some(Template { body, parameters: given.clone(), names, beyond });
+    read.template = Some(Template { body, parameters: given.clone(), names, beyond, cross_region });
     Ok(read)
 }
 

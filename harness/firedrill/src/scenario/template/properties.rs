@@ -23,11 +23,29 @@ pub(super) struct Reader<'a> {
     problems: Vec<Problem>,
     names: BTreeMap<ResourceId, String>,
     beyond: Vec<String>,
+    cross_region: Vec<String>,
 }
+
+/// What a [`Reader`] found besides the resources themselves.
+pub(super) struct Found {
+    pub(super) problems: Vec<Problem>,
+    /// Names that the template chooses.
+    pub(super) names: BTreeMap<ResourceId, String>,
+    /// What is not known.
+    pub(super) beyond: Vec<String>,
+    /// What of that the service copies between regions.
+    pub(super) cross_region: Vec<String>,
+}
+
+/// A table with replicas in other regions; the CDK makes one for a table without replicas, too.
+const GLOBAL_TABLE: &str = "AWS::DynamoDB::GlobalTable";
+/// Copies objects into other buckets.
+const REPLICATION: &str = "ReplicationConfiguration";
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source, resolver: &'a Resolver<'a>) -> Self {
-        Self { source, resolver, problems: Vec::new(), names: BTreeMap::new(), beyond: Vec::new() }
+        let (names, beyond, cross_region) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { source, resolver, problems: Vec::new(), names, beyond, cross_region }
     }
 
     /// The resources that are there, with their types.
@@ -62,17 +80,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Problems, the names that the template chooses, and what is not known.
-    pub(super) fn finish(mut self) -> (Vec<Problem>, BTreeMap<ResourceId, String>, Vec<String>) {
+    /// What was gathered.
+    pub(super) fn finish(mut self) -> Found {
         let known = [function::ALIAS, function::VERSION, trigger::MAPPING, trigger::PERMISSION];
         for (id, resource) in self.present() {
             let resource_type = resource["Type"].as_str().unwrap_or_default();
             if kind_of(resource_type).is_none() && !known.contains(&resource_type) {
-                self.beyond.push(format!("`{id}` ({resource_type})"));
+                let what = format!("`{id}` ({resource_type})");
+                let replicas = resource["Properties"]["Replicas"].as_array().map_or(0, Vec::len);
+                if resource_type == GLOBAL_TABLE && replicas > 1 {
+                    self.cross_region.push(what.clone());
+                }
+                self.beyond.push(what);
             }
         }
         self.beyond.sort();
-        (self.problems, self.names, self.beyond)
+        self.cross_region.sort();
+        let Self { problems, names, beyond, cross_region, .. } = self;
+        Found { problems, names, beyond, cross_region }
     }
 
     /// Records an error at `path`.
@@ -192,9 +217,14 @@ impl<'r, 'a, 'p> Properties<'r, 'a, 'p> {
     /// Names the properties that were never asked for.
     fn finish(self) {
         let there = self.resource["Properties"].as_object().into_iter().flat_map(Map::keys);
-        let unasked = there.filter(|property| !self.asked.contains(*property));
         let resource_type = self.resource["Type"].as_str().unwrap_or_default();
-        self.reader.beyond.extend(unasked.map(|property| format!("`{property}` of `{}` ({resource_type})", self.id)));
+        for property in there.filter(|property| !self.asked.contains(*property)) {
+            let what = format!("`{property}` of `{}` ({resource_type})", self.id);
+            if property == REPLICATION {
+                self.reader.cross_region.push(what.clone());
+            }
+            self.reader.beyond.push(what);
+        }
     }
 
     /// The resource that a resolved text names.

@@ -18,13 +18,17 @@ fn fixture(parameters: &[(&str, &str)]) -> Result<Stack, Diagnostics> {
     stack::load(&root().join(FIXTURE), FIXTURE, &parameters)
 }
 
-/// Reads the shipped template with one text in place of another, and gives what is said about it.
-fn said_after(find: &str, replace: &str) -> Vec<String> {
+/// Reads the shipped template with one text in place of another.
+fn after(find: &str, replace: &str) -> Result<Stack, Diagnostics> {
     let path = root().join(FIXTURE);
     let text = std::fs::read_to_string(&path).expect("the template");
     assert!(text.contains(find), "{find}");
-    let source = Source::parse(&path, "template.yaml", text.replace(find, replace)).expect("YAML");
-    match load(&source, &BTreeMap::new()) {
+    load(&Source::parse(&path, "template.yaml", text.replace(find, replace)).expect("YAML"), &BTreeMap::new())
+}
+
+/// What is said about the shipped template with one text in place of another.
+fn said_after(find: &str, replace: &str) -> Vec<String> {
+    match after(find, replace) {
         Ok(stack) => stack.template.expect("a template").beyond,
         Err(diagnostics) => diagnostics.problems.iter().map(ToString::to_string).collect(),
     }
@@ -69,6 +73,26 @@ fn the_template_says_the_same_as_the_native_stack_file() {
             ("table/Totals", "order-pipeline-template-totals"),
         ]
     );
+}
+
+#[test]
+fn what_the_service_copies_between_regions_is_known_apart() {
+    let cross_region = |find: &str, replace: &str| {
+        let template = after(find, replace).expect("a template").template.expect("the template itself");
+        assert!(template.cross_region.iter().all(|one| template.beyond.contains(one)), "{template:?}");
+        template.cross_region
+    };
+    let bucket = "      VersioningConfiguration: { Status: Enabled }\n";
+    let replicated = format!("{bucket}      ReplicationConfiguration: {{ Role: r, Rules: [] }}\n");
+    assert_eq!(cross_region(bucket, &replicated), ["`ReplicationConfiguration` of `Uploads` (AWS::S3::Bucket)"]);
+    let table = |replicas: &str| {
+        format!(
+            "Resources:\n  Copied:\n    Type: AWS::DynamoDB::GlobalTable\n    Properties: {{ Replicas: {replicas} }}\n"
+        )
+    };
+    let two = table("[{ Region: us-east-1 }, { Region: eu-west-1 }]");
+    assert_eq!(cross_region("Resources:\n", &two), ["`Copied` (AWS::DynamoDB::GlobalTable)"]);
+    assert_eq!(cross_region("Resources:\n", &table("[{ Region: us-east-1 }]")), Vec::<String>::new());
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use firedrill_model::{
     findings::{FindingKind, Weight},
     history::{Ending, Event, Phase},
-    ids::{FaultId, ProbeId},
+    ids::{FaultId, ProbeId, RecoveryPointId},
     plan::Plan,
-    scenario::{Backup, BackupUsing, Expect, RecoveryStep},
+    scenario::{Backup, BackupUsing, Expect, Fault, RecoveryStep, Symptom},
     units::Span,
     verdict::Verdict,
     verification::Verification,
@@ -142,6 +142,43 @@ fn a_fault_that_ends_during_the_restore_leaves_the_source_in_reach() {
         assert_eq!((verdict(&found, "state"), verdict(&found, "rpo")), (expected, expected), "{at}");
         assert_eq!(has(&found, FindingKind::SourceReachable, Weight::Undecided), expected != Verdict::Pass);
     }
+}
+
+#[test]
+fn the_end_of_another_regions_fault_brings_no_source_back() {
+    let mut world = World::whole();
+    let mut other = world.plan.disaster[0].clone();
+    other.id = FaultId::new("fault-2");
+    other.fault = Fault::RegionOutage { region: "ap-southeast-2".into(), symptom: Symptom::Refused };
+    world.plan.disaster.push(other);
+    world.event(26_000, Event::FaultEnded { id: FaultId::new("fault-2"), by: "duration".to_owned() });
+    assert_eq!(world.judge().verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_program_of_the_users_own_uses_the_latest_point_of_each_rule() {
+    let mut world = own_scripts();
+    no_point(&mut world);
+    assert_eq!(world.judge().verdict, Verdict::Pass);
+    // A second rule that never had a point.
+    world.plan.backups.push(world.plan.backups[0].clone());
+    assert!(has(&world.judge(), FindingKind::BackupNotVerified, Weight::Undecided));
+    // One whose point was not read back, and is older than the other rule's.
+    let verified = |verified: bool| {
+        let mut world = world.clone();
+        let first = world.events.iter().find_map(|(at, event)| match event {
+            Event::BackupCompleted { recovery_point } => Some((*at, recovery_point.clone())),
+            _ => None,
+        });
+        let (at, mut point) = first.expect("a backup");
+        point.rule = 1;
+        point.id = RecoveryPointId::new("rp-b");
+        point.verified = verified;
+        world.event(at - 1, Event::BackupCompleted { recovery_point: point });
+        world.judge()
+    };
+    assert_eq!(verified(true).verdict, Verdict::Pass);
+    assert!(has(&verified(false), FindingKind::BackupNotVerified, Weight::Undecided));
 }
 
 #[test]
