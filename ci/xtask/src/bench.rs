@@ -4,8 +4,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
-    process::Stdio,
+    io::{self, BufRead, BufReader},
+    process::{ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -32,7 +32,11 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 pub(crate) fn run(args: &Args) -> bool {
     let mut steps = Steps::default();
     if steps.run("build", "cargo", &["build", "--release", "--locked"]) {
-        drill(&args.scenario);
+        match drill(&args.scenario) {
+            Ok(status) if status.success() => steps.passed("drill", "passed"),
+            Ok(status) => steps.failed("drill", &status.to_string()),
+            Err(error) => steps.failed("drill", &format!("cannot start it: {error}")),
+        }
     }
     steps.run(
         "verification at size",
@@ -58,18 +62,14 @@ pub(crate) fn run(args: &Args) -> bool {
 }
 
 /// Runs one drill and prints its phases, and what the runner and the supervisor used; emulators are not counted.
-fn drill(scenario: &str) {
+fn drill(scenario: &str) -> io::Result<ExitStatus> {
     let program = root().join(target_folder()).join("release/firedrill");
     let began = Instant::now();
-    let spawned = command(&program.to_string_lossy())
+    let mut child = command(&program.to_string_lossy())
         .args(["run", scenario, "--json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .spawn();
-    let mut child = match spawned {
-        Ok(child) => child,
-        Err(error) => return say(&format!("cannot start {}: {error}", program.display())),
-    };
+        .spawn()?;
     let ended = Arc::new(AtomicBool::new(false));
     let sampler = {
         let (ended, pid) = (Arc::clone(&ended), child.id());
@@ -84,19 +84,16 @@ fn drill(scenario: &str) {
             }
         }
     }
-    let status = child.wait();
+    let status = child.wait()?;
     ended.store(true, Ordering::Relaxed);
     let used = sampler.join().unwrap_or_default();
-    say(&format!(
-        "| all, {} | {:.1} |",
-        status.map_or_else(|error| error.to_string(), |s| s.to_string()),
-        began.elapsed().as_secs_f64()
-    ));
+    say(&format!("| all, {status} | {:.1} |", began.elapsed().as_secs_f64()));
     say("\n| process | CPU seconds | peak memory |\n|---|---:|---:|");
     for (process, usage) in used {
         let seconds = f64::from(u32::try_from(usage.ticks).unwrap_or(u32::MAX)) / TICKS_PER_SECOND;
         say(&format!("| {process} | {seconds:.1} | {} MiB |", usage.peak_kib / 1024));
     }
+    Ok(status)
 }
 
 /// Where cargo puts what it builds, relative to the root or absolute.

@@ -22,9 +22,9 @@ impl Steps {
     }
 
     /// [`Steps::run`] for tests: those that skip themselves say so in a file, and are named in the summary.
-    pub(crate) fn run_tests(&mut self, name: &str, program: &str, args: &[&str]) -> bool {
+    pub(crate) fn run_tests(&mut self, name: &str, args: &[&str], mut command: Command) -> bool {
         let told = std::env::temp_dir().join(format!("firedrill-skipped-{}", std::process::id()));
-        let ok = self.run_with(name, program, args, command(program).env("FIREDRILL_SKIPPED", &told));
+        let ok = self.run_with(name, "cargo", args, command.env("FIREDRILL_SKIPPED", &told));
         if let Ok(text) = fs::read_to_string(&told) {
             self.skipped.extend(text.lines().map(str::to_owned));
             drop(fs::remove_file(&told));

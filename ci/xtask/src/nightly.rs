@@ -60,9 +60,12 @@ fn drills(steps: &mut Steps, repeat: u32) {
         }
     }
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
-    steps.run_with("drills that are stopped", "cargo", &stopped, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
     let first = ["test", "--release", "--locked", "-p", "firedrill", "--test", "install"];
-    steps.run_with("a first installation", "cargo", &first, command("cargo").env("FIREDRILL_NIGHTLY", "1"));
+    for (name, tests) in [("drills that are stopped", &stopped[..]), ("a first installation", &first)] {
+        let mut command = command("cargo");
+        command.env("FIREDRILL_NIGHTLY", "1");
+        steps.run_tests(name, tests, command);
+    }
     let size = ["run", "--release", "--locked", "--package", "firedrill-verify", "--example", "size"];
     steps.run("verification at size", "cargo", &size);
 }

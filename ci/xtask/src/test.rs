@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that a change must pass, with one build.
 
-use crate::commands::{Steps, present};
+use crate::commands::{Steps, command, present};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,8 @@ pub(crate) fn run(args: &Args) -> bool {
     );
     licences(&mut steps);
     let built = steps.run("build", "cargo", &["build", "--release", "--locked", "--workspace", "--all-targets"]);
-    steps.run_tests("tests", "cargo", &["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
+    let tests = ["test", "--release", "--locked", "--workspace", "--no-fail-fast"];
+    steps.run_tests("tests", &tests, command("cargo"));
     steps.run(
         "docs",
         "cargo",

@@ -44,6 +44,31 @@ fn what_cannot_be_written_to_standard_output_is_an_error_and_a_closed_pipe_is_no
     }
 }
 
+/// A run directory that has a plan of the scenario and nothing else.
+fn only_planned(folder: &Path, scenario: &str) -> String {
+    let planned = run(&["plan", scenario, "--json", "--seed", "1"]);
+    assert_eq!(planned.status.code(), Some(0), "{}", printed(&planned));
+    fs::write(folder.join("plan.json"), &planned.stdout).unwrap();
+    fs::copy(root().join(scenario), folder.join("scenario.yaml")).unwrap();
+    for file in ["history.jsonl", "ledger.jsonl"] {
+        fs::write(folder.join(file), "").unwrap();
+    }
+    folder.display().to_string()
+}
+
+#[test]
+fn judging_again_exits_as_the_verdict_says() {
+    let cases = [("scenarios/order-pipeline-region-loss.yaml", 2), ("scenarios/must-fail/nothing-expected.yaml", 3)];
+    for (scenario, code) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = only_planned(folder.path(), scenario);
+        for command in ["verify", "report"] {
+            let output = run(&[command, &dir]);
+            assert_eq!(output.status.code(), Some(code), "{command} {scenario}: {}", printed(&output));
+        }
+    }
+}
+
 #[test]
 fn every_bad_file_is_shown_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();

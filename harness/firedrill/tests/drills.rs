@@ -195,6 +195,58 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
     }
 }
 
+/// The small drill with parts of its text replaced, usable from anywhere.
+fn altered(folder: &std::path::Path, replacements: &[(&str, &str)]) -> String {
+    let mut text = fs::read_to_string(root().join(SMALL)).unwrap();
+    let stack = root().join("fixtures/stacks/order-pipeline.yaml").display().to_string();
+    for (from, to) in replacements.iter().chain(&[("../../../../fixtures/stacks/order-pipeline.yaml", stack.as_str())])
+    {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    let path = folder.join("altered.yaml");
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_run_that_takes_longer_than_its_limit_heals_and_is_inconclusive() {
+    if !in_the_night("a run that takes longer than its limit") {
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let limit = "consistent_cut: true\nlimits: { run: 12s }";
+    let path = altered(out.path(), &[("every: 3s", "every: 60s"), ("consistent_cut: true", limit)]);
+    let output = run(&["run", &path, "--out", out.path().join("runs").to_str().unwrap(), "--quiet"]);
+    assert_eq!(output.status.code(), Some(2), "{}", printed(&output));
+    let dir = only_run(&out.path().join("runs"));
+    gone_within(Duration::from_secs(1), &processes(&dir));
+    let said = |record: &firedrill_model::history::Record| matches!(&record.event, Event::Interrupted { reason } if reason == "time-out");
+    assert!(history(&dir).iter().any(said), "{}", printed(&output));
+    assert!(dir.record().is_file(), "the evidence so far is written");
+}
+
+#[test]
+fn a_restore_that_fails_for_good_misses_the_recovery_time_objective() {
+    if !in_the_night("a restore that fails for good") {
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let path = altered(
+        out.path(),
+        &[
+            ("- restore: { from: latest, into: eu-west-1 }", "- command: { run: \"false\", timeout: 10s }"),
+            ("within: 60s, stable_for: 3s", "within: 8s, stable_for: 2s"),
+        ],
+    );
+    let output = run(&["run", &path, "--out", out.path().join("runs").to_str().unwrap(), "--quiet"]);
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    let dir = only_run(&out.path().join("runs"));
+    let found = firedrill_verify::verify(&dir).unwrap();
+    let kinds: BTreeSet<String> = found.findings.iter().map(|finding| finding.kind.to_string()).collect();
+    assert!(kinds.contains("rto-missed") && kinds.contains("run-incomplete"), "{:#?}", found.findings);
+}
+
 #[test]
 fn a_drill_that_must_fail_fails_unless_what_it_states_is_accepted() {
     if !in_the_night("a drill that must fail, without --accept-stated") {

@@ -429,7 +429,7 @@ pub enum Guarantee {
 pub struct Limits {
     /// The whole run.
     pub run: Span,
-    /// Any one phase.
+    /// Any one phase, on top of what the plan itself gives time for in it.
     pub phase: Span,
     /// How long the drain waits for effects to settle.
     pub drain: Span,

@@ -96,6 +96,12 @@ fn words_of_each_page() {
 }
 
 #[test]
+fn a_page_is_light_or_dark_as_its_reader_has_it() {
+    let page = html(&sample::pass().record()).unwrap();
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("content=\"light dark\""));
+}
+
+#[test]
 fn a_page_asks_for_nothing_from_outside() {
     for (name, run) in runs() {
         let page = html(&run.record()).unwrap();

@@ -158,8 +158,7 @@ impl Strategy for CommandBackup {
             let what = "cannot be sabotaged: only firedrill's own vault can".to_owned();
             return Err(BackupError::Command { program: self.command.join(" "), what });
         }
-        self.check(point).await?;
-        let outputs = self.outputs().get(&point.id).cloned().unwrap_or_default();
+        let outputs = self.hand_over(point).await?;
         let run = Run {
             name: format!("restore-{}", point.id),
             command: &self.command,
@@ -176,6 +175,11 @@ impl Strategy for CommandBackup {
             bytes: point.bytes,
             ending: Ending::Done,
         })
+    }
+
+    async fn hand_over(&self, point: &RecoveryPoint) -> Result<Outputs, BackupError> {
+        self.check(point).await?;
+        Ok(self.outputs().get(&point.id).cloned().unwrap_or_default())
     }
 
     async fn removed(&self, _: &RecoveryPoint) -> Result<Vec<(ResourceId, serde_json::Value)>, BackupError> {

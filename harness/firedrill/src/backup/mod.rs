@@ -18,6 +18,7 @@ use firedrill_model::{
 };
 use thiserror::Error;
 
+use self::process::Outputs;
 pub use self::schedule::Backups;
 use crate::{
     run::{Drill, journal::JournalError},
@@ -44,6 +45,12 @@ pub trait Strategy: Send + Sync {
         into: &Site,
         sabotage: Option<&Sabotage>,
     ) -> Result<RestoreReport, BackupError>;
+
+    /// Before a program of the user's own uses the point: reads it back, and gives what its backup handed on.
+    async fn hand_over(&self, point: &RecoveryPoint) -> Result<Outputs, BackupError> {
+        let _ = point;
+        Ok(Outputs::new())
+    }
 
     /// Items that were deleted from streamed tables shortly before the point, as DynamoDB JSON by table: their removal
     /// events may have been lost with the source, so a redrive delivers them again.

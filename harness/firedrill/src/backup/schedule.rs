@@ -1,7 +1,7 @@
 //! Backups while the drill runs: each rule on its own beat, every recovery point journalled.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,7 +15,10 @@ use thiserror::Error;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{BackupError, Strategy, strategy, vault::retention::surplus};
+use super::{
+    BackupError, Strategy, strategy,
+    vault::retention::{Kept, surplus},
+};
 use crate::{
     poll,
     run::{Drill, journal::JournalError},
@@ -74,7 +77,9 @@ struct Points {
     /// Every point that was completed, the removed ones included, in order.
     completed: Vec<Completed>,
     /// Points that are still there, by rule, oldest first.
-    kept: BTreeMap<usize, Vec<RecoveryPointId>>,
+    kept: BTreeMap<usize, Vec<Kept>>,
+    /// Those of them whose removal began: there is no telling what is left of them.
+    leaving: BTreeSet<RecoveryPointId>,
 }
 
 impl Backups {
@@ -119,8 +124,9 @@ impl Backups {
     /// Points that are complete and still there, in order.
     pub fn available(&self) -> Vec<Completed> {
         let points = self.shared.lock();
-        let kept = |id: &RecoveryPointId| points.kept.values().any(|kept| kept.contains(id));
-        points.completed.iter().filter(|completed| kept(&completed.point.id)).cloned().collect()
+        let there = |id: &RecoveryPointId| points.kept.values().flatten().any(|kept| kept.id == *id);
+        let whole = |id: &RecoveryPointId| there(id) && !points.leaving.contains(id);
+        points.completed.iter().filter(|completed| whole(&completed.point.id)).cloned().collect()
     }
 
     /// The strategy that made a point.
@@ -203,7 +209,7 @@ impl Shared {
         let at = self.drill.journal.append_synced(Event::BackupCompleted { recovery_point: point.clone() })?;
         {
             let mut points = self.lock();
-            points.kept.entry(rule).or_default().push(point.id.clone());
+            points.kept.entry(rule).or_default().push(Kept { id: point.id.clone(), verified });
             points.completed.push(Completed { point, at });
         }
         if verified {
@@ -212,22 +218,23 @@ impl Shared {
         Ok(())
     }
 
-    /// Removes the rule's points beyond the newest `keep`. One that cannot be removed stays listed and is tried again
-    /// with the next backup.
+    /// Removes the rule's points that are too many. A removal that fails is tried again with the next backup; whether it
+    /// fails or is cut off, no restore chooses what is left of the point.
     async fn prune(&self, rule: usize, strategy: &dyn Strategy, keep: u32) -> Result<(), JournalError> {
         let gone = {
             let points = self.lock();
-            surplus(points.kept.get(&rule).map_or(&[], Vec::as_slice), keep).to_vec()
+            surplus(points.kept.get(&rule).map_or(&[], Vec::as_slice), keep)
         };
         for id in gone {
             let point = self.lock().completed.iter().find(|completed| completed.point.id == id).cloned();
             let Some(Completed { point, .. }) = point else { continue };
+            self.lock().leaving.insert(id.clone());
             if let Err(error) = strategy.prune(&point).await {
                 tracing::warn!(%id, %error, "a recovery point could not be removed");
                 continue;
             }
             if let Some(kept) = self.lock().kept.get_mut(&rule) {
-                kept.retain(|kept| *kept != id);
+                kept.retain(|kept| kept.id != id);
             }
             self.drill.journal.append(Event::BackupPruned { id })?;
         }
@@ -244,4 +251,67 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_model::{ids::ResourceId, scenario::Sabotage, topology::Side};
+
+    use super::*;
+    use crate::{
+        backup::{RestoreReport, process::tests::Stage},
+        run::sample,
+        services::clients::Conduct,
+    };
+
+    /// Makes points that are whole when `whole` says so, and removes none.
+    struct Sticky {
+        whole: fn(&RecoveryPointId) -> bool,
+    }
+
+    #[async_trait::async_trait]
+    impl Strategy for Sticky {
+        async fn capture(&self, id: &RecoveryPointId) -> Result<RecoveryPoint, BackupError> {
+            Ok(sample::recovery_point(id.as_str(), (self.whole)(id), RunTime::default()))
+        }
+
+        async fn restore(
+            &self,
+            _: &RecoveryPoint,
+            _: &Site,
+            _: Option<&Sabotage>,
+        ) -> Result<RestoreReport, BackupError> {
+            Err(BackupError::Stopped)
+        }
+
+        async fn removed(&self, _: &RecoveryPoint) -> Result<Vec<(ResourceId, serde_json::Value)>, BackupError> {
+            Ok(Vec::new())
+        }
+
+        async fn prune(&self, _: &RecoveryPoint) -> Result<(), BackupError> {
+            Err(BackupError::Stopped)
+        }
+    }
+
+    /// The points that can be chosen after four backups of which two are kept.
+    async fn after_four(whole: fn(&RecoveryPointId) -> bool) -> Vec<String> {
+        let stage = Stage::new(|plan| plan.backups.clear());
+        let backups =
+            Backups::prepare(&stage.drill, &stage.drill.site(Side::Primary, Conduct::Control)).await.expect("ready");
+        for _ in 0..4 {
+            backups.shared.once(0, &Sticky { whole }, 2, &backups.stop).await.expect("journalled");
+        }
+        backups.available().into_iter().map(|completed| completed.point.id.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_removed_whole_is_not_chosen_any_more() {
+        assert_eq!(after_four(|_| true).await, ["rp-0003", "rp-0004"]);
+    }
+
+    #[tokio::test]
+    async fn the_last_points_that_can_be_restored_from_are_kept() {
+        assert_eq!(after_four(|id| id.as_str() < "rp-0003").await, ["rp-0001", "rp-0002", "rp-0003", "rp-0004"]);
+        assert_eq!(after_four(|id| id.as_str() == "rp-0001").await, ["rp-0001", "rp-0003", "rp-0004"]);
+    }
 }

@@ -219,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn a_first_scenario_of_a_template_passes_check_with_its_parameters() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("first.yaml");
+        let stack_path = root().join("fixtures/stacks/order-pipeline.template.yaml");
+        let given = BTreeMap::from([("Stage".to_owned(), "prod".to_owned()), ("BatchSize".to_owned(), "7".to_owned())]);
+        let stack = stack::load(&stack_path, "stack.yaml", &given).expect("the template");
+        write(&out, &stack_path, &stack, &Region::from("us-east-1"), &Region::from("eu-west-1")).expect("written");
+        let loaded = load(&out).expect("it can be used");
+        assert_eq!(lint(&loaded).iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
+        assert_eq!(loaded.stack.template.expect("a template").parameters, given);
+        assert_eq!(loaded.stack.functions["Describe"].memory_mib, 1024, "what `prod` has");
+    }
+
+    #[test]
     fn a_first_scenario_reads_well() {
         let stack = stack::load(&root().join("fixtures/stacks/order-pipeline.yaml"), "stack.yaml", &BTreeMap::new())
             .expect("the stack");

@@ -10,7 +10,7 @@ use firedrill_model::{
     units::Span,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::screen;
 use crate::run::progress::{Progress, Silent};
@@ -20,17 +20,20 @@ use crate::run::progress::{Progress, Silent};
 pub(super) enum Manner {
     /// For people; live when stderr is a terminal.
     People,
+    /// For people, beside other runs: plain lines, each with the name of its scenario.
+    Together,
     /// One JSON object a line on stdout.
     Json,
     /// Nothing but the result.
     Quiet,
 }
 
-/// The progress for a manner.
-pub(super) fn progress(manner: Manner) -> Box<dyn Progress> {
+/// The progress of a scenario in a manner.
+pub(super) fn progress(manner: Manner, scenario: &str) -> Box<dyn Progress> {
     match manner {
-        Manner::People => Box::new(People::new()),
-        Manner::Json => Box::new(Json),
+        Manner::People => Box::new(People::new(None)),
+        Manner::Together => Box::new(People::new(Some(scenario.to_owned()))),
+        Manner::Json => Box::new(Json { scenario: scenario.to_owned() }),
         Manner::Quiet => Box::new(Silent),
     }
 }
@@ -43,13 +46,16 @@ struct People {
     spinner: ProgressBar,
     /// Said once that the emulator is being installed.
     installing: AtomicBool,
+    /// Whose lines these are, where there are others.
+    scenario: Option<String>,
 }
 
 impl People {
-    fn new() -> Self {
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let people = Self { spinner: ProgressBar::with_draw_target(None, target), installing: AtomicBool::new(false) };
+    fn new(scenario: Option<String>) -> Self {
+        let live = scenario.is_none() && std::io::stderr().is_terminal();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let spinner = ProgressBar::with_draw_target(None, target);
+        let people = Self { spinner, installing: AtomicBool::new(false), scenario };
         people.look_like(SPINNER);
         people
     }
@@ -61,6 +67,7 @@ impl People {
     }
 
     fn say(&self, text: &str) {
+        let text = labelled(self.scenario.as_deref(), text);
         self.spinner.suspend(|| screen::line(text));
     }
 }
@@ -118,6 +125,14 @@ impl Progress for People {
     }
 }
 
+/// A line with the scenario that it belongs to, where there are several.
+fn labelled(scenario: Option<&str>, text: &str) -> String {
+    match scenario {
+        Some(scenario) => format!("{scenario}: {}", text.trim()),
+        None => text.to_owned(),
+    }
+}
+
 /// `None` for a fault that is on: the disaster has its own line.
 fn ended_line(phase: Phase, ending: Ending, took: Span, note: &str) -> Option<String> {
     let mark = match ending {
@@ -138,37 +153,44 @@ fn disaster_line(what: &str, utc: &str) -> String {
     format!("  ##  {what:<60} {clock}")
 }
 
-struct Json;
+/// One object a line, each with its scenario.
+struct Json {
+    scenario: String,
+}
+
+impl Json {
+    fn say(&self, mut event: Value) {
+        event["scenario"] = self.scenario.clone().into();
+        screen::line(event.to_string());
+    }
+}
 
 impl Progress for Json {
     fn run_began(&self, headline: &str) {
-        screen::line(json!({ "event": "run-began", "headline": headline }).to_string());
+        self.say(json!({ "event": "run-began", "headline": headline }));
     }
 
     fn phase_began(&self, phase: Phase) {
-        screen::line(json!({ "event": "phase-began", "phase": phase }).to_string());
+        self.say(json!({ "event": "phase-began", "phase": phase }));
     }
 
     fn status(&self, _: &str) {}
 
     fn installing(&self, what: &str, packages: Option<(u64, u64)>) {
         let (begun, all) = packages.unzip();
-        screen::line(json!({ "event": "installing", "what": what, "packages": begun, "of": all }).to_string());
+        self.say(json!({ "event": "installing", "what": what, "packages": begun, "of": all }));
     }
 
     fn phase_ended(&self, phase: Phase, ending: Ending, took: Span, note: &str) {
-        screen::line(
-            json!({ "event": "phase-ended", "phase": phase, "ending": ending, "took_ms": took, "note": note })
-                .to_string(),
-        );
+        self.say(json!({ "event": "phase-ended", "phase": phase, "ending": ending, "took_ms": took, "note": note }));
     }
 
     fn setback(&self, what: &str) {
-        screen::line(json!({ "event": "setback", "what": what }).to_string());
+        self.say(json!({ "event": "setback", "what": what }));
     }
 
     fn disaster(&self, what: &str, utc: &str) {
-        screen::line(json!({ "event": "disaster", "what": what, "utc": utc }).to_string());
+        self.say(json!({ "event": "disaster", "what": what, "utc": utc }));
     }
 }
 
@@ -179,6 +201,10 @@ mod tests {
     #[test]
     fn a_run_reads_as_plain_lines() {
         let ended = |phase, ending, ms, note| ended_line(phase, ending, Span::from_ms(ms), note);
+        assert_eq!(
+            labelled(Some("own-scripts"), &setback_line("attempt 1 of 2 failed")),
+            "own-scripts: !!  attempt 1 of 2 failed"
+        );
         let lines = [
             ended(Phase::Preflight, Ending::Done, 2_310, "4 tables, 1 bucket; DynamoDB and S3 answer"),
             ended(Phase::SteadyState, Ending::Done, 640, "4 probes"),

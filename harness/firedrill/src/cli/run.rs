@@ -66,8 +66,10 @@ impl Args {
     fn manner(&self) -> Manner {
         if self.json {
             Manner::Json
-        } else if self.quiet || self.jobs > 1 {
+        } else if self.quiet {
             Manner::Quiet
+        } else if self.jobs > 1 {
+            Manner::Together
         } else {
             Manner::People
         }
@@ -148,7 +150,7 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
             target_lost: false,
         });
     }
-    let progress = progress(args.manner());
+    let progress = progress(args.manner(), &name);
     // A drill of its own may be stopped by its time limit without stopping the others.
     let own = stop.child();
     let outcome = run::run(request, progress.as_ref(), &own).await.map_err(|error| without_verdict(&error))?;

@@ -10,14 +10,14 @@ use firedrill_model::{
     findings::FindingKind,
     ids::{ResourceId, ResourceKind},
     plan::Layout,
-    scenario::{BackupUsing, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom},
+    scenario::{Backup, BackupUsing, Detector, Disaster, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom},
     stack::Stack,
     topology::Side,
     units::Span,
 };
 use miette::Severity;
 
-use super::{names, probes};
+use super::{limits, names, probes};
 use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
 
 /// Runtimes that the emulator of the `local` target executes itself; it wants Docker for all others.
@@ -231,14 +231,17 @@ impl Lint<'_> {
     }
 
     fn restores(&mut self) {
-        let vaults =
-            self.scenario.backups.iter().filter(|rule| matches!(rule.using, BackupUsing::Vault { .. })).count();
         for (index, step) in self.scenario.recover.iter().enumerate() {
-            let RecoveryStep::Restore { from, .. } = step else { continue };
+            let RecoveryStep::Restore { from, sabotage, .. } = step else { continue };
             let path = KeyPath::of(["recover"]).index(index).key("restore");
-            if vaults == 0 {
-                let help = "add a `backup` that uses `vault`, or recover by a `command` of yours";
-                self.error(&path, "there is no vault to restore from", "here", help);
+            if self.scenario.backups.is_empty() {
+                let help = "add a `backup`, or recover by a `command` of yours";
+                self.error(&path, "there is no backup to restore from", "here", help);
+            }
+            let by_vault = |rule: &Backup| matches!(rule.using, BackupUsing::Vault { .. });
+            if sabotage.is_some() && !self.scenario.backups.iter().all(by_vault) {
+                let help = "use `vault` in `backup`, or put the defect into your program";
+                self.error(&path.key("sabotage"), "only a restore from the vault can be sabotaged", "here", help);
             }
             if let RestoreFrom::Number { number } = from
                 && let Some(count) = self.backups_before_the_fault()
@@ -342,23 +345,13 @@ impl Lint<'_> {
         let scenario = self.scenario;
         let detect = scenario.detect.shortest();
         let objective = scenario.expect.rto.as_ref().map_or(Span::default(), |rto| rto.within.plus(rto.stable_for));
-        let onset = scenario.disaster.iter().map(|disaster| self.onset_at_the_earliest(disaster.when)).max();
+        let onset = |disaster: &Disaster| limits::onset(&scenario.backups, &scenario.traffic, disaster.when);
+        let onset = scenario.disaster.iter().map(onset).max();
         let needed = onset.unwrap_or_default().plus(detect).plus(objective);
         if needed > scenario.limits.run {
             let message = format!("the run would be cut short after {}", scenario.limits.run.write());
             let help = format!("give `limits.run` more than {needed}: onset, detection and recovery time objective");
             self.warn(&KeyPath::of(["limits", "run"]), message, "too short", help);
-        }
-    }
-
-    fn onset_at_the_earliest(&self, when: Onset) -> Span {
-        match when {
-            Onset::At { delay } => delay,
-            Onset::AfterBackups { count } => {
-                let shortest = self.scenario.backups.iter().map(|rule| rule.every).min().unwrap_or_default();
-                Span::from_micros(shortest.micros().saturating_mul(count.saturating_sub(1).into()))
-            }
-            Onset::AfterWrites { .. } => Span::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! inputs give the same plan.
 
 pub mod describe;
+pub mod limits;
 pub mod lint;
 pub mod names;
 pub mod probes;

@@ -27,6 +27,7 @@ use crate::{
         process::Outputs,
         schedule::{Completed, chain},
     },
+    plan::limits,
     poll,
     run::Drill,
     services::clients::Conduct,
@@ -104,9 +105,10 @@ async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec
     for number in numbers {
         let step = &drill.plan.recover[number];
         drill.journal.append(Event::StepBegan { step: number, step_kind: kind(step).to_owned() })?;
+        let limit = limits::of_step(&drill.plan, step);
         let performed = tokio::select! {
-            performed = poll::at_most(drill.plan.limits.phase, perform(recovery, number, step)) => {
-                performed.unwrap_or(Err(RecoveryError::TimedOut { limit: drill.plan.limits.phase }))
+            performed = poll::at_most(limit, perform(recovery, number, step)) => {
+                performed.unwrap_or(Err(RecoveryError::TimedOut { limit }))
             }
             () = drill.cancel.cancelled() => Err(RecoveryError::Stopped),
         };

@@ -87,26 +87,11 @@ pub fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::sample;
 
     fn completed(number: u32, verified: bool, at_ms: u64) -> Completed {
-        let point = RecoveryPoint {
-            id: format!("rp-{number:04}").as_str().into(),
-            rule: 0,
-            begun_ms: RunTime::from_ms(at_ms - 10),
-            ended_ms: RunTime::from_ms(at_ms - 5),
-            location: "here".to_owned(),
-            digest: String::new(),
-            resources: Vec::new(),
-            entries: 0,
-            bytes: 0,
-            parent: None,
-            stack_version: String::new(),
-            verified,
-            defect: None,
-            copies: Vec::new(),
-            clean: None,
-        };
-        Completed { point, at: RunTime::from_ms(at_ms) }
+        let at = RunTime::from_ms(at_ms);
+        Completed { point: sample::recovery_point(&format!("rp-{number:04}"), verified, at), at }
     }
 
     #[test]

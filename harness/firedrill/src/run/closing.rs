@@ -79,21 +79,43 @@ pub(super) async fn observe_and_capture(
     .await
 }
 
+/// After a recovery that failed for good: watches on until the objective and `stable_for` have passed, so that the workload
+/// is seen to have come back, or not, in the time that it had.
+pub(super) async fn observe_failure(drill: &Drill, progress: &dyn Progress, holdings: &Holdings, failed: &PhaseError) {
+    let gave_up = matches!(failed, PhaseError::Failed { .. } | PhaseError::TimedOut { .. });
+    let (true, Some(end), Some(_)) = (gave_up, end_after_a_miss(drill), &holdings.prober) else { return };
+    let observed = phase(drill, progress, Phase::Observe, true, async {
+        pause_until(drill, end).await?;
+        drill.journal.append(Event::ObservationEnds { until_ms: drill.clock.now() })?;
+        noted::<_, CloseError>((), "the recovery had failed")
+    });
+    if let Err(error) = observed.await {
+        tracing::warn!("what came back after the recovery had failed was not observed: {}", chain(&error));
+    }
+}
+
+/// When a recovery that is not stable by then has missed its objective for certain.
+fn end_after_a_miss(drill: &Drill) -> Option<RunTime> {
+    let (rto, struck) = (drill.plan.expect.rto.as_ref()?, drill.struck.get()?);
+    Some(struck.plus(rto.within).plus(rto.stable_for).plus(drill.plan.probe_interval))
+}
+
+async fn pause_until(drill: &Drill, at: RunTime) -> Result<(), WaitError> {
+    let cancelled = WaitError::Cancelled { what: "the end of observation".to_owned() };
+    if poll::pause(at.since(drill.clock.now()), &drill.cancel).await { Ok(()) } else { Err(cancelled) }
+}
+
 /// Waits for the end of observation, at one of two instants that are known before it begins: `observe` after the last
 /// recovery step when every probe has been passing for `stable_for` by then, else when the objective and `stable_for` have
 /// passed since the fault. There is no third look, so that no lucky stretch can be waited for.
 async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, WaitError> {
-    let plan = &drill.plan;
-    let pause_until = async |at: RunTime| {
-        let cancelled = WaitError::Cancelled { what: "the end of observation".to_owned() };
-        if poll::pause(at.since(drill.clock.now()), &drill.cancel).await { Ok(()) } else { Err(cancelled) }
+    pause_until(drill, drill.clock.now().plus(drill.plan.observe)).await?;
+    let (Some(rto), Some(last)) = (&drill.plan.expect.rto, end_after_a_miss(drill)) else {
+        return Ok(drill.clock.now());
     };
-    let first = drill.clock.now().plus(plan.observe);
-    pause_until(first).await?;
-    let (Some(rto), Some(struck)) = (&plan.expect.rto, drill.struck.get()) else { return Ok(drill.clock.now()) };
     let held = prober.and_then(Prober::passing_since).map(|since| drill.clock.now().since(since));
     if held.is_none_or(|held| held < rto.stable_for) {
-        pause_until(struck.plus(rto.within).plus(rto.stable_for).plus(plan.probe_interval)).await?;
+        pause_until(drill, last).await?;
     }
     Ok(drill.clock.now())
 }

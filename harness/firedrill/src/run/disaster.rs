@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     backup::schedule::{Backups, ScheduleError},
+    plan::limits,
     poll::{self, Look, WaitError},
     recovery::{self, Recovered},
     services::clients::Conduct,
@@ -151,7 +152,7 @@ async fn await_onset(
     traffic_began: RunTime,
     mut completed: watch::Receiver<u32>,
 ) -> Result<(), WaitError> {
-    let limit = drill.plan.limits.phase;
+    let limit = limits::of_phase(&drill.plan, Phase::Traffic);
     let every = Span::from_ms(20);
     match onset {
         Onset::At { delay } => {

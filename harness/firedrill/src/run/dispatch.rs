@@ -179,7 +179,10 @@ async fn drive(
     let work = async {
         opening::stand_up(drill, progress).await?;
         disaster::strike(drill, progress, holdings).await?;
-        disaster::recover(drill, progress, holdings).await?;
+        if let Err(failed) = disaster::recover(drill, progress, holdings).await {
+            closing::observe_failure(drill, progress, holdings, &failed).await;
+            return Err(failed);
+        }
         closing::observe_and_capture(drill, progress, holdings).await
     };
     tokio::select! {

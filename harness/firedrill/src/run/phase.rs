@@ -9,7 +9,7 @@ use firedrill_model::{
 use thiserror::Error;
 
 use super::{Drill, journal::JournalError, progress::Progress};
-use crate::poll;
+use crate::{plan::limits, poll};
 
 /// A phase that did not reach its end.
 #[derive(Debug, Error)]
@@ -105,7 +105,7 @@ where
 {
     let began = drill.journal.append(Event::PhaseBegan { phase })?;
     progress.phase_began(phase);
-    let limit = drill.plan.limits.phase;
+    let limit = limits::of_phase(&drill.plan, phase);
     let stopped = async {
         if heeds_stop {
             drill.cancel.cancelled().await;
@@ -153,7 +153,44 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use firedrill_model::scenario::Limits;
+
     use super::*;
+    use crate::{backup::process::tests::Stage, run::progress::Silent};
+
+    #[tokio::test]
+    async fn a_phase_that_takes_longer_than_its_limit_is_ended_and_says_so() {
+        let limit = Span::from_ms(30);
+        let stage = Stage::new(|plan| plan.limits = Limits { phase: limit, ..plan.limits });
+        let endless = async {
+            std::future::pending::<()>().await;
+            noted::<_, JournalError>((), "")
+        };
+        let ended = phase(&stage.drill, &Silent, Phase::Seed, false, endless).await;
+        assert!(matches!(ended, Err(PhaseError::TimedOut { phase: Phase::Seed, limit: of }) if of == limit));
+        let quick = phase(&stage.drill, &Silent, Phase::Seed, false, async { noted::<_, JournalError>(7, "done") });
+        assert_eq!(quick.await.expect("in time"), 7);
+        let history = stage.drill.dir.read_history().expect("a history");
+        let endings: Vec<(Ending, String)> = history
+            .filter_map(|record| match record.expect("a record").event {
+                Event::PhaseEnded { ending, note, .. } => Some((ending, note)),
+                _ => None,
+            })
+            .collect();
+        let late = "seed took longer than its limit of 0 s".to_owned();
+        assert_eq!(endings, [(Ending::TimedOut, late), (Ending::Done, "done".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_request_to_stop_ends_a_phase_that_heeds_it() {
+        let stage = Stage::new(|_| {});
+        stage.drill.cancel.cancel();
+        for heeds in [true, false] {
+            let ended =
+                phase(&stage.drill, &Silent, Phase::Seed, heeds, async { noted::<_, JournalError>((), "") }).await;
+            assert_eq!(ended.is_err(), heeds);
+        }
+    }
 
     #[test]
     fn what_ended_a_phase_from_beside_is_named_and_nothing_else_is_replaced() {

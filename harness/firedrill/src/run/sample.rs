@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use firedrill_model::{plan::Plan, run_dir::RunDir};
+use firedrill_model::{plan::Plan, recovery_point::RecoveryPoint, run_dir::RunDir, units::RunTime};
 use tokio_util::sync::CancellationToken;
 
 use super::{Drill, Journal};
@@ -14,4 +14,26 @@ pub(crate) fn drill(folder: &Path, plan: Plan) -> Drill {
     let journal = Journal::create(&dir.history(), clock).unwrap();
     let ledger = Ledger::create(&dir.ledger()).unwrap();
     Drill::new(plan, clock, (dir, journal, ledger), CancellationToken::new())
+}
+
+/// An empty recovery point of the first rule, captured from 10 to 5 ms before `at`.
+pub(crate) fn recovery_point(id: &str, verified: bool, at: RunTime) -> RecoveryPoint {
+    let before = |ms: u64| RunTime::from_micros(at.micros().saturating_sub(ms * 1000));
+    RecoveryPoint {
+        id: id.into(),
+        rule: 0,
+        begun_ms: before(10),
+        ended_ms: before(5),
+        location: "here".to_owned(),
+        digest: String::new(),
+        resources: Vec::new(),
+        entries: 0,
+        bytes: 0,
+        parent: None,
+        stack_version: String::new(),
+        verified,
+        defect: None,
+        copies: Vec::new(),
+        clean: None,
+    }
 }

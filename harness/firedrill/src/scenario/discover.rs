@@ -1,8 +1,9 @@
 //! Finding scenario files.
 
 use std::{
-    collections::BTreeSet,
-    fs, io,
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{self, BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,9 @@ pub const SKIPPED: [&str; 2] = ["must-fail", "invalid"];
 
 /// Where scenarios are looked for when only names are given.
 const HOME: &str = "scenarios";
+
+/// The name of a scenario stands near the top of its file; what is larger is no scenario.
+const HEAD: u64 = 64 << 10;
 
 /// Scenarios that cannot be found.
 #[derive(Debug, Diagnostic, Error)]
@@ -41,8 +45,8 @@ pub enum DiscoverError {
 }
 
 /// The scenario files that `words` name: files as they are; every `.yaml` or `.yml` file in and below folders, except
-/// in [`SKIPPED`] ones. A word that is neither keeps the files with that word in their name, looked for below
-/// `scenarios` when no path is given. Sorted, each once, at least one.
+/// in [`SKIPPED`] ones. A word that is neither keeps the files with that word in their name or in that of their scenario,
+/// looked for below `scenarios` when no path is given. Sorted, each once, at least one.
 pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
     let is_path = |word: &String| Path::new(word).exists() || word.contains('/') || word.contains('.');
     let (paths, filters): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| is_path(word));
@@ -59,15 +63,19 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
             Err(source) => return Err(DiscoverError::Unreadable { path, source }),
         }
     }
-    let called =
-        |path: &PathBuf, word: &str| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+    let names: BTreeMap<&PathBuf, String> = found.iter().filter_map(|path| Some((path, name_in(path)?))).collect();
+    let called = |path: &PathBuf, word: &str| {
+        let of_file = path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
+        of_file || names.get(path).is_some_and(|name| name.contains(word))
+    };
     // A name that no file has is a slip: to leave it out silently would leave a drill out.
     let absent = filters.iter().filter(|word| !found.iter().any(|path| called(path, word)));
     let absent: Vec<String> = absent.map(|word| (*word).clone()).collect();
     if !absent.is_empty() {
         return Err(DiscoverError::Nothing { wanted: absent });
     }
-    found.retain(|path| filters.is_empty() || filters.iter().any(|word| called(path, word)));
+    let wanted = |path: &&PathBuf| filters.is_empty() || filters.iter().any(|word| called(path, word));
+    let mut found: BTreeSet<PathBuf> = found.iter().filter(wanted).cloned().collect();
     if found.is_empty() {
         return Err(DiscoverError::Nothing { wanted: words.to_vec() });
     }
@@ -75,6 +83,12 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
     let mut seen = BTreeSet::new();
     found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     Ok(found.into_iter().collect())
+}
+
+/// The scenario's own name, as its file says on the first line that does.
+fn name_in(path: &Path) -> Option<String> {
+    let lines = BufReader::new(fs::File::open(path).ok()?.take(HEAD)).lines();
+    lines.map_while(Result::ok).find_map(|line| line.strip_prefix("scenario:").map(|name| name.trim().to_owned()))
 }
 
 fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {
@@ -116,6 +130,8 @@ mod tests {
         assert_eq!(names(&[below("")]), ["a/c.yml", "b.yaml"]);
         assert_eq!(names(&[below("must-fail"), below("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
         assert_eq!(names(&[below(""), "c".to_owned()]), ["a/c.yml"]);
+        fs::write(root.join("b.yaml"), "# a comment\nscenario:  orders-elsewhere\n").expect("written");
+        assert_eq!(names(&[below(""), "elsewhere".to_owned()]), ["b.yaml"], "by the name that `list` shows");
         assert!(matches!(discover(&[below("absent")]), Err(DiscoverError::Unreadable { .. })));
         assert_eq!(names(&[below("b.yaml"), below("a/../b.yaml")]).len(), 1, "one file by two paths");
         for found in ["b.yaml", ""] {

@@ -380,7 +380,8 @@ pub enum Counted {
 pub struct RawLimits {
     /// The whole run, once the target is up: installing the emulator, the first time on a machine, may take 30 minutes by itself.
     pub run: Written<Span>,
-    /// Any one phase.
+    /// Any one phase, on top of what the scenario itself gives time for in it: the onset, the time-outs of programs, the recovery
+    /// time objective.
     pub phase: Written<Span>,
     /// How long the drain waits for effects to settle.
     pub drain: Written<Span>,

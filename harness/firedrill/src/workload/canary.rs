@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use firedrill_model::{
+    history::Phase,
     ledger::{Origin, Outcome},
     scenario::Detector,
     topology::Side,
@@ -20,6 +21,7 @@ use super::{
     writer::{Write, Writer},
 };
 use crate::{
+    plan::limits,
     poll::{self, Look, WaitError},
     run::Drill,
     services::{
@@ -87,7 +89,7 @@ impl Canary {
     async fn until_alarm_is(&self, wanted: AlarmState) -> Result<(), WorkloadError> {
         let Detector::Alarm(alarm) = &self.drill.plan.detect.by else { return Ok(()) };
         let every = self.drill.plan.detect.every;
-        let limit = self.drill.plan.limits.phase;
+        let limit = limits::of_phase(&self.drill.plan, Phase::Detect);
         let seen: Result<(), ServiceError> = poll::until(
             format!("alarm `{}` to be {wanted:?}", alarm.name),
             every,

@@ -327,6 +327,59 @@ fn uv_is_told_the_same_settings_none_of_them_on_its_command_line_and_pip_follows
 }
 
 #[test]
+fn uv_installs_where_it_is_present_with_every_setting_that_pip_has() {
+    let Some(machine) = Machine::new("uv that installs") else { return };
+    let (told, wheel) = (machine.path("told"), machine.path(WHEEL));
+    fs::write(&wheel, &machine.files[WHEEL]).unwrap();
+    // What it would do, without a network: unpacks the wheel where the given Python looks.
+    let uv = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\necho \"$@\" > {0}.args\nexport -p > {0}.env\n\
+         while [ \"$1\" != --python ]; do shift; done\n\
+         exec \"$2\" -I -c 'import sysconfig, zipfile\n\
+         zipfile.ZipFile(\"{1}\").extractall(sysconfig.get_paths()[\"purelib\"])'\n",
+        told.display(),
+        wheel.display(),
+    );
+    let program = machine.path("bare/bin/uv");
+    fs::write(&program, uv).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let output = machine
+        .command()
+        .env("PIP_INDEX_URL", "http://index.invalid/simple")
+        .env("PIP_EXTRA_INDEX_URL", "http://more.invalid/simple http://most.invalid/simple")
+        .env("PIP_FIND_LINKS", "/wheels")
+        .env("PIP_TRUSTED_HOST", "index.invalid")
+        .env("PIP_CERT", "/certificates.pem")
+        .env("PIP_PROXY", "http://proxy.invalid:8080")
+        .output()
+        .unwrap();
+    assert_installed(&output);
+    let text = printed(&output);
+    assert!(
+        text.contains("stage: downloading the emulator with uv") && !text.contains("stage: downloading pip"),
+        "{text}"
+    );
+    let read = |end: &str| fs::read_to_string(told.with_extension(end)).unwrap();
+    for word in ["--require-hashes", "--only-binary :all:", "--allow-insecure-host index.invalid"] {
+        assert!(read("args").contains(word), "{word}: {}", read("args"));
+    }
+    let environment = read("env").replace('"', "'");
+    for (name, value) in [
+        ("UV_DEFAULT_INDEX", "http://index.invalid/simple"),
+        ("UV_INDEX", "http://more.invalid/simple http://most.invalid/simple"),
+        ("UV_FIND_LINKS", "/wheels"),
+        ("SSL_CERT_FILE", "/certificates.pem"),
+        ("HTTPS_PROXY", "http://proxy.invalid:8080"),
+    ] {
+        assert!(environment.contains(&format!("{name}='{value}'")), "{name}: {environment}");
+    }
+    // The second time nothing is asked.
+    fs::remove_file(told.with_extension("args")).unwrap();
+    assert_installed(&machine.command().output().unwrap());
+    assert!(!told.with_extension("args").exists());
+}
+
+#[test]
 fn an_installation_that_takes_too_long_is_ended_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let bin = folder.path().join("bin");

@@ -20,10 +20,30 @@ pub fn removable(gone: &Manifest, kept: &[Manifest], stored: &[String]) -> Vec<S
     std::iter::once(manifest.clone()).chain(rest).collect()
 }
 
-/// The points beyond the newest `keep`, oldest first. `keep` of zero keeps one: a vault that keeps none protects nothing.
-pub fn surplus(points: &[RecoveryPointId], keep: u32) -> &[RecoveryPointId] {
+/// A point as retention sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which.
+    pub id: RecoveryPointId,
+    /// It can be restored from.
+    pub verified: bool,
+}
+
+/// The points that are too many, oldest first: beyond the newest `keep` of those that can be restored from, and beyond the
+/// newest `keep` of all when they cannot. `keep` of zero keeps one: a vault that keeps none protects nothing.
+pub fn surplus(points: &[Kept], keep: u32) -> Vec<RecoveryPointId> {
     let keep = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
-    &points[..points.len().saturating_sub(keep)]
+    let (mut newer, mut newer_verified) = (0, 0);
+    let mut gone = Vec::new();
+    for point in points.iter().rev() {
+        if (if point.verified { newer_verified } else { newer }) >= keep {
+            gone.push(point.id.clone());
+        }
+        newer += 1;
+        newer_verified += usize::from(point.verified);
+    }
+    gone.reverse();
+    gone
 }
 
 #[cfg(test)]
@@ -88,11 +108,21 @@ mod tests {
         }
 
         #[test]
-        fn the_newest_stay(count in 0_usize..20, keep in 0_u32..10) {
-            let ids: Vec<RecoveryPointId> = (0..count).map(|n| RecoveryPointId::new(format!("rp-{n:04}"))).collect();
-            let gone = surplus(&ids, keep);
-            prop_assert_eq!(ids.len() - gone.len(), count.min(keep.max(1) as usize));
-            prop_assert!(ids.starts_with(gone));
+        fn the_newest_that_can_be_restored_from_stay(
+            verified in prop::collection::vec(any::<bool>(), 0..20), keep in 0_u32..10,
+        ) {
+            let kept = |(n, verified)| Kept { id: RecoveryPointId::new(format!("rp-{n:04}")), verified };
+            let all: Vec<Kept> = verified.into_iter().enumerate().map(kept).collect();
+            let gone = surplus(&all, keep);
+            let keep = keep.max(1) as usize;
+            let usable: Vec<&Kept> = all.iter().filter(|point| point.verified).collect();
+            let stay = |point: &&&Kept| !gone.contains(&point.id);
+            let newest = &usable[usable.len().saturating_sub(keep)..];
+            prop_assert_eq!(usable.iter().filter(stay).copied().collect::<Vec<_>>(), newest);
+            let others = all.iter().filter(|point| !point.verified && !gone.contains(&point.id)).count();
+            prop_assert!(others <= keep, "what cannot be used is not kept for ever");
+            prop_assert!(all.iter().rev().take(keep).all(|point| !gone.contains(&point.id)));
+            prop_assert!(gone.is_sorted());
         }
 
         #[test]

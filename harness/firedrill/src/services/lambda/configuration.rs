@@ -6,7 +6,7 @@ use firedrill_model::{
     capture::Configuration,
     ids::{ResourceId, ResourceKind},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{NOT_FOUND, describe::alias_of};
@@ -51,6 +51,7 @@ const RULES: Rules = Rules {
         "function.DurableConfig.**",
         "function.TenancyConfig.**",
         "function.CapacityProviderConfig.**",
+        "latest.CodeSha256",
         "alias.Name",
         "alias.AliasArn",
         "alias.FunctionVersion",
@@ -88,7 +89,8 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     let Some(mut function) = latest else { return Ok(fields::absent(id)) };
     let mut fields = Fields::default();
     if let Some(alias) = alias_of(site, &physical).await? {
-        // Events go to the alias: what it points at is what runs, whatever $LATEST is.
+        // Events go to the alias: what it points at is what runs, whatever $LATEST is. The next version is made of $LATEST.
+        fields.add("latest", &json!({ "CodeSha256": function["Configuration"]["CodeSha256"] }));
         let request = client.get_function().function_name(&physical).qualifier(&alias.name);
         function = read_raw!(request, operation, json, absent: [])?.unwrap_or_default();
         let request = client.get_alias().function_name(&physical).name(&alias.name);

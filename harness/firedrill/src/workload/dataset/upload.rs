@@ -12,9 +12,9 @@ use crate::services::s3::{ObjectSettings, SystemHeader, Upload};
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// Of every 300 seeded objects this one is 24 MiB, and [`LARGE`] 9 MiB: both by multipart upload.
-const LARGEST: u64 = 137;
-const LARGE: u64 = 211;
+/// Of every 300 seeded objects this one is 24 MiB, and [`LARGE`] 9 MiB: both by multipart upload. A small seed has them too.
+const LARGEST: u64 = 17;
+const LARGE: u64 = 11;
 const LARGE_EVERY: u64 = 300;
 
 /// Key shapes; `{}` is where the number goes, which makes each key unique.
