@@ -65,7 +65,7 @@ pub(crate) fn misplaced(timeline: &Timeline, capture: CaptureName) -> Option<Str
             not_what_clients_find(timeline, record, stopped)
         }
         CaptureName::Drained => {
-            let drained = timeline.drained.map(|at| (at, "the drain was over"));
+            let drained = timeline.drained().map(|at| (at, "the drain was over"));
             not_what_clients_find(timeline, record, drained)
         }
         CaptureName::RecoveryPoint | CaptureName::Returned => None,
@@ -75,13 +75,14 @@ pub(crate) fn misplaced(timeline: &Timeline, capture: CaptureName) -> Option<Str
 
 /// The source is the primary side before anything was taken away from it.
 fn not_the_source(timeline: &Timeline, record: &CaptureRecord) -> Option<String> {
-    let changes = timeline.t0().or(timeline.recovery_began);
     if record.side != Side::Primary {
-        Some(format!("was read from the {} side", record.side))
-    } else {
-        let over = changes.filter(|at| record.ended > *at)?;
-        Some(format!("was complete {}; what it shows ended {}", timeline.clock(record.ended), timeline.clock(over)))
+        return Some(format!("was read from the {} side", record.side));
     }
+    let bitten = timeline.t0().map(|at| (at, "the fault had bitten"));
+    let began = timeline.recovery_began.map(|at| (at, "the recovery had begun"));
+    let (over, what) = bitten.or(began)?;
+    let too_late = || format!("was complete {}, after {what} {}", timeline.clock(record.ended), timeline.clock(over));
+    (record.ended > over).then(too_late)
 }
 
 /// Clients find what the serving side holds once the traffic has moved for the last time, and what was waited for is over.

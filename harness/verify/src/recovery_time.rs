@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     findings::FindingKind,
-    ids::{ProbeId, ResourceId, ResourceKind},
+    ids::{ProbeId, ResourceKind},
     plan::{Plan, PlannedProbe},
     scenario::Rto,
     units::{RunTime, Span},
@@ -295,14 +295,12 @@ fn never(
 
 /// What keeps a probe from passing, when a finding says so: something at its resource, or for a trigger along its path.
 fn cause(plan: &Plan, probe: &PlannedProbe, book: &Book) -> Option<Handle> {
-    let mut places = vec![probe.resource.clone()];
-    if let Some(trigger) = plan.stack.triggers.get(probe.resource.name())
-        && probe.resource.kind() == Some(ResourceKind::Trigger)
-    {
-        places.push(ResourceId::new(ResourceKind::Function, &trigger.function));
-        places.push(trigger.source_resource());
-        places.extend(trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table)));
-    }
+    let places = match probe.resource.kind() {
+        Some(ResourceKind::Trigger) => plan.stack.way_of(probe.resource.name()),
+        Some(ResourceKind::Role | ResourceKind::Bucket | ResourceKind::Table | ResourceKind::Function) | None => {
+            vec![probe.resource.clone()]
+        }
+    };
     places.iter().find_map(|place| book.roots_at(place).next())
 }
 

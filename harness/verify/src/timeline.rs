@@ -93,10 +93,8 @@ pub(crate) struct Timeline {
     faults: BTreeMap<FaultId, FaultTimes>,
     pub(crate) plan_sha256: Option<String>,
     pub(crate) detected: Option<RunTime>,
-    /// When the drain was over.
-    pub(crate) drained: Option<RunTime>,
-    /// The drain was seen to end with effects at rest.
-    pub(crate) effects_settled: bool,
+    /// When the drain was over, and whether effects were at rest by then.
+    drained: Option<(RunTime, bool)>,
     pub(crate) recovery_began: Option<RunTime>,
     pub(crate) recovery_point: Option<RecoveryPointId>,
     /// A program of the user's own is among the steps of the plan: it finds itself what it restores.
@@ -214,7 +212,7 @@ impl Timeline {
                 let record = CaptureRecord { side: *side, began: *began_ms, ended: at, files: files.clone() };
                 self.captures.insert(*capture, record);
             }
-            Event::Drained { settled } => (self.drained, self.effects_settled) = (Some(at), *settled),
+            Event::Drained { settled } => self.drained = Some((at, *settled)),
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
             Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
             Event::TargetStarted { .. }
@@ -280,6 +278,16 @@ impl Timeline {
     /// The side that traffic is sent to after the last cutover, and when that was.
     pub(crate) fn serving(&self) -> (Side, RunTime) {
         self.last_cut_over.map_or((Side::Primary, RunTime::default()), |(at, side)| (side, at))
+    }
+
+    /// When the drain was over.
+    pub(crate) fn drained(&self) -> Option<RunTime> {
+        self.drained.map(|(at, _)| at)
+    }
+
+    /// The drain was seen to end with effects at rest.
+    pub(crate) fn effects_settled(&self) -> bool {
+        self.drained.is_some_and(|(_, settled)| settled)
     }
 
     /// The end of the last step that rebuilt something, if one did: a restore, or before the traffic moved a program of the

@@ -162,6 +162,7 @@ fn expected(brains: &Brains, lines: &[LedgerLine], recovered: &Shown, returned: 
     let ms = RunTime::from_ms;
     let yes = |line: &LedgerLine| line.completed_ms.filter(|_| line.outcome == Outcome::Acknowledged);
     let is_data = |line: &LedgerLine| line.origin != Origin::Probe;
+    let place = |line: &LedgerLine| (line.resource.clone(), line.key.clone());
     let is_fenced = |line: &&LedgerLine| {
         let (since, until) = match line.side {
             Side::Primary => (brains.fenced, brains.back.map(|(_, moved)| moved)),
@@ -170,18 +171,17 @@ fn expected(brains: &Brains, lines: &[LedgerLine], recovered: &Shown, returned: 
         yes(line).zip(since).is_some_and(|(at, since)| at > ms(since) && until.is_none_or(|until| at < ms(until)))
     };
     let by = |line: &LedgerLine, side: Side| {
-        let of_key = lines.iter().filter(|other| (&other.resource, &other.key) == (&line.resource, &line.key));
+        let of_key = lines.iter().filter(|other| place(other) == place(line));
         of_key.filter(|other| other.side == side && is_data(other)).any(|other| yes(other) >= Some(ms(CUTOVER)))
     };
     let is_stranded = |line: &&LedgerLine| {
-        let there = recovered.get(&(line.resource.clone(), line.key.clone()));
+        let there = recovered.get(&place(line));
         let is_lost = there.is_none_or(|there| yes(there).is_some_and(|at| at < line.issued_ms));
         yes(line).is_some() && is_data(line) && is_lost
     };
-    let place = |line: &LedgerLine| (line.resource.clone(), line.key.clone());
     let both = lines.iter().filter(|line| by(line, Side::Primary) && by(line, Side::Recovery)).map(place);
     let mut told = tell(FindingKind::WriteAfterFence, lines.iter().filter(is_fenced).map(place));
-    told.extend(tell(FindingKind::Diverged, BTreeSet::from_iter(both)));
+    told.extend(tell(FindingKind::Diverged, both.collect::<BTreeSet<_>>()));
     told.extend(tell(FindingKind::Stranded, returned.values().filter(is_stranded).map(place)));
     told
 }

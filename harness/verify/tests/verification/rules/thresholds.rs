@@ -275,7 +275,8 @@ fn never_passes(world: &mut World, name: &str) {
 
 #[test]
 fn a_trigger_that_never_works_follows_from_what_is_missing_on_its_way() {
-    let table: [(&str, Break); 3] = [
+    let table: [(&str, Break); 4] = [
+        ("role/worker", |world| absent(world, &ResourceId::new(ResourceKind::Role, "worker"))),
         ("function/total-orders", |world| absent(world, &ResourceId::new(ResourceKind::Function, "total-orders"))),
         ("table/totals", |world| absent(world, &ResourceId::new(ResourceKind::Table, "totals"))),
         ("table/orders", |world| absent(world, &orders())),
