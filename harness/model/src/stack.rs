@@ -91,6 +91,22 @@ impl Stack {
                 .is_some_and(|effect| ResourceId::new(ResourceKind::Table, &effect.table) == *resource)
         })
     }
+
+    /// What lies on the way of a trigger from a write to its effect, the trigger first: without any of it no effect comes.
+    /// Nothing when the stack has no such trigger.
+    pub fn way_of(&self, trigger: &str) -> Vec<ResourceId> {
+        let Some((name, trigger)) = self.triggers.get_key_value(trigger) else { return Vec::new() };
+        let role = self.functions.get(&trigger.function).map(|function| &function.role);
+        let table = trigger.effect.as_ref().map(|effect| &effect.table);
+        let mut way = vec![
+            ResourceId::new(ResourceKind::Trigger, name),
+            ResourceId::new(ResourceKind::Function, &trigger.function),
+        ];
+        way.extend(role.map(|role| ResourceId::new(ResourceKind::Role, role)));
+        way.extend(table.map(|table| ResourceId::new(ResourceKind::Table, table)));
+        way.push(trigger.source_resource());
+        way
+    }
 }
 
 /// An IAM role. In its documents `${table/orders}` stands for the physical name of that resource, `${region}` and

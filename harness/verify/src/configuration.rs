@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     asserted::{STATE, effects_of},
     content::Case,
+    evidence,
     findings::{Book, Draft, SAMPLE_MAX},
     tally::{Tally, agreeing, counted},
 };
@@ -36,7 +37,9 @@ pub(crate) fn compare(case: Case<'_>, book: &mut Book) -> Result<Configured, Run
     };
     let (Some(source), Some(recovered)) = (source, recovered) else {
         let why = "the configuration was not captured on both sides";
-        book.add(Draft::undecided(FindingKind::NotMeasured, why).check(STATE).follows(book.unseen()));
+        let misplaced = evidence::misplaced(case.timeline, CaptureName::Source);
+        let draft = Draft::undecided(FindingKind::NotMeasured, why).detail(misplaced);
+        book.add(draft.check(STATE).follows(book.unseen()));
         return Ok(configured);
     };
     let log = case.plan.stack.delivery_log().map(|table| ResourceId::new(ResourceKind::Table, table));

@@ -11,12 +11,14 @@ use firedrill_model::{
     history::{Record, line_digest},
     ids::ResourceId,
     run_dir::{JsonLines, RunDir, RunDirError, file_sha256, lines_sha256},
+    topology::Side,
+    units::RunTime,
 };
 
 use crate::{
     content::Case,
     findings::{Book, Draft},
-    timeline::Timeline,
+    timeline::{CaptureRecord, Timeline},
 };
 
 /// Captures that show what the workload's clients find after the recovery.
@@ -53,26 +55,58 @@ impl Case<'_> {
     }
 }
 
-/// Why a capture does not show what clients find: another side was read, or the traffic moved afterwards.
-fn misplaced(timeline: &Timeline, capture: CaptureName) -> Option<String> {
-    let record = timeline.captures.get(&capture).filter(|_| OF_THE_SERVING_SIDE.contains(&capture))?;
-    let (side, since) = timeline.serving();
-    let name = capture.folder();
-    if record.side != side {
-        Some(format!("capture {name} was read from the {} side; traffic went to the {side} side", record.side))
-    } else if record.began < since {
-        let (began, moved) = (timeline.clock(record.began), timeline.clock(since));
-        Some(format!("capture {name} began {began}, before the traffic moved {moved}"))
-    } else {
-        None
+/// Why a capture does not show what it should: another side was read, or the same side at another time.
+pub(crate) fn misplaced(timeline: &Timeline, capture: CaptureName) -> Option<String> {
+    let record = timeline.captures.get(&capture)?;
+    match capture {
+        CaptureName::Source => not_the_source(timeline, record),
+        CaptureName::Recovered => {
+            let stopped = timeline.ledger.as_ref().map(|sealed| (sealed.since, "the traffic had stopped"));
+            not_what_clients_find(timeline, record, stopped)
+        }
+        CaptureName::Drained => {
+            let drained = timeline.drained().map(|at| (at, "the drain was over"));
+            not_what_clients_find(timeline, record, drained)
+        }
+        CaptureName::RecoveryPoint | CaptureName::Returned => None,
     }
+    .map(|why| format!("capture {} {why}", capture.folder()))
 }
 
-/// Captures of another side than the one that serves the traffic leave every check undecided: they are not read.
-pub(crate) fn examine_sides(timeline: &Timeline, book: &mut Book) {
+/// The source is the primary side before anything was taken away from it.
+fn not_the_source(timeline: &Timeline, record: &CaptureRecord) -> Option<String> {
+    if record.side != Side::Primary {
+        return Some(format!("was read from the {} side", record.side));
+    }
+    let bitten = timeline.t0().map(|at| (at, "the fault had bitten"));
+    let began = timeline.recovery_began.map(|at| (at, "the recovery had begun"));
+    let (over, what) = bitten.or(began)?;
+    let too_late = || format!("was complete {}, after {what} {}", timeline.clock(record.ended), timeline.clock(over));
+    (record.ended > over).then(too_late)
+}
+
+/// Clients find what the serving side holds once the traffic has moved for the last time, and what was waited for is over.
+fn not_what_clients_find(
+    timeline: &Timeline,
+    record: &CaptureRecord,
+    waited_for: Option<(RunTime, &str)>,
+) -> Option<String> {
+    let (side, moved) = timeline.serving();
+    if record.side != side {
+        return Some(format!("was read from the {} side; traffic went to the {side} side", record.side));
+    }
+    let began = timeline.clock(record.began);
+    let too_early =
+        |(at, what)| (record.began < at).then(|| format!("began {began}, before {what} {}", timeline.clock(at)));
+    too_early((moved, "the traffic moved")).or_else(|| waited_for.and_then(too_early))
+}
+
+/// Captures that do not show what clients find leave every check undecided: they are not read.
+pub(crate) fn examine_captures(timeline: &Timeline, book: &mut Book) {
     let wrong: Vec<String> = OF_THE_SERVING_SIDE.iter().filter_map(|capture| misplaced(timeline, *capture)).collect();
     if !wrong.is_empty() {
-        let draft = Draft::undecided(FindingKind::NotMeasured, "the side that serves the traffic was not read")
+        let why = "what clients find was not captured where and when they find it";
+        let draft = Draft::undecided(FindingKind::NotMeasured, why)
             .detail(wrong)
             .help("what was read says nothing of what clients find");
         book.undecide_all(&draft);

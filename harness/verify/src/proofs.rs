@@ -148,14 +148,17 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
         Some(false) => {
             let of_source = plan.disaster.iter().filter(|planned| planned.fault.takes_away(&plan.topology.primary));
             let mut returned = of_source.filter_map(|planned| {
-                let restored = timeline.restored()?;
-                let (at, by) = timeline.ended_before(&planned.id, restored)?;
-                Some((restored, &planned.id, at, by))
+                let last = timeline.perhaps_restored()?;
+                let (at, by) = timeline.ended_before(&planned.id, last)?;
+                Some((last, &planned.id, at, by))
             });
-            if let Some((restored, fault, at, by)) = returned.next() {
-                let why =
-                    format!("{fault} ended ({by}) while the restore ran: the lost region could be read from then on");
-                let times = format!("it ended {}, the restore {}", timeline.clock(at), timeline.clock(restored));
+            if let Some((last, fault, at, by)) = returned.next() {
+                // What a program reads that is run after the cutover is not known.
+                let during = timeline.restored().filter(|restored| at <= *restored);
+                let what = during.map_or("a program of the recovery ran after the cutover", |_| "the restore ran");
+                let why = format!("{fault} ended ({by}) while {what}: the lost region could be read from then on");
+                let over = timeline.clock(during.unwrap_or(last));
+                let times = format!("it ended {}, what ran then {over}", timeline.clock(at));
                 let draft = Draft::undecided(FindingKind::SourceReachable, why).detail([times]).help(help);
                 book.undecide(&[STATE, RPO], &draft);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     findings::FindingKind,
-    ids::{ProbeId, ResourceId, ResourceKind},
+    ids::{ProbeId, ResourceKind},
     plan::{Plan, PlannedProbe},
     scenario::Rto,
     units::{RunTime, Span},
@@ -117,7 +117,9 @@ pub(crate) fn measure(plan: &Plan, timeline: &Timeline, ledger: &Ledger, book: &
             let phases = phases(timeline, plan.detect.decide, t0, since);
             time.actual_ms = Some(phases.iter().fold(Span::default(), |sum, phase| sum.plus(phase.span_ms)));
             time.phases = phases;
-            if ends.since(since) < stable_for {
+            if let Some(due) = timeline.recovered().map(|at| at.plus(plan.observe)).filter(|due| ends < *due) {
+                cut_short(&mut time, miss, timeline, (ends, due), book);
+            } else if ends.since(since) < stable_for {
                 unstable(&mut time, miss, ends.since(since), stable_for, book);
             } else {
                 judge(&mut time, miss, rto, timeline, book);
@@ -218,6 +220,20 @@ fn phases(timeline: &Timeline, decide: Span, t0: RunTime, ready: RunTime) -> Vec
     ]
 }
 
+/// Whatever came after the end that the plan had fixed is nobody's failure; what came before it may have been one.
+fn cut_short(
+    time: &mut RecoveryTime,
+    miss: Miss,
+    timeline: &Timeline,
+    (ends, due): (RunTime, RunTime),
+    book: &mut Book,
+) {
+    forget(time);
+    let (ended, due) = (timeline.clock(ends), timeline.clock(due));
+    let why = format!("observation ended {ended}; by the plan it has to go on until {due}");
+    book.add(miss.draft(why, book).check(RTO));
+}
+
 fn unstable(time: &mut RecoveryTime, miss: Miss, held: Span, stable_for: Span, book: &mut Book) {
     forget(time);
     // A service that came up this late may or may not have stayed up: a miss is certain only once the objective is past.
@@ -279,14 +295,12 @@ fn never(
 
 /// What keeps a probe from passing, when a finding says so: something at its resource, or for a trigger along its path.
 fn cause(plan: &Plan, probe: &PlannedProbe, book: &Book) -> Option<Handle> {
-    let mut places = vec![probe.resource.clone()];
-    if let Some(trigger) = plan.stack.triggers.get(probe.resource.name())
-        && probe.resource.kind() == Some(ResourceKind::Trigger)
-    {
-        places.push(ResourceId::new(ResourceKind::Function, &trigger.function));
-        places.push(trigger.source_resource());
-        places.extend(trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table)));
-    }
+    let places = match probe.resource.kind() {
+        Some(ResourceKind::Trigger) => plan.stack.way_of(probe.resource.name()),
+        Some(ResourceKind::Role | ResourceKind::Bucket | ResourceKind::Table | ResourceKind::Function) | None => {
+            vec![probe.resource.clone()]
+        }
+    };
     places.iter().find_map(|place| book.roots_at(place).next())
 }
 
@@ -313,15 +327,30 @@ fn prove(
             .help("let the fault last for the whole drill, or say `ride_out` when waiting is the procedure"),
         );
     }
-    let last = timeline.restored().max(ledger.last_restore_write);
-    if let Some(last) = last.filter(|&last| last > ready) {
-        book.add(
-            Draft::failure(FindingKind::RestoreAfterReadiness, "the restore went on after the service was found ready")
-                .check(RTO)
-                .detail([format!("ready from {}, restored until {}", timeline.clock(ready), timeline.clock(last))])
-                .help("cut over once the restore is complete, or probe what it restores last"),
-        );
-    }
+    went_on(timeline, ledger, ready, book);
+}
+
+/// What is restored after readiness was not there when the service was found ready. Whether a program that is run after the
+/// cutover restores anything is not known.
+fn went_on(timeline: &Timeline, ledger: &Ledger, ready: RunTime, book: &mut Book) {
+    let kind = FindingKind::RestoreAfterReadiness;
+    let after = |last: Option<RunTime>| last.filter(|&last| last > ready);
+    let restored = after(timeline.restored().max(ledger.last_restore_write));
+    let (last, draft) = match (restored, after(timeline.perhaps_restored())) {
+        (Some(last), _) => (last, Draft::failure(kind, "the restore went on after the service was found ready")),
+        (None, Some(last)) => {
+            let why =
+                "a program of the recovery went on after the service was found ready: it may have restored something";
+            (last, Draft::undecided(kind, why))
+        }
+        (None, None) => return,
+    };
+    book.add(
+        draft
+            .check(RTO)
+            .detail([format!("ready from {}, restored until {}", timeline.clock(ready), timeline.clock(last))])
+            .help("cut over once the restore is complete, or probe what it restores last"),
+    );
 }
 
 /// How late firedrill was itself: the finding that says it was too late to judge time, if it was.

@@ -29,12 +29,12 @@ pub(crate) fn examine(case: Case<'_>, ledger: &Ledger, book: &mut Book) -> Resul
 fn after_fence(case: Case<'_>, writes: &ResourceWrites) -> Tally {
     let mut tally = Tally::default();
     for write in writes.writes.iter().filter(|write| write.acknowledged()) {
-        // A side that is fenced says yes to nobody, whenever it was asked.
-        let fence = case.timeline.fences.iter().find(|(side, at)| *side == write.side && write.completed > *at);
-        if let Some((side, at)) = fence {
+        // A side that is fenced says yes to nobody, whenever it was asked, until the traffic comes back to it.
+        let fence = case.timeline.fences.iter().find(|fence| fence.holds(write.side, write.completed));
+        if let Some(fence) = fence {
             tally.add(writes.key_of(write), || {
                 let clock = |at| case.timeline.clock(at);
-                format!("{side} was fenced {}, said yes {}", clock(*at), clock(write.completed))
+                format!("{} was fenced {}, said yes {}", fence.side, clock(fence.since), clock(write.completed))
             });
         }
     }

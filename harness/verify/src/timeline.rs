@@ -6,7 +6,9 @@ use firedrill_model::{
     capture::CaptureName,
     history::{Ending, Event, Phase, Record},
     ids::{FaultId, ProbeId, RecoveryPointId, ResourceId},
+    plan::Plan,
     recovery_point::RecoveryPoint,
+    scenario::RecoveryStep,
     topology::Side,
     units::{RunTime, Span},
 };
@@ -26,7 +28,23 @@ pub(crate) struct Round {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) kind: String,
+    pub(crate) began: RunTime,
     pub(crate) ended: RunTime,
+}
+
+/// A side that must say yes to nobody, until the traffic comes back to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fence {
+    pub(crate) side: Side,
+    pub(crate) since: RunTime,
+    pub(crate) until: Option<RunTime>,
+}
+
+impl Fence {
+    /// At either end of it the side may have said yes just outside.
+    pub(crate) fn holds(&self, side: Side, at: RunTime) -> bool {
+        self.side == side && self.since < at && self.until.is_none_or(|until| at < until)
+    }
 }
 
 /// A completed capture.
@@ -41,6 +59,8 @@ pub(crate) struct CaptureRecord {
 /// What the ledger was when the traffic had stopped.
 #[derive(Clone, Debug)]
 pub(crate) struct SealedLedger {
+    /// Since when it has been that.
+    pub(crate) since: RunTime,
     pub(crate) lines: u64,
     pub(crate) sha256: String,
 }
@@ -73,11 +93,14 @@ pub(crate) struct Timeline {
     faults: BTreeMap<FaultId, FaultTimes>,
     pub(crate) plan_sha256: Option<String>,
     pub(crate) detected: Option<RunTime>,
-    /// The drain was seen to end with effects at rest.
-    pub(crate) effects_settled: bool,
+    /// When the drain was over, and whether effects were at rest by then.
+    drained: Option<(RunTime, bool)>,
     pub(crate) recovery_began: Option<RunTime>,
     pub(crate) recovery_point: Option<RecoveryPointId>,
-    pub(crate) step_kinds: BTreeMap<usize, String>,
+    /// A program of the user's own is among the steps of the plan: it finds itself what it restores.
+    own_program: bool,
+    /// Steps by number that began, as if they had ended at once.
+    begun: BTreeMap<usize, Step>,
     pub(crate) steps: Vec<Step>,
     /// The first move of the traffic.
     pub(crate) cut_over: Option<RunTime>,
@@ -88,7 +111,7 @@ pub(crate) struct Timeline {
     pub(crate) backups: Vec<(RunTime, RecoveryPoint)>,
     pub(crate) target_present: Option<Vec<ResourceId>>,
     pub(crate) source_reachable: Option<bool>,
-    pub(crate) fences: Vec<(Side, RunTime)>,
+    pub(crate) fences: Vec<Fence>,
     pub(crate) captures: BTreeMap<CaptureName, CaptureRecord>,
     pub(crate) ledger: Option<SealedLedger>,
     pub(crate) scheduling_lag: Option<Span>,
@@ -104,9 +127,10 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Reads a history in order.
-    pub(crate) fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
-        let mut timeline = Self::default();
+    /// Reads a history of this plan in order.
+    pub(crate) fn of<'r>(plan: &Plan, records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let own_program = plan.recover.iter().any(|step| matches!(step, RecoveryStep::Command { .. }));
+        let mut timeline = Self { own_program, ..Self::default() };
         for record in records {
             timeline.take(record);
         }
@@ -149,11 +173,11 @@ impl Timeline {
                 self.recovery_point = recovery_point.clone().or(self.recovery_point.take());
             }
             Event::StepBegan { step, step_kind } => {
-                self.step_kinds.insert(*step, step_kind.clone());
+                self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, .. } => {
-                let kind = self.step_kinds.get(step).cloned().unwrap_or_default();
-                self.steps.push(Step { kind, ended: at });
+                let begun = self.begun.get(step).cloned();
+                self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
             }
             // Only the first look counts: a recovery that is run again finds what its first attempt left.
             Event::TargetInspected { present } => {
@@ -162,8 +186,11 @@ impl Timeline {
             Event::SourceReachability { reachable } => {
                 self.source_reachable = Some(self.source_reachable.unwrap_or(false) || *reachable);
             }
-            Event::Fenced { side } => self.fences.push((*side, at)),
+            Event::Fenced { side } => self.fences.push(Fence { side: *side, since: at, until: None }),
             Event::CutOver { to, .. } => {
+                self.fences.iter_mut().filter(|fence| fence.side == *to).for_each(|fence| {
+                    fence.until.get_or_insert(at);
+                });
                 self.cut_over = self.cut_over.or(Some(at));
                 self.last_cut_over = Some((at, *to));
             }
@@ -176,13 +203,16 @@ impl Timeline {
             }),
             Event::ObservationEnds { until_ms } => self.observation_ends = Some(*until_ms),
             Event::Quiesced { ledger_lines, ledger_sha256 } => {
-                self.ledger = Some(SealedLedger { lines: *ledger_lines, sha256: ledger_sha256.clone() });
+                // A run that breaks off while it captures says so again.
+                let said = self.ledger.as_ref().filter(|sealed| sealed.sha256 == *ledger_sha256);
+                let since = said.map_or(at, |sealed| sealed.since);
+                self.ledger = Some(SealedLedger { since, lines: *ledger_lines, sha256: ledger_sha256.clone() });
             }
             Event::Captured { capture, side, began_ms, files } => {
                 let record = CaptureRecord { side: *side, began: *began_ms, ended: at, files: files.clone() };
                 self.captures.insert(*capture, record);
             }
-            Event::Drained { settled } => self.effects_settled = *settled,
+            Event::Drained { settled } => self.drained = Some((at, *settled)),
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
             Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
             Event::TargetStarted { .. }
@@ -250,10 +280,39 @@ impl Timeline {
         self.last_cut_over.map_or((Side::Primary, RunTime::default()), |(at, side)| (side, at))
     }
 
-    /// The end of the last step that rebuilt something, if one did.
+    /// When the drain was over.
+    pub(crate) fn drained(&self) -> Option<RunTime> {
+        self.drained.map(|(at, _)| at)
+    }
+
+    /// The drain was seen to end with effects at rest.
+    pub(crate) fn effects_settled(&self) -> bool {
+        self.drained.is_some_and(|(_, settled)| settled)
+    }
+
+    /// The end of the last step that rebuilt something, if one did: a restore, or before the traffic moved a program of the
+    /// user's own.
     pub(crate) fn restored(&self) -> Option<RunTime> {
-        let rebuilds = |step: &&Step| matches!(step.kind.as_str(), "restore" | "command");
-        self.steps.iter().filter(rebuilds).map(|step| step.ended).max()
+        self.end_of(|step| match step.kind.as_str() {
+            "restore" => true,
+            "command" => self.cut_over.is_none_or(|cut_over| step.began < cut_over),
+            _ => false,
+        })
+    }
+
+    /// The same with programs that began later: such a one may restore what is left, or only look.
+    pub(crate) fn perhaps_restored(&self) -> Option<RunTime> {
+        self.end_of(|step| matches!(step.kind.as_str(), "restore" | "command"))
+    }
+
+    /// When the recovery had done all that it did: observation begins then.
+    pub(crate) fn recovered(&self) -> Option<RunTime> {
+        self.end_of(|_| true).max(self.recovery_began)
+    }
+
+    /// The end of the last of these steps.
+    fn end_of(&self, which: impl Fn(&Step) -> bool) -> Option<RunTime> {
+        self.steps.iter().filter(|step| which(step)).map(|step| step.ended).max()
     }
 
     /// When a fault ended and by what, if it did at or before `until`.
@@ -268,12 +327,12 @@ impl Timeline {
     }
 
     /// The recovery points that the recovery used: the named one, or for a procedure of the user's own, which names none,
-    /// the latest of each backup rule that was complete when the recovery began.
+    /// the latest of each backup rule that was complete when the recovery began. Steps that only move the traffic use none.
     pub(crate) fn used_points(&self) -> Vec<&RecoveryPoint> {
         if let Some(id) = &self.recovery_point {
             return self.backups.iter().map(|(_, point)| point).filter(|point| point.id == *id).take(1).collect();
         }
-        let Some(began) = self.recovery_began else { return Vec::new() };
+        let Some(began) = self.recovery_began.filter(|_| self.own_program) else { return Vec::new() };
         let complete = self.backups.iter().filter(|(at, _)| *at <= began);
         complete.map(|(_, point)| (point.rule, point)).collect::<BTreeMap<_, _>>().into_values().collect()
     }

@@ -45,11 +45,11 @@ pub enum VerifyError {
 pub fn verify(dir: &RunDir) -> Result<Verification, VerifyError> {
     let plan = dir.read_plan()?;
     let history = evidence::open_history(dir)?;
-    let timeline = Timeline::of(&history.records);
+    let timeline = Timeline::of(&plan, &history.records);
     let mut book = Book::new(Asserted::of(&plan));
     let mut ledger = Ledger::load(dir, &SourceModels::of_plan(&plan))?;
     evidence::examine(dir, &timeline, history.broken, &mut book)?;
-    evidence::examine_sides(&timeline, &mut book);
+    evidence::examine_captures(&timeline, &mut book);
     Ok(measure(Case { dir, plan: &plan, timeline: &timeline }, &mut ledger, book))
 }
 

@@ -146,7 +146,7 @@ pub(crate) fn examine(
             undecided(edge, why, root, book);
         }
         // What still moved may have come twice after it was looked at. What is missing by then is missing all the same.
-        if !case.timeline.effects_settled && book.failure_of(&effects_of(name)).is_none() {
+        if !case.timeline.effects_settled() && book.failure_of(&effects_of(name)).is_none() {
             let why = format!("effects had not settled when the drain ended: what {name} still did is not known");
             undecided(edge, why, unsettled(case, book).or(book.unseen()), book);
         }
@@ -157,11 +157,8 @@ pub(crate) fn examine(
 
 /// Why effects did not settle, when a finding says so: what one trigger owes and will never do keeps all of them waiting.
 fn unsettled(case: Case<'_>, book: &Book) -> Option<Handle> {
-    let triggers = &case.plan.stack.triggers;
-    let mut places = triggers.iter().flat_map(|(name, trigger)| {
-        let function = ResourceId::new(ResourceKind::Function, &trigger.function);
-        [ResourceId::new(ResourceKind::Trigger, name), function, trigger.source_resource()]
-    });
+    let stack = &case.plan.stack;
+    let mut places = stack.triggers.keys().flat_map(|trigger| stack.way_of(trigger));
     places.find_map(|place| book.roots_at(&place).next())
 }
 

@@ -68,7 +68,7 @@ pub(super) fn examine(
     let source = edge.trigger.source_resource();
     let causes = ledger.resources.get(&source).unwrap_or(&empty);
     let mut tallies = Tallies::default();
-    let broken = broken_path(edge, &source, book);
+    let broken = broken_path(edge, book);
     if let Some(effect) = &edge.trigger.effect {
         promises.of_values(edge, causes);
         let table = ResourceId::new(ResourceKind::Table, &effect.table);
@@ -121,24 +121,16 @@ fn undecide(edge: Edge<'_>, why: &str, root: Option<Handle>, book: &mut Book) {
 }
 
 /// A finding that explains why no effect of this trigger came: something on the way from cause to item is not there.
-fn broken_path(edge: Edge<'_>, source: &ResourceId, book: &Book) -> Option<Handle> {
-    let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
-    let function = ResourceId::new(ResourceKind::Function, &edge.trigger.function);
-    let role = edge
-        .case
-        .plan
-        .stack
-        .functions
-        .get(&edge.trigger.function)
-        .map(|f| ResourceId::new(ResourceKind::Role, &f.role));
-    let table = edge.trigger.effect.as_ref().map(|effect| ResourceId::new(ResourceKind::Table, &effect.table));
-    let of_kind = |kinds: &[FindingKind], place: &ResourceId| kinds.iter().find_map(|kind| book.root(*kind, place));
-    let both = [FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged];
-    of_kind(&[FindingKind::LostTrigger, FindingKind::ConfigurationChanged], &trigger)
-        .or_else(|| of_kind(&both, &function))
-        .or_else(|| role.as_ref().and_then(|role| of_kind(&both, role)))
-        .or_else(|| table.as_ref().and_then(|table| of_kind(&both[..1], table)))
-        .or_else(|| of_kind(&both[..1], source))
+fn broken_path(edge: Edge<'_>, book: &Book) -> Option<Handle> {
+    let breaks = |place: &ResourceId| match place.kind() {
+        // What is in a table or bucket that is there is judged by itself.
+        Some(ResourceKind::Table | ResourceKind::Bucket) => &[FindingKind::ConfigurationMissing][..],
+        Some(ResourceKind::Trigger | ResourceKind::Function | ResourceKind::Role) | None => {
+            &[FindingKind::LostTrigger, FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged]
+        }
+    };
+    let way = edge.case.plan.stack.way_of(edge.name);
+    way.iter().find_map(|place| breaks(place).iter().find_map(|kind| book.root(*kind, place)))
 }
 
 struct Comparison<'a> {

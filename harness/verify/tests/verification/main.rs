@@ -15,6 +15,7 @@ mod oracle;
 mod proofs;
 mod recovery_time;
 mod rules;
+mod split_brain;
 mod state_properties;
 mod versions;
 mod whole;

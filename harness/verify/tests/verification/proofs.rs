@@ -17,10 +17,13 @@ use firedrill_model::{
 use proptest::prelude::*;
 
 use crate::support::{
-    CUTOVER, READY, T0, World,
+    CUTOVER, ENDS, READY, T0, World,
     generated::{ledger, strokes, tried, world},
     orders, put,
 };
+
+/// What is said of captures of another side, or of another time.
+const NOT_WHAT_CLIENTS_FIND: &str = "captured where and when they find it";
 
 /// Checks that the worlds here assert.
 const ALL: &[&str] = &["consistent-cut", "rpo", "rto", "state"];
@@ -36,16 +39,24 @@ struct Broken {
 }
 
 /// What hides a finding: a look that was not recorded shows nothing, and of a recovery that was not measured nothing is told.
-const HIDDEN: [(FindingKind, &str, &[&str]); 8] = [
+const HIDDEN: [(FindingKind, &str, &[&str]); 13] = [
     (FindingKind::TargetNotEmpty, "", &["the target was not looked at"]),
     (FindingKind::SourceReachable, "could still be read", &["the source was not looked at"]),
     (FindingKind::SourceReachable, "while the restore ran", &["the source answered", "the source was not looked at"]),
     (FindingKind::EvidenceAltered, "", &["the traffic never came to its end"]),
     (FindingKind::NotMeasured, "did not take place", &["the fault stopped nothing"]),
     (FindingKind::SchedulingLag, "", &["the fault stopped nothing", "the observation has no end"]),
-    (FindingKind::SelfHealed, "", &RECOVERY_UNSEEN),
-    (FindingKind::RestoreAfterReadiness, "", &RECOVERY_UNSEEN),
+    (FindingKind::NotMeasured, "has to go on until", &RECOVERY_UNSEEN),
+    (FindingKind::SelfHealed, "", &READINESS_UNSEEN),
+    (FindingKind::RestoreAfterReadiness, "", &READINESS_UNSEEN),
+    (FindingKind::NotMeasured, "what clients find was not captured", &RECOVERED_UNSEEN),
+    (FindingKind::NotMeasured, "not captured after recovery", &RECOVERED_UNSEEN),
+    (FindingKind::NotMeasured, "configuration was not captured on both sides", &RECOVERED_UNSEEN),
+    (FindingKind::NotMeasured, "content was not captured: survivors are unknown", &RECOVERED_UNSEEN),
 ];
+const READINESS_UNSEEN: [&str; 4] =
+    [RECOVERY_UNSEEN[0], RECOVERY_UNSEEN[1], RECOVERY_UNSEEN[2], "the observation ended before its time"];
+const RECOVERED_UNSEEN: [&str; 2] = ["the traffic never came to its end", "the recovered state was not captured"];
 const RECOVERY_UNSEEN: [&str; 3] =
     ["the fault stopped nothing", "no probe felt the fault", "the observation has no end"];
 
@@ -65,7 +76,7 @@ fn without_capture(world: &mut World, name: CaptureName) {
     remove(world, |event| matches!(event, Event::Captured { capture, .. } if *capture == name));
 }
 
-static PROOFS: [Broken; 24] = [
+static PROOFS: [Broken; 29] = [
     Broken {
         what: "the target was not empty",
         named: &[(FindingKind::TargetNotEmpty, "")],
@@ -169,6 +180,18 @@ static PROOFS: [Broken; 24] = [
         breaks: |world| remove(world, |event| matches!(event, Event::ObservationEnds { .. })),
     },
     Broken {
+        what: "the observation ended before its time",
+        named: &[(FindingKind::NotMeasured, "has to go on until")],
+        checks: &["rto"],
+        breaks: |world| {
+            world.each_event(|_, event| {
+                if let Event::ObservationEnds { until_ms } = event {
+                    *until_ms = RunTime::from_ms(37_009);
+                }
+            });
+        },
+    },
+    Broken {
         what: "firedrill does not say how late it was",
         named: &[(FindingKind::SchedulingLag, "")],
         checks: &["rto"],
@@ -204,7 +227,7 @@ static PROOFS: [Broken; 24] = [
     },
     Broken {
         what: "another side was captured",
-        named: &[(FindingKind::NotMeasured, "the side that serves the traffic was not read")],
+        named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
         checks: ALL,
         breaks: |world| {
             world.each_event(|_, event| {
@@ -216,12 +239,67 @@ static PROOFS: [Broken; 24] = [
     },
     Broken {
         what: "it was captured before the traffic moved",
-        named: &[(FindingKind::NotMeasured, "the side that serves the traffic was not read")],
+        named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
         checks: ALL,
         breaks: |world| {
             world.each_event(|_, event| {
                 if let Event::Captured { capture: CaptureName::Drained, began_ms, .. } = event {
                     *began_ms = RunTime::from_ms(CUTOVER - 1);
+                }
+            });
+        },
+    },
+    Broken {
+        what: "the traffic went on while the recovered state was captured",
+        // Other parts of the same messages than elsewhere: only here is hidden what hides this one.
+        named: &[
+            (FindingKind::NotMeasured, "what clients find was not captured"),
+            (FindingKind::NotMeasured, "not captured after recovery"),
+            (FindingKind::NotMeasured, "configuration was not captured on both sides"),
+            (FindingKind::NotMeasured, "content was not captured: survivors are unknown"),
+        ],
+        checks: ALL,
+        breaks: |world| {
+            world.each_event(|_, event| {
+                if let Event::Captured { capture: CaptureName::Recovered, began_ms, .. } = event {
+                    *began_ms = RunTime::from_ms(CUTOVER + 1);
+                }
+            });
+        },
+    },
+    Broken {
+        what: "it was captured before the drain was over",
+        named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
+        checks: ALL,
+        breaks: |world| {
+            world.each_event(|_, event| {
+                if let Event::Captured { capture: CaptureName::Drained, began_ms, .. } = event {
+                    *began_ms = RunTime::from_ms(ENDS + 4_899);
+                }
+            });
+        },
+    },
+    Broken {
+        what: "the source was captured after the fault",
+        named: &[(FindingKind::NotMeasured, "the configuration was not captured on both sides")],
+        checks: &["state"],
+        breaks: |world| {
+            world.each_event(|at, event| {
+                if matches!(event, Event::Captured { capture: CaptureName::Source, .. }) {
+                    *at = T0 + 3_000;
+                }
+            });
+            world.events.sort_by_key(|(at, _)| *at);
+        },
+    },
+    Broken {
+        what: "another side was captured as the source",
+        named: &[(FindingKind::NotMeasured, "the configuration was not captured on both sides")],
+        checks: &["state"],
+        breaks: |world| {
+            world.each_event(|_, event| {
+                if let Event::Captured { capture: CaptureName::Source, side, .. } = event {
+                    *side = Side::Recovery;
                 }
             });
         },

@@ -5,7 +5,7 @@ mod outage;
 
 use firedrill_fixtures::oracle::{self, Judgement, RecoveryTimeReport};
 use firedrill_model::{
-    findings::{Finding, FindingKind},
+    findings::{Finding, FindingKind, Weight},
     history::Event,
     units::{RunTime, Span},
     verdict::Verdict,
@@ -55,7 +55,11 @@ fn agree(outage: &Outage) -> Result<(), TestCaseError> {
         let late = oracle.t0_ms.is_some() && oracle.late_firedrill;
         prop_assert_eq!(has(FindingKind::SchedulingLag), late, "{:?}", oracle);
     }
-    prop_assert_eq!(has(FindingKind::RestoreAfterReadiness), oracle.restore_after_readiness, "{:?}", oracle);
+    let after = |weight: Weight| {
+        found.findings.iter().any(|one| one.kind == FindingKind::RestoreAfterReadiness && one.weight == weight)
+    };
+    prop_assert_eq!(after(Weight::Failure), oracle.restore_after_readiness, "{:?}", oracle);
+    prop_assert_eq!(after(Weight::Undecided), oracle.perhaps_restore_after_readiness, "{:?}", oracle);
     Ok(())
 }
 
@@ -76,6 +80,7 @@ proptest! {
         if verdict(&found, "rto") != Verdict::Pass {
             return Ok(());
         }
+        prop_assert!(outage.ends >= outage.last_step() + outage.observe, "observation ended too early");
         let held_from = outage.ends - outage.stable_for;
         for rounds in &outage.probes {
             let held: Vec<&Round> = rounds.iter().filter(|round| (held_from..=outage.ends).contains(&round.began)).collect();
@@ -107,7 +112,7 @@ proptest! {
     #[test]
     fn one_more_failure_never_makes_the_recovery_faster(mut outage in outages(), probe: prop::sample::Index, which: prop::sample::Index) {
         // A later readiness is one that a restore may not have outlasted.
-        (outage.restored, outage.restore_write) = (15_000, None);
+        (outage.restored, outage.restore_write, outage.program) = (15_000, None, None);
         let before = outage.world().judge();
         prop_assume!(!before.findings.iter().any(|finding| finding.kind == FindingKind::FaultDidNotBite));
         let rounds = outage.probes.len();

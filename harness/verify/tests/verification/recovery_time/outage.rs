@@ -9,7 +9,7 @@ use firedrill_model::{
 };
 use proptest::prelude::*;
 
-use crate::support::{World, ambiguous, orders, probed, put};
+use crate::support::{CUTOVER, World, ambiguous, orders, probed, put};
 
 /// The first rounds begin about here, milliseconds of the run.
 const BEGINS: u64 = 15_000;
@@ -53,6 +53,10 @@ pub(crate) struct Outage {
     pub(crate) lag: Option<u64>,
     /// When the restore was over.
     pub(crate) restored: u64,
+    /// A program of the user's own ran from then until then.
+    pub(crate) program: Option<(u64, u64)>,
+    /// For how long the plan wants to observe after the last step.
+    pub(crate) observe: u64,
     /// A late write by the restore, acknowledged or not.
     pub(crate) restore_write: Option<(u64, bool)>,
     /// The run crashed then, and somebody healed it.
@@ -132,8 +136,16 @@ pub(crate) fn outages() -> impl Strategy<Value = Outage> {
         let write = prop_oneof![9 => Just(None), 1 => (20_000..34_000_u64, any::<bool>()).prop_map(Some)];
         let restored = prop_oneof![7 => 19_000..21_000_u64, 1 => 20_000..30_000_u64];
         let crashed = prop_oneof![19 => Just(None), 1 => (18_000..60_000_u64).prop_map(Some)];
-        (probes, faults(grid), rules, timeout, write, restored, crashed).prop_map(
-            move |(probes, faults, (decide, within, stable_for, ride_out, lag), timeout, write, restored, crashed)| {
+        // Mostly before readiness is likely, now and then about the cutover, and seldom for long.
+        let program = (prop_oneof![Just(CUTOVER - 50), Just(CUTOVER), 21_000..30_000_u64], 50..3_000_u64);
+        let program = program.prop_map(move |(began, takes)| (on(began), on(began + takes)));
+        let program = prop_oneof![5 => Just(None), 1 => program.prop_map(Some)];
+        let observe = prop_oneof![4 => (0..5_000_u64).prop_map(|less| (less, 0)), 2 => Just((0, 0)), 1 => Just((0, 1))];
+        let steps = (restored, program, observe);
+        (probes, faults(grid), rules, timeout, write, steps, crashed).prop_map(
+            move |(probes, faults, rules, timeout, write, (restored, program, (less, more)), crashed)| {
+                let (decide, within, stable_for, ride_out, lag) = rules;
+                let last = last_step(on(restored), program);
                 Outage {
                     interval,
                     timeout,
@@ -146,6 +158,8 @@ pub(crate) fn outages() -> impl Strategy<Value = Outage> {
                     ride_out,
                     lag,
                     restored: on(restored),
+                    program,
+                    observe: ends.saturating_sub(last + less) + more,
                     restore_write: write.map(|(at, acknowledged)| (on(at), acknowledged)),
                     crashed,
                 }
@@ -176,7 +190,12 @@ impl Outage {
             world.events.extend(rounds.iter().map(|round| (round.ended, probed(&probe.id, round.began, round.ok))));
         }
         world.events.push((self.ends, Event::ObservationEnds { until_ms: RunTime::from_ms(self.ends) }));
-        world.events.push((self.restored, Event::StepEnded { step: 0, ending: Ending::Done, note: String::new() }));
+        let ended = |step: usize| Event::StepEnded { step, ending: Ending::Done, note: String::new() };
+        world.events.push((self.restored, ended(0)));
+        if let Some((from, until)) = self.program {
+            world.events.push((from, Event::StepBegan { step: 2, step_kind: "command".to_owned() }));
+            world.events.push((until, ended(2)));
+        }
         world.events.extend(self.lag.map(|lag| (59_000, Event::SchedulingLag { max_ms: Span::from_ms(lag) })));
         world.events.sort_by_key(|(at, _)| *at);
         if let Some((at, acknowledged)) = self.restore_write {
@@ -197,15 +216,26 @@ impl Outage {
         };
         plan.expect = Expect { rto: Some(rto), ..Expect::default() };
         plan.detect.decide = Span::from_ms(self.decide);
+        plan.observe = Span::from_ms(self.observe);
         plan.probe_interval = Span::from_ms(self.interval);
         plan.probes.truncate(self.probes.len());
         plan.probes.iter_mut().for_each(|probe| probe.timeout = Span::from_ms(self.timeout));
+    }
+
+    /// When the last step was over.
+    pub(crate) fn last_step(&self) -> u64 {
+        last_step(self.restored, self.program)
     }
 
     /// For how long nothing may be heard of a probe.
     pub(crate) fn allowed(&self) -> u64 {
         2 * self.interval + self.timeout
     }
+}
+
+/// When the last of the restore, the program and the cutover was over.
+fn last_step(restored: u64, program: Option<(u64, u64)>) -> u64 {
+    program.map_or(0, |(_, until)| until).max(restored).max(CUTOVER + 10)
 }
 
 /// Whether an event of the whole world is drawn instead.

@@ -12,7 +12,7 @@ use firedrill_model::{
 };
 
 use super::Break;
-use crate::support::{ENDS, T0, World, finding, has, orders, probed, verdict};
+use crate::support::{CUTOVER, ENDS, READY, T0, World, finding, has, orders, probed, put, verdict};
 
 fn command() -> RecoveryStep {
     RecoveryStep::Command { command: vec!["./restore.sh".to_owned()], timeout: Span::from_secs(60) }
@@ -144,6 +144,82 @@ fn a_fault_that_ends_during_the_restore_leaves_the_source_in_reach() {
     }
 }
 
+/// The world with a program of the user's own as a third step.
+fn third_step(began: u64, ended: u64) -> World {
+    let mut world = World::whole();
+    world.plan.recover.push(command());
+    world.event(began, Event::StepBegan { step: 2, step_kind: "command".to_owned() });
+    world.event(ended, Event::StepEnded { step: 2, ending: Ending::Done, note: String::new() });
+    world
+}
+
+#[test]
+fn a_program_that_is_run_after_the_cutover_may_have_restored_something_or_not() {
+    let after_readiness = FindingKind::RestoreAfterReadiness;
+    let table = [
+        (CUTOVER + 20, READY, Verdict::Pass, None),
+        (CUTOVER + 20, READY + 1, Verdict::Inconclusive, Some(Weight::Undecided)),
+        (CUTOVER + 20, 30_000, Verdict::Inconclusive, Some(Weight::Undecided)),
+        (CUTOVER, 30_000, Verdict::Inconclusive, Some(Weight::Undecided)),
+        (CUTOVER - 1, 30_000, Verdict::Fail, Some(Weight::Failure)),
+    ];
+    for (began, ended, expected, weight) in table {
+        let found = third_step(began, ended).judge();
+        assert_eq!(verdict(&found, "rto"), expected, "{began} to {ended}");
+        let said: Vec<_> =
+            found.findings.iter().filter(|one| one.kind == after_readiness).map(|one| one.weight).collect();
+        assert_eq!(said, weight.into_iter().collect::<Vec<_>>(), "{began} to {ended}");
+    }
+    // What is known to restore does so wherever it stands.
+    let mut world = third_step(CUTOVER + 20, 30_000);
+    world.each_event(|_, event| {
+        if let Event::StepBegan { step: 2, step_kind } = event {
+            "restore".clone_into(step_kind);
+        }
+    });
+    assert!(has(&world.judge(), after_readiness, Weight::Failure));
+}
+
+#[test]
+fn a_fault_that_ends_beside_a_program_after_the_cutover_did_not_end_during_the_restore() {
+    let ended = |at: u64| {
+        let mut world = third_step(CUTOVER + 20, 30_000);
+        world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+        world.event(at, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+        world.judge()
+    };
+    let message = |at: u64| finding(&ended(at), FindingKind::SourceReachable).message.clone();
+    assert!(message(26_600).contains("while the restore ran"));
+    // What the program read then is not known.
+    for at in [26_601, 30_000] {
+        assert!(message(at).contains("while a program of the recovery ran after the cutover"), "{at}: {}", message(at));
+        assert_eq!(verdict(&ended(at), "state"), Verdict::Inconclusive);
+    }
+    assert_eq!(verdict(&ended(30_001), "state"), Verdict::Pass);
+}
+
+#[test]
+fn steps_that_only_move_the_traffic_use_no_backup() {
+    let mut world = World::whole();
+    let mut replicated = put(&orders(), "C-9#x", "x-1", 17_900);
+    replicated.writer = "another".to_owned();
+    world.ledger.push(replicated);
+    // The restore that names its recovery point has to have it back.
+    assert!(has(&world.judge(), FindingKind::BackupIncomplete, Weight::Failure));
+    no_point(&mut world);
+    world.plan.recover.remove(0);
+    let found = world.judge();
+    assert_eq!((verdict(&found, "rpo"), found.rpo.actual_ms), (Verdict::Pass, Some(Span::from_ms(2_090))));
+    assert!(
+        found.findings.iter().all(|finding| finding.kind != FindingKind::BackupIncomplete),
+        "{:#?}",
+        found.findings
+    );
+    // A program of the user's own restores what it finds.
+    world.plan.recover.insert(0, command());
+    assert!(has(&world.judge(), FindingKind::BackupIncomplete, Weight::Failure));
+}
+
 #[test]
 fn the_end_of_another_regions_fault_brings_no_source_back() {
     let mut world = World::whole();
@@ -166,9 +242,9 @@ fn a_program_of_the_users_own_uses_the_latest_point_of_each_rule() {
     // One whose point was not read back, and is older than the other rule's.
     let verified = |verified: bool| {
         let mut world = world.clone();
-        let first = world.events.iter().find_map(|(at, event)| match event {
-            Event::BackupCompleted { recovery_point } => Some((*at, recovery_point.clone())),
-            _ => None,
+        let first = world.events.iter().find_map(|(at, event)| {
+            let Event::BackupCompleted { recovery_point } = event else { return None };
+            Some((*at, recovery_point.clone()))
         });
         let (at, mut point) = first.expect("a backup");
         point.rule = 1;

@@ -4,6 +4,7 @@ use firedrill_model::{
     capture::{CaptureName, Version},
     findings::{FindingKind, Weight},
     history::Event,
+    ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Origin},
     scenario::{EffectExpectation, Expect, Guarantee, Per, StatedFinding},
     topology::Side,
@@ -430,16 +431,22 @@ fn effects_that_had_not_settled_may_have_come_twice_since() {
     world.drop_key(&totals(), "C-1");
     let found = world.judge();
     assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Fail);
-    // One trigger that is not there keeps all of them waiting.
-    let lost = trigger("total-orders");
-    for one in world.configuration.get_mut(&CaptureName::Recovered).unwrap().iter_mut() {
-        one.absent |= one.resource == lost;
+    // What is not there on the way of one trigger keeps all of them waiting.
+    let (role, function) = (ResourceId::new(ResourceKind::Role, "worker"), "total-orders");
+    for (lost, kind) in [
+        (role, FindingKind::ConfigurationMissing),
+        (ResourceId::new(ResourceKind::Function, function), FindingKind::ConfigurationMissing),
+        (totals(), FindingKind::ConfigurationMissing),
+        (trigger("total-orders"), FindingKind::LostTrigger),
+    ] {
+        for one in world.configuration.get_mut(&CaptureName::Recovered).unwrap().iter_mut() {
+            one.absent = one.resource == lost;
+        }
+        let found = world.judge();
+        let others =
+            found.findings.iter().filter(|one| one.root.is_none() && one.weight > Weight::Note && one.kind != kind);
+        assert_eq!((roots(&found), others.count()), (vec![(kind, Some(lost))], 0), "{:#?}", found.findings);
     }
-    let found = world.judge();
-    assert_eq!(roots(&found), [(FindingKind::LostTrigger, Some(lost))]);
-    assert!(found.findings.iter().all(|finding| finding.weight == Weight::Note
-        || finding.root.is_some()
-        || finding.kind == FindingKind::LostTrigger));
     world.events.retain(|(_, event)| !matches!(event, Event::Drained { .. }));
     assert_eq!(verdict(&world.judge(), "effects.describe-upload"), Verdict::Inconclusive, "nor when nothing says so");
 }

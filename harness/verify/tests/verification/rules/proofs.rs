@@ -18,8 +18,8 @@ use firedrill_verify::verify;
 
 use super::Break;
 use crate::support::{
-    BACKUP, CUTOVER, ENDS, World, ambiguous, entry, finding, has, orders, put, roots, running_total, totals, uploads,
-    verdict,
+    BACKUP, CUTOVER, ENDS, World, ambiguous, entry, finding, has, orders, put, put_after, roots, running_total, totals,
+    uploads, verdict,
 };
 
 // ---- consistent cut and two copies ----------------------------------------------------------------------------------
@@ -62,6 +62,39 @@ fn a_fenced_side_must_not_say_yes() {
         assert_eq!(roots(&world.judge()), expected, "{issued} to {completed}");
         world.ledger.pop();
     }
+}
+
+#[test]
+fn a_fence_ends_when_the_traffic_comes_back() {
+    let mut world = World::whole();
+    world.event(26_700, Event::Fenced { side: Side::Primary });
+    world.event(35_000, Event::Fenced { side: Side::Recovery });
+    world.event(35_500, Event::CutOver { to: Side::Primary, epoch: 2 });
+    for (side, completed, is_fenced) in [
+        (Side::Primary, 26_700, false),
+        (Side::Primary, 35_499, true),
+        (Side::Primary, 35_500, false),
+        (Side::Primary, 36_000, false),
+        (Side::Recovery, 35_000, false),
+        (Side::Recovery, 35_001, true),
+        (Side::Recovery, 36_000, true),
+    ] {
+        let mut line = put(&orders(), "C-9#x", "x-1", completed - 10);
+        (line.side, line.completed_ms) = (side, Some(RunTime::from_ms(completed)));
+        world.ledger.push(line);
+        let found = world.judge();
+        assert_eq!(has(&found, FindingKind::WriteAfterFence, Weight::Failure), is_fenced, "{side} {completed}");
+        world.ledger.pop();
+    }
+    // The traffic that comes to a side does not end the fence of the other.
+    world.event(35_600, Event::CutOver { to: Side::Primary, epoch: 3 });
+    world.ledger.push(put_after(&orders(), "C-9#x", "x-1", 36_000));
+    assert!(has(&world.judge(), FindingKind::WriteAfterFence, Weight::Failure));
+    // Nor does one that came before it.
+    world.event(35_700, Event::Fenced { side: Side::Primary });
+    world.ledger.push(put(&orders(), "C-9#y", "y-1", 36_100));
+    world.ledger.retain(|line| line.write_id.as_str() != "x-1");
+    assert!(has(&world.judge(), FindingKind::WriteAfterFence, Weight::Failure));
 }
 
 #[test]

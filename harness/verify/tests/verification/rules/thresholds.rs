@@ -1,10 +1,12 @@
 //! Rules that have a bound, on either side of it.
 
 use firedrill_model::{
+    capture::CaptureName,
     findings::{FindingKind, Weight},
     history::{Ending, Event},
     ids::{FaultId, ProbeId, ResourceId, ResourceKind},
     ledger::Origin,
+    topology::Side,
     units::{RunTime, Span},
     verdict::Verdict,
     verification::Verification,
@@ -12,7 +14,7 @@ use firedrill_model::{
 
 use super::Break;
 use crate::support::{
-    CUTOVER, READY, T0, World, entry, finding, has, orders, probed, put, put_after, rejected, uploads, verdict,
+    CUTOVER, ENDS, READY, T0, World, entry, finding, has, orders, probed, put, put_after, rejected, uploads, verdict,
 };
 
 fn rpo(within_ms: u64) -> World {
@@ -131,6 +133,49 @@ fn what_held_for_as_long_as_was_wanted_was_stable() {
     }
 }
 
+/// The world whose observation ended then.
+fn observed_until(until: u64) -> World {
+    let mut world = World::whole();
+    world.each_event(|_, event| {
+        if let Event::ObservationEnds { until_ms } = event {
+            *until_ms = RunTime::from_ms(until);
+        }
+    });
+    world
+}
+
+#[test]
+fn observation_goes_on_for_as_long_as_the_plan_says() {
+    // Ten seconds from the end of the last step.
+    for (until, expected) in [(37_010, Verdict::Pass), (37_009, Verdict::Inconclusive), (33_500, Verdict::Inconclusive)]
+    {
+        let mut world = observed_until(until);
+        let found = world.judge();
+        assert_eq!((verdict(&found, "rto"), verdict(&found, "state")), (expected, Verdict::Pass), "{until}");
+        assert_eq!(found.rto.actual_ms.is_some(), expected == Verdict::Pass, "{until}");
+        // What fails once the plan no longer wants it to be watched is nobody's failure.
+        world.each_event(|at, event| {
+            if let Event::Probed { probe, ok, .. } = event
+                && probe.as_str() == "table/orders"
+            {
+                *ok &= *at < until + 500;
+            }
+        });
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{until}");
+    }
+    // A miss that was certain by then is one.
+    let mut world = observed_until(33_500);
+    world.plan.expect.rto.as_mut().unwrap().within = Span::from_secs(7);
+    assert_eq!(verdict(&world.judge(), "rto"), Verdict::Fail);
+    // Without a step that ended it goes on from the beginning of the recovery.
+    for (until, expected) in [(33_500, Verdict::Pass), (33_499, Verdict::Inconclusive)] {
+        let mut world = observed_until(until);
+        world.plan.observe = Span::from_ms(33_500 - 21_700);
+        world.events.retain(|(_, event)| !matches!(event, Event::StepBegan { .. } | Event::StepEnded { .. }));
+        assert_eq!(verdict(&world.judge(), "rto"), expected, "{until}");
+    }
+}
+
 #[test]
 fn what_became_ready_too_late_and_did_not_hold_is_a_miss() {
     for (within, expected) in [(7_500, Verdict::Inconclusive), (7_499, Verdict::Fail), (1_000, Verdict::Fail)] {
@@ -206,7 +251,7 @@ fn a_step_after_the_cutover_is_no_part_of_the_restore() {
     world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
     world.each_event(|_, event| {
         if let Event::Captured { side, .. } = event {
-            *side = firedrill_model::topology::Side::Primary;
+            *side = Side::Primary;
         }
     });
     let restore = CUTOVER + 500 - T0 - 1_600;
@@ -230,7 +275,8 @@ fn never_passes(world: &mut World, name: &str) {
 
 #[test]
 fn a_trigger_that_never_works_follows_from_what_is_missing_on_its_way() {
-    let table: [(&str, Break); 3] = [
+    let table: [(&str, Break); 4] = [
+        ("role/worker", |world| absent(world, &ResourceId::new(ResourceKind::Role, "worker"))),
         ("function/total-orders", |world| absent(world, &ResourceId::new(ResourceKind::Function, "total-orders"))),
         ("table/totals", |world| absent(world, &ResourceId::new(ResourceKind::Table, "totals"))),
         ("table/orders", |world| absent(world, &orders())),
@@ -254,7 +300,7 @@ fn a_trigger_that_never_works_follows_from_what_is_missing_on_its_way() {
 }
 
 fn absent(world: &mut World, resource: &ResourceId) {
-    let recovered = world.configuration.get_mut(&firedrill_model::capture::CaptureName::Recovered);
+    let recovered = world.configuration.get_mut(&CaptureName::Recovered);
     let one = recovered.and_then(|list| list.iter_mut().find(|one| one.resource == *resource));
     one.expect("described").absent = true;
 }
@@ -284,19 +330,76 @@ fn observation_beyond_the_objective_and_the_interval_is_long_enough_for_a_miss()
 
 // ---- effects and evidence -------------------------------------------------------------------------------------------
 
+/// The world in which one capture was made at another time.
+fn captured(name: CaptureName, change: impl Fn(&mut u64, &mut RunTime)) -> World {
+    let mut world = World::whole();
+    world.each_event(|at, event| {
+        if let Event::Captured { capture, began_ms, .. } = event
+            && *capture == name
+        {
+            change(at, began_ms);
+        }
+    });
+    world.events.sort_by_key(|(at, _)| *at);
+    world
+}
+
 #[test]
-fn a_capture_that_begins_with_the_cutover_shows_what_clients_find() {
-    for (began, expected) in [(CUTOVER, Verdict::Pass), (CUTOVER - 1, Verdict::Inconclusive)] {
-        let mut world = World::whole();
-        world.each_event(|_, event| {
-            if let Event::Captured { capture, began_ms, .. } = event
-                && *capture == firedrill_model::capture::CaptureName::Drained
-            {
-                *began_ms = RunTime::from_ms(began);
-            }
-        });
+fn a_capture_shows_what_clients_find_once_that_is_there() {
+    let (quiesced, drained) = (ENDS + 200, ENDS + 4_900);
+    for (name, since) in [(CaptureName::Recovered, quiesced), (CaptureName::Drained, drained)] {
+        for (began, expected) in
+            [(since, Verdict::Pass), (since - 1, Verdict::Inconclusive), (CUTOVER, Verdict::Inconclusive)]
+        {
+            let found = captured(name, |_, began_ms| *began_ms = RunTime::from_ms(began)).judge();
+            assert!(found.checks.values().all(|verdict| *verdict == expected), "{name:?} {began}: {:?}", found.checks);
+        }
+    }
+    // A cutover that comes later counts instead.
+    for (began, expected) in [(ENDS + 500, Verdict::Pass), (ENDS + 499, Verdict::Inconclusive)] {
+        let mut world = captured(CaptureName::Recovered, |_, began_ms| *began_ms = RunTime::from_ms(began));
+        world.event(ENDS + 500, Event::CutOver { to: Side::Recovery, epoch: 2 });
         assert_eq!(world.judge().verdict, expected, "{began}");
     }
+}
+
+#[test]
+fn a_run_that_broke_off_says_again_that_its_traffic_has_stopped() {
+    let mut world = World::whole();
+    world.event(ENDS + 3_000, Event::Quiesced { ledger_lines: 0, ledger_sha256: String::new() });
+    assert_eq!(world.judge().verdict, Verdict::Pass, "nothing was written since the first time");
+}
+
+#[test]
+fn the_source_is_what_the_primary_side_was_before_the_fault() {
+    let at_time =
+        |ended: u64| captured(CaptureName::Source, |at, began| (*at, *began) = (ended, RunTime::from_ms(900)));
+    let mut elsewhere = World::whole();
+    elsewhere.each_event(|_, event| {
+        if let Event::Captured { capture: CaptureName::Source, side, .. } = event {
+            *side = Side::Recovery;
+        }
+    });
+    let table = [
+        ("when the fault bit", at_time(T0), Verdict::Pass),
+        ("after that", at_time(T0 + 1), Verdict::Inconclusive),
+        ("elsewhere", elsewhere, Verdict::Inconclusive),
+    ];
+    for (what, mut world, expected) in table {
+        let found = world.judge();
+        assert_eq!(verdict(&found, "state"), expected, "{what}");
+        assert_eq!(verdict(&found, "rpo"), Verdict::Pass, "{what}: what the content shows stands");
+        // What the restore forgot is not forgotten by the source as well.
+        world.configuration.values_mut().flatten().for_each(|one| {
+            one.compared.insert("TimeToLive.Status".to_owned(), serde_json::json!("DISABLED"));
+        });
+        assert_eq!(verdict(&world.judge(), "state"), expected, "{what}");
+    }
+    // Without a fault, before the recovery.
+    let mut world = at_time(21_701);
+    world.plan.disaster.clear();
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultArmed { .. } | Event::FaultBit { .. }));
+    assert_eq!(verdict(&world.judge(), "state"), Verdict::Inconclusive);
 }
 
 #[test]
