@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     poll,
-    run::{Drill, journal::JournalError},
+    run::{Drill, chain, journal::JournalError},
     services::Site,
 };
 
@@ -240,17 +240,6 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-/// An error with its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -22,14 +22,10 @@ use firedrill_model::{
 
 pub use self::error::RecoveryError;
 use crate::{
-    backup::{
-        Backups,
-        process::Outputs,
-        schedule::{Completed, chain},
-    },
+    backup::{Backups, process::Outputs, schedule::Completed},
     plan::limits,
     poll,
-    run::Drill,
+    run::{Drill, chain},
     services::clients::Conduct,
 };
 
