@@ -64,9 +64,8 @@ pub(super) fn examine(
     counts: &mut EffectCounts,
     book: &mut Book,
 ) -> Result<bool, RunDirError> {
-    let empty = ResourceWrites::default();
     let source = edge.trigger.source_resource();
-    let causes = ledger.resources.get(&source).unwrap_or(&empty);
+    let causes = ledger.of(&source);
     let mut tallies = Tallies::default();
     let broken = broken_path(edge, &source, book);
     if let Some(effect) = &edge.trigger.effect {
@@ -77,7 +76,7 @@ pub(super) fn examine(
             undecide(edge, &why, book.unseen(), book);
             return Ok(false);
         };
-        let known = ledger.resources.get(&table).unwrap_or(&empty);
+        let known = ledger.of(&table);
         let ended = |capture| edge.case.timeline.captures.get(&capture).map(|record| record.ended);
         let ended_utc_ms = |capture| ended(capture).and_then(|at| edge.case.timeline.utc_ms(at));
         let comparison = Comparison {
@@ -277,10 +276,15 @@ impl Comparison<'_> {
             && self.model.shows_deletes()
             && let Some(delete) = self.certainly_removed(writes, shown)
         {
-            return Standing::NotRemoved(index, heard_here(delete));
+            return Standing::NotRemoved(index, self.heard_here(delete));
         }
         // A concurrent or an ambiguous write may have come last for the function.
         if self.shows(writes, mark) { Standing::Right } else { Standing::Wrong }
+    }
+
+    /// When a delete was acknowledged whose event came to the side that was read.
+    fn heard_here(&self, delete: &Write) -> Option<RunTime> {
+        self.edge.is_heard_here(delete).then_some(delete.completed)
     }
 
     fn shows(&self, writes: &[Write], mark: &Mark) -> bool {
@@ -299,7 +303,7 @@ impl Comparison<'_> {
         let expired = shown.expired(self.drained_utc_ms);
         match survived.max_by_key(|write| write.completed) {
             _ if expired => Standing::Right,
-            Some(last) if absent => Standing::Removed(index, heard_here(last)),
+            Some(last) if absent => Standing::Removed(index, self.heard_here(last)),
             Some(_) => Standing::Right,
             None if deletes().any(|write| !write.acknowledged()) => Standing::Right,
             None if deletes().any(|write| write.fate == Fate::Lost) => Standing::Orphaned,
@@ -323,11 +327,6 @@ impl Comparison<'_> {
         let certain = writes.iter().filter(doubtful).all(after_it);
         deletes().filter(|delete| certain && !delete.precedes(shown)).max_by_key(|delete| delete.completed)
     }
-}
-
-/// When a delete was acknowledged whose event came to the side that was read: one after the cutover.
-fn heard_here(delete: &Write) -> Option<RunTime> {
-    (delete.epoch > 0).then_some(delete.completed)
 }
 
 /// The write whose id is in a mark, by its place; `None` when it is no write of the key, or one that cannot have happened.

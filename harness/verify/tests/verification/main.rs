@@ -16,5 +16,6 @@ mod proofs;
 mod recovery_time;
 mod rules;
 mod state_properties;
+mod unknown;
 mod versions;
 mod whole;
