@@ -212,7 +212,8 @@ impl<'a> Comparison<'a> {
                 (of_key[position].fate, of_key[position].gone) = (fate, gone);
             }
         }
-        if doubt::is_hidden(of_key, reading.write) {
+        let left_by = reading.write.filter(|_| reading.standing != Standing::Phantom);
+        if doubt::is_hidden(of_key, left_by) {
             doubt::hide(of_key);
             self.not_judged.add(text, || "it was written before the cutover and after it".to_owned());
         }

@@ -3,7 +3,7 @@
 use crate::ledger::{Fate, Gone, Write};
 
 /// A write after the cutover may have left what is found, on a key that the workload had written before: what the copy that
-/// was given up held there cannot be seen any more. `seen` is the write whose value was found, if one was.
+/// was given up held there cannot be seen any more. `seen` is the write whose value was found, if one can have left it.
 pub(super) fn is_hidden(writes: &[Write], seen: Option<usize>) -> bool {
     let may_have_left = |write: &Write| seen.is_none_or(|seen| writes[seen].id == write.id);
     writes.iter().any(Write::given_up)

@@ -258,7 +258,8 @@ impl Comparison<'_> {
             Seen::Absent | Seen::Stranger => None,
         };
         let writes = self.causes.writes_of(cause);
-        let promised = held.filter(|held| acknowledged(writes, held).is_some());
+        // Of a write that was tried again the attempt that was acknowledged last is the one that has to show.
+        let promised = held.and_then(|held| acknowledged_attempts(writes, held).max_by_key(|write| write.completed));
         let Some(mark) = mark else { return if promised.is_some() { Standing::Missing } else { Standing::Right } };
         let Some(position) = cause_of(writes, mark) else { return Standing::Wrong };
         let (shown, index) = (&writes[position], cause.range().start + position);
@@ -336,7 +337,12 @@ fn cause_of(writes: &[Write], mark: &Mark) -> Option<usize> {
 
 /// When the write was acknowledged, in whichever attempt.
 pub(super) fn acknowledged(writes: &[Write], write: &Write) -> Option<RunTime> {
-    writes.iter().filter(|other| other.id == write.id && other.acknowledged()).map(|other| other.completed).max()
+    acknowledged_attempts(writes, write).map(|attempt| attempt.completed).max()
+}
+
+fn acknowledged_attempts<'w>(writes: &'w [Write], write: &Write) -> impl Iterator<Item = &'w Write> {
+    let id = write.id;
+    writes.iter().filter(move |other| other.id == id && other.acknowledged())
 }
 
 /// What became of a key, and when: `deleted 14:00:13.0Z`.

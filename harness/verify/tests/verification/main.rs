@@ -16,6 +16,7 @@ mod proofs;
 mod recovery_time;
 mod rules;
 mod state_properties;
+mod successions;
 mod unknown;
 mod versions;
 mod whole;

@@ -166,9 +166,9 @@ fn a_program_of_the_users_own_uses_the_latest_point_of_each_rule() {
     // One whose point was not read back, and is older than the other rule's.
     let verified = |verified: bool| {
         let mut world = world.clone();
-        let first = world.events.iter().find_map(|(at, event)| match event {
-            Event::BackupCompleted { recovery_point } => Some((*at, recovery_point.clone())),
-            _ => None,
+        let first = world.events.iter().find_map(|(at, event)| {
+            let Event::BackupCompleted { recovery_point } = event else { return None };
+            Some((*at, recovery_point.clone()))
         });
         let (at, mut point) = first.expect("a backup");
         point.rule = 1;
