@@ -12,7 +12,7 @@ use firedrill_model::{
     capture::{CaptureName, Entry, Version},
     findings::FindingKind,
     ids::{ResourceId, ResourceKind},
-    ledger::{Op, Origin},
+    ledger::Op,
     plan::Plan,
     run_dir::{RunDir, RunDirError},
     units::RunTime,
@@ -68,7 +68,7 @@ pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> R
     let stack = &case.plan.stack;
     let mut compared = stack.data_resources();
     compared.retain(|resource| stack.derived_by(resource).is_none());
-    not_compared(ledger, &compared, book, &mut content);
+    doubt::not_compared(ledger, &compared, book, &mut content);
     for resource in compared {
         let writes = ledger.resources.entry(resource.clone()).or_default();
         match Comparison::open(case, &resource)? {
@@ -76,34 +76,10 @@ pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> R
                 comparison.run(writes)?;
                 comparison.report(case, book, &mut content)?;
             }
-            None => not_captured(resource, book, &mut content),
+            None => doubt::not_captured(resource, book, &mut content),
         }
     }
     Ok(content)
-}
-
-/// Resources that the workload wrote and that no comparison covers: the stack does not have them, or their content is derived.
-fn not_compared(ledger: &Ledger, compared: &[ResourceId], book: &mut Book, content: &mut Content) {
-    let counts = |write: &Write| write.possible() && matches!(write.origin, Origin::Seed | Origin::Traffic);
-    for (resource, writes) in ledger.resources.iter().filter(|(resource, _)| !compared.contains(resource)) {
-        if writes.writes.iter().any(counts) {
-            let why = format!("the workload wrote {resource}, whose content is not compared with the ledger");
-            let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(resource.clone());
-            book.undecide(&[STATE, RPO], &draft);
-            content.unread.push(resource.clone());
-        }
-    }
-}
-
-fn not_captured(resource: ResourceId, book: &mut Book, content: &mut Content) {
-    let draft = Draft::undecided(
-        FindingKind::NotMeasured,
-        format!("the content of {resource} was not captured after recovery"),
-    )
-    .resource(resource.clone())
-    .follows(book.unseen());
-    book.undecide(&[STATE, RPO], &draft);
-    content.unread.push(resource);
 }
 
 /// A value that differs from what was written under its write id.

@@ -221,7 +221,9 @@ fn late(
 /// Keys of which the service delivered a write before another that precedes it.
 fn reordered(causes: &ResourceWrites, log: &Log) -> u64 {
     let out_of_order = |key: &&crate::ledger::Key| {
-        let delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
+        // What was delivered is not the attempt that was refused.
+        let was_delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
+        let delivered = |index: &usize| causes.writes[*index].possible() && was_delivered(index);
         let mut by_end: Vec<usize> = key.range().filter(delivered).collect();
         let mut by_issue = by_end.clone();
         by_end.sort_by_key(|index| causes.writes[*index].completed);

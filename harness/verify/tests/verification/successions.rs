@@ -63,7 +63,7 @@ proptest! {
 
     /// A state of one instant is never torn, whoever wrote what and however it ended.
     #[test]
-    fn an_instant_tears_no_succession(strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0) {
+    fn a_cut_is_a_cut(strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0) {
         let found = of_instant(&by_writers(&strokes, concurrent), cut_ms).judge();
         prop_assert!(!is_torn(&found), "{:#?}", found.findings);
     }

@@ -61,6 +61,11 @@ fn a_later_write_that_is_delivered_before_an_earlier_one_is_reordered() {
     let slow = LedgerLine { completed_ms: Some(two.issued_ms), ..one.clone() };
     let together = fresh(&[slow, two.clone()], &[(&one, 29_700), (&two, 29_600)], &[]);
     assert_eq!(counts(&together).reordered, 0);
+    // What was refused at first, and tried again together with the other, is what was tried again.
+    let (issued_ms, completed_ms) = (RunTime::from_ms(29_150), Some(RunTime::from_ms(29_250)));
+    let again = LedgerLine { attempt: 2, issued_ms, completed_ms, ..one.clone() };
+    let retried = fresh(&[rejected(one.clone()), again, two.clone()], &[(&one, 29_700), (&two, 29_600)], &[]);
+    assert_eq!(counts(&retried).reordered, 0);
     // firedrill's own probes are nobody's data.
     let probes = lines.clone().map(|line| LedgerLine { origin: Origin::Probe, ..line });
     assert_eq!(counts(&fresh(&probes, &[(&one, 29_700), (&two, 29_600)], &[])).reordered, 0);

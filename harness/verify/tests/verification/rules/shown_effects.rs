@@ -46,6 +46,18 @@ fn of_totals(kind: FindingKind) -> Vec<(FindingKind, Option<ResourceId>)> {
 }
 
 #[test]
+fn the_attempt_that_was_acknowledged_last_has_to_show() {
+    // The first attempt may have come before the other write; the second certainly came after it.
+    let first = ambiguous(order("x-1", 5_000));
+    let other = order("x-2", 5_100);
+    let again = LedgerLine { attempt: 2, ..order("x-1", 5_200) };
+    let lines = [first, other.clone(), again.clone()];
+    assert_eq!(roots(&totals_that_show(&lines, Some(&again), &again, false).judge()), []);
+    let stale = totals_that_show(&lines, Some(&again), &other, false).judge();
+    assert_eq!(roots(&stale), of_totals(FindingKind::EffectMissing));
+}
+
+#[test]
 fn what_is_shown_as_gone_was_taken_away_by_something() {
     // Two orders at once: the first may be the last for the function, but nothing took it away.
     let at_once = [lasting(order("x-1", 5_000), 100), order("x-2", 5_050)];
