@@ -18,7 +18,7 @@ use crate::{
     asserted::{CONSISTENT_CUT, STATE, effects_of},
     content::{Cursor, root_of},
     findings::{Book, Draft, Handle, SAMPLE_MAX},
-    ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write},
+    ledger::{Fate, Gone, Key, Ledger, ResourceWrites, Seen, Write},
     tally::{Tally, agreeing, counted},
 };
 
@@ -263,7 +263,7 @@ impl Comparison<'_> {
         let Some(mark) = mark else { return if promised.is_some() { Standing::Missing } else { Standing::Right } };
         let Some(position) = cause_of(writes, mark) else { return Standing::Wrong };
         let (shown, index) = (&writes[position], cause.range().start + position);
-        if shown.fate == Fate::Lost {
+        if is_lost(writes, shown) {
             return Standing::Orphaned;
         }
         if promised.is_some_and(|promised| shown.id != promised.id && shown.precedes(promised)) {
@@ -333,6 +333,12 @@ impl Comparison<'_> {
 /// The write whose id is in a mark, by its place; `None` when it is no write of the key, or one that cannot have happened.
 fn cause_of(writes: &[Write], mark: &Mark) -> Option<usize> {
     writes.iter().position(|write| write.id == mark.id && write.digest != 0 && write.possible())
+}
+
+/// The write was acknowledged and is lost, and none of its attempts can have taken effect before what is there.
+fn is_lost(writes: &[Write], write: &Write) -> bool {
+    let attempts = || writes.iter().filter(|other| other.id == write.id && other.possible());
+    attempts().any(|attempt| attempt.fate == Fate::Lost) && attempts().all(|attempt| attempt.gone == Gone::Certainly)
 }
 
 /// When the write was acknowledged, in whichever attempt.
