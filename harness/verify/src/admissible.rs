@@ -132,7 +132,8 @@ impl Reading {
         let write = &writes[index];
         match (self.fate(writes, index), self.explained) {
             (Fate::Lost, _) => Gone::Certainly,
-            (Fate::PossiblyLost, _) => Gone::Possibly,
+            // Where no write of the key made what is observed, nothing shows whether this one was there before.
+            (Fate::PossiblyLost, _) | (Fate::Unknown, None) => Gone::Possibly,
             (Fate::Unknown, Some((oldest, latest))) if !write.acknowledged() && !self.shows(writes, write) => {
                 let issued = Bound::At(write.issued);
                 match (latest < issued, oldest < issued) {

@@ -3,6 +3,7 @@
 mod blame;
 mod counters;
 mod cursor;
+mod doubt;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use firedrill_model::{
 pub(crate) use self::cursor::Cursor;
 use crate::{
     admissible::{Circumstances, Observed, Reading, Standing, read},
-    asserted::{RPO, STATE},
+    asserted::{CONSISTENT_CUT, RPO, STATE},
     findings::{Book, Draft, Handle, SAMPLE_MAX},
     ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write, short},
     tally::{Tally, counted},
@@ -49,7 +50,7 @@ pub(crate) struct Content {
     pub(crate) losses: BTreeMap<ResourceId, Losses>,
     pub(crate) differences: BTreeMap<ResourceId, Differences>,
     pub(crate) entries_compared: u64,
-    /// Resources whose content was not captured: nothing can be said of their losses.
+    /// Resources whose content was not captured, or is not compared: nothing can be said of their losses.
     pub(crate) unread: Vec<ResourceId>,
 }
 
@@ -64,31 +65,21 @@ pub(crate) struct Case<'a> {
 /// Compares the content of every resource that the workload writes, and notes in the ledger what became of each write.
 pub(crate) fn compare(case: Case<'_>, ledger: &mut Ledger, book: &mut Book) -> Result<Content, RunDirError> {
     let mut content = Content::default();
-    for resource in case.plan.stack.data_resources() {
-        if case.plan.stack.derived_by(&resource).is_some() {
-            continue;
-        }
+    let stack = &case.plan.stack;
+    let mut compared = stack.data_resources();
+    compared.retain(|resource| stack.derived_by(resource).is_none());
+    doubt::not_compared(ledger, &compared, book, &mut content);
+    for resource in compared {
         let writes = ledger.resources.entry(resource.clone()).or_default();
         match Comparison::open(case, &resource)? {
             Some(mut comparison) => {
                 comparison.run(writes)?;
                 comparison.report(case, book, &mut content)?;
             }
-            None => not_captured(resource, book, &mut content),
+            None => doubt::not_captured(resource, book, &mut content),
         }
     }
     Ok(content)
-}
-
-fn not_captured(resource: ResourceId, book: &mut Book, content: &mut Content) {
-    let draft = Draft::undecided(
-        FindingKind::NotMeasured,
-        format!("the content of {resource} was not captured after recovery"),
-    )
-    .resource(resource.clone())
-    .follows(book.unseen());
-    book.undecide(&[STATE, RPO], &draft);
-    content.unread.push(resource);
 }
 
 /// A value that differs from what was written under its write id.
@@ -107,7 +98,7 @@ struct Comparison<'a> {
     point: Option<Cursor>,
     at: Circumstances,
     tallies: BTreeMap<FindingKind, Tally>,
-    /// Keys of which the ledger says what no rule covers.
+    /// Keys of which the ledger says what no rule covers: nothing of what is found there tells what is lost.
     not_judged: Tally,
     /// Keys of a versioned bucket that are gone with their versions, of which nothing says whether they are owed.
     versions_unknown: Tally,
@@ -167,7 +158,9 @@ impl<'a> Comparison<'a> {
 
     fn extra(&mut self, entry: &Entry) {
         self.entries += 1;
-        if !entry.deleted {
+        // Below a delete marker there may be what somebody wrote. A marker alone is nothing that is there.
+        let holds = |version: &Version| version.write_id.is_some() || version.digest.is_some();
+        if !entry.deleted || entry.versions.iter().any(holds) {
             self.tally(FindingKind::Extra).add(&entry.key, || "nothing wrote this key".to_owned());
         }
     }
@@ -194,6 +187,11 @@ impl<'a> Comparison<'a> {
                 let (fate, gone) = (reading.fate(of_key, position), reading.gone(of_key, position));
                 (of_key[position].fate, of_key[position].gone) = (fate, gone);
             }
+        }
+        let left_by = reading.write.filter(|_| reading.standing != Standing::Phantom);
+        if doubt::is_hidden(of_key, left_by) {
+            doubt::hide(of_key);
+            self.not_judged.add(text, || "it was written before the cutover and after it".to_owned());
         }
         let of_key = &*of_key;
         let blame = self.wrong_value(text, entry, of_key, reading, probe);
@@ -341,7 +339,7 @@ impl<'a> Comparison<'a> {
             let what = counted(self.not_judged.count, "key");
             let why = format!("{what} of {} cannot be judged", self.resource);
             let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(self.resource.clone());
-            book.undecide(&[STATE, RPO], &draft.detail(self.not_judged.lines()));
+            book.undecide(&[STATE, RPO, CONSISTENT_CUT], &draft.detail(self.not_judged.lines()));
         }
         if self.versions_unknown.count > 0 {
             let what = counted(self.versions_unknown.count, "deleted key");

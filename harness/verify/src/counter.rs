@@ -88,12 +88,10 @@ pub(crate) fn read(writes: &mut [Write], observed: Observed) -> Reading {
     let of_earlier = value.saturating_sub(later_certain);
     let of_later = value.min(later_certain + later_doubtful);
     // A counter of increments by three that holds seven has not lost one: it is wrong.
-    if later_doubtful == 0 {
-        match is_explained(writes, |write| write.epoch == 0, of_earlier) {
-            Some(true) => {}
-            Some(false) => return outside(Standing::Foreign),
-            None => return Reading { undecided: true, ..outside(Standing::Current) },
-        }
+    match is_explained(writes, of_earlier, later_doubtful) {
+        Some(true) => {}
+        Some(false) => return outside(Standing::Foreign),
+        None => return Reading { undecided: true, ..outside(Standing::Current) },
     }
     let standing = match (value >= acknowledged, observed) {
         (true, _) => Standing::Current,
@@ -170,14 +168,16 @@ impl Instants {
     }
 }
 
-/// Whether some choice of what was under way at some instant gives `value`; `None` when there is too much to choose from and
-/// nothing that was tried gives it.
-fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: u128) -> Option<bool> {
-    let instants = Instants::of(writes, group, value, 0);
-    let own = || writes.iter().filter(|write| group(write) && write.possible());
+/// Whether some choice of what was under way on the copy that was given up at some instant, and of what is in doubt after the
+/// cutover, which sums up to `later_doubtful`, gives `value`; `None` when there is too much to choose from and nothing that
+/// was tried gives it.
+fn is_explained(writes: &[Write], value: u128, later_doubtful: u128) -> Option<bool> {
+    let instants = Instants::of(writes, |write| write.epoch == 0, value, later_doubtful);
+    let own = || writes.iter().filter(|write| write.epoch == 0 && write.possible());
+    let later = || writes.iter().filter(|write| write.epoch > 0 && write.possible() && !write.acknowledged());
     // Of equal increments any number may have been there between the bounds that hold at an instant.
-    let amount = own().next().map_or(0, |write| write.amount);
-    if own().all(|write| write.amount == amount) {
+    let amount = own().chain(later()).next().map_or(0, |write| write.amount);
+    if own().chain(later()).all(|write| write.amount == amount) {
         let whole = value == 0 || amount > 0 && value.is_multiple_of(u128::from(amount));
         return Some(whole && instants.from <= instants.to);
     }
@@ -198,8 +198,8 @@ fn is_explained(writes: &[Write], group: impl Fn(&Write) -> bool + Copy, value: 
         }
         tried.insert(at);
         let complete = |write: &Write| write.acknowledged() && write.completed < at;
-        let under_way = own().filter(|write| write.issued <= at && !complete(write)).map(|write| write.amount);
-        match gives(instants.certain.before(at), under_way, value) {
+        let under_way = own().filter(|write| write.issued <= at && !complete(write)).chain(later());
+        match gives(instants.certain.before(at), under_way.map(|write| write.amount), value) {
             Some(true) => return Some(true),
             Some(false) => {}
             None => all_tried = false,

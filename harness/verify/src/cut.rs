@@ -2,7 +2,8 @@
 //! survive too. (That each effect's cause survives is checked with the effects.)
 //!
 //! A survivor is a write that the state shows, deletes included. A predecessor that is only possibly lost leaves the cut
-//! undecided, and so does a state that shows no survivor at all: there is nothing then that could be torn.
+//! undecided, and so does one whose key holds what nobody wrote, or a counter that cannot be judged. So does a state that
+//! shows no survivor at all: there is nothing then that could be torn.
 
 use firedrill_model::{findings::FindingKind, ids::ResourceId};
 
@@ -14,13 +15,28 @@ use crate::{
     tally::{Tally, counted},
 };
 
-/// The first lost write of each writer: those that nothing explains, those that another finding does, and those that are
-/// only possibly lost.
+/// The first of some writes of a writer: of those that nothing explains, and of those that another finding does.
 #[derive(Clone, Copy, Debug, Default)]
-struct FirstLoss {
+struct First {
     unexplained: Option<u32>,
     explained: Option<(u32, Handle)>,
-    possible: Option<u32>,
+}
+
+impl First {
+    fn note(&mut self, seq: u32, root: Option<Handle>) {
+        match root {
+            None => self.unexplained = Some(self.unexplained.map_or(seq, |known| known.min(seq))),
+            Some(root) if self.explained.is_none_or(|(known, _)| seq < known) => self.explained = Some((seq, root)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// The first write of a writer that is lost, and the first that may be.
+#[derive(Clone, Copy, Debug, Default)]
+struct FirstLoss {
+    certain: First,
+    possible: First,
 }
 
 /// What became of the writes of one transaction.
@@ -34,6 +50,8 @@ struct Transaction {
     gone: u32,
     /// The finding that explains a member that is gone.
     root: Option<Handle>,
+    /// The one that explains why nothing is known of a member.
+    doubt: Option<Handle>,
 }
 
 impl Transaction {
@@ -47,23 +65,49 @@ impl Transaction {
     }
 }
 
+/// Writes, by whether another finding explains what is the matter with them.
+#[derive(Debug, Default)]
+struct Found {
+    unexplained: Tally,
+    following: Tally,
+    root: Option<Handle>,
+}
+
+impl Found {
+    fn add(&mut self, key: &str, why: &str, root: Option<Handle>) {
+        let tally = if root.is_some() { &mut self.following } else { &mut self.unexplained };
+        tally.add(key, || why.to_owned());
+        self.root = self.root.or(root);
+    }
+
+    /// Adds a survivor if one of these writes of its writer came before it; `what` became of them without and with an
+    /// explanation.
+    fn add_after(&mut self, first: First, survivor: &Write, key: impl Fn() -> String, what: [&str; 2]) -> bool {
+        let before = |seq: u32| seq < survivor.seq;
+        let (what, root) = match (first.unexplained.is_some_and(before), first.explained) {
+            (true, _) => (what[0], None),
+            (false, Some((seq, root))) if before(seq) => (what[1], Some(root)),
+            (false, _) => return false,
+        };
+        self.add(&key(), &format!("an earlier write of the same writer is {what}"), root);
+        true
+    }
+
+    fn report(&self, report: impl Fn(&Tally, Option<Handle>, &mut Book), book: &mut Book) {
+        for (tally, root) in [(&self.unexplained, None), (&self.following, self.root)] {
+            if tally.count > 0 {
+                report(tally, root, book);
+            }
+        }
+    }
+}
+
 /// Survivors whose predecessors, or the rest of whose transaction, are not all there.
 #[derive(Debug, Default)]
 struct Torn {
-    /// Without an explanation.
-    unexplained: Tally,
-    /// Explained by another finding.
-    following: Tally,
-    root: Option<Handle>,
+    certain: Found,
     /// Only if what is possibly lost is lost.
-    possible: Tally,
-}
-
-impl Torn {
-    fn explained(&mut self, key: &str, why: &str, root: Handle) {
-        self.following.add(key, || why.to_owned());
-        self.root = self.root.or(Some(root));
-    }
+    possible: Found,
 }
 
 /// Looks for survivors whose predecessor is lost, and for transactions of which a part is.
@@ -75,19 +119,8 @@ pub(crate) fn examine(ledger: &Ledger, book: &mut Book) {
         let why = "no write is known to have survived: nothing shows whether the state is a cut";
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT).follows(book.unseen()));
     }
-    report(&torn.unexplained, None, book);
-    report(&torn.following, torn.root, book);
-    if torn.possible.count > 0 {
-        let what = counted(torn.possible.count, "write");
-        let why = format!("{what} survived of which something acknowledged before, or with it, is possibly lost");
-        book.add(
-            Draft::undecided(FindingKind::NotMeasured, why)
-                .check(CONSISTENT_CUT)
-                .key(torn.possible.first_key())
-                .count(torn.possible.count)
-                .detail(torn.possible.lines()),
-        );
-    }
+    torn.certain.report(report_torn, book);
+    torn.possible.report(report_possible, book);
 }
 
 /// Compares each survivor with what its writer wrote before; says how many survivors there are.
@@ -99,13 +132,8 @@ fn successions(ledger: &Ledger, book: &Book, torn: &mut Torn) -> u64 {
             survivors += 1;
             let loss = losses[write.writer as usize];
             let key = || name(resource, writes, write);
-            let before = |seq: u32| seq < write.seq;
-            if loss.unexplained.is_some_and(before) {
-                torn.unexplained.add(&key(), || "an earlier write of the same writer is lost".to_owned());
-            } else if let Some((_, root)) = loss.explained.filter(|(seq, _)| before(*seq)) {
-                torn.explained(&key(), "an earlier write of the same writer is gone", root);
-            } else if loss.possible.is_some_and(before) {
-                torn.possible.add(&key(), || "an earlier write of the same writer is possibly lost".to_owned());
+            if !torn.certain.add_after(loss.certain, write, key, ["lost", "gone"]) {
+                torn.possible.add_after(loss.possible, write, key, ["possibly lost"; 2]);
             }
         }
     }
@@ -118,20 +146,14 @@ fn name(resource: &ResourceId, writes: &ResourceWrites, write: &Write) -> String
 
 fn first_losses(ledger: &Ledger, book: &Book) -> Vec<FirstLoss> {
     let mut losses = vec![FirstLoss::default(); ledger.writers as usize];
-    let earlier = |known: Option<u32>, seq: u32| Some(known.map_or(seq, |known| known.min(seq)));
     for (resource, writes) in &ledger.resources {
         for key in &writes.keys {
             let root = blamed(book, resource, key);
             for write in writes.writes_of(key).iter().filter(|write| write.given_up() && write.acknowledged()) {
                 let loss = &mut losses[write.writer as usize];
-                match (write.fate, root) {
-                    (Fate::Lost, None) => loss.unexplained = earlier(loss.unexplained, write.seq),
-                    (Fate::Lost, Some(root)) => {
-                        if loss.explained.is_none_or(|(seq, _)| write.seq < seq) {
-                            loss.explained = Some((write.seq, root));
-                        }
-                    }
-                    (Fate::PossiblyLost, _) => loss.possible = earlier(loss.possible, write.seq),
+                match (write.fate, write.gone) {
+                    (Fate::Lost, _) => loss.certain.note(write.seq, root),
+                    (Fate::PossiblyLost, _) | (Fate::Unknown, Gone::Possibly) => loss.possible.note(write.seq, root),
                     (Fate::Survived | Fate::Unknown, _) => {}
                 }
             }
@@ -161,7 +183,10 @@ fn transactions(ledger: &Ledger, book: &Book, torn: &mut Torn) {
                         one.root = one.root.or_else(|| blamed(book, resource, key));
                     }
                     (Fate::Survived, Gone::Possibly) => one.overwritten += 1,
-                    (_, Gone::Possibly) => one.possibly += 1,
+                    (_, Gone::Possibly) => {
+                        one.possibly += 1;
+                        one.doubt = one.doubt.or_else(|| blamed(book, resource, key));
+                    }
                     (Fate::Survived, Gone::No) => one.there += 1,
                     (Fate::Unknown | Fate::PossiblyLost | Fate::Lost, Gone::No) => {}
                 }
@@ -173,22 +198,28 @@ fn transactions(ledger: &Ledger, book: &Book, torn: &mut Torn) {
             let one = all[write.txn as usize];
             let key = || name(resource, writes, write);
             if one.is_torn() && write.fate == Fate::Survived && write.gone == Gone::No {
-                let why = "another write of its transaction is gone";
-                match one.root {
-                    None => torn.unexplained.add(&key(), || why.to_owned()),
-                    Some(root) => torn.explained(&key(), why, root),
-                }
+                torn.certain.add(&key(), "another write of its transaction is gone", one.root);
             } else if !one.is_torn() && one.may_be_torn() && write.gone == Gone::Possibly {
-                torn.possible.add(&key(), || "a write of its transaction is possibly gone".to_owned());
+                torn.possible.add(&key(), "a write of its transaction is possibly gone", one.doubt);
             }
         }
     }
 }
 
-fn report(tally: &Tally, root: Option<Handle>, book: &mut Book) {
-    if tally.count == 0 {
-        return;
-    }
+fn report_possible(tally: &Tally, root: Option<Handle>, book: &mut Book) {
+    let what = counted(tally.count, "write");
+    let why = format!("{what} survived of which something acknowledged before, or with it, is possibly lost");
+    book.add(
+        Draft::undecided(FindingKind::NotMeasured, why)
+            .check(CONSISTENT_CUT)
+            .key(tally.first_key())
+            .count(tally.count)
+            .detail(tally.lines())
+            .follows(root),
+    );
+}
+
+fn report_torn(tally: &Tally, root: Option<Handle>, book: &mut Book) {
     book.add(
         Draft::failure(
             FindingKind::Torn,

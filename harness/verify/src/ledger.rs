@@ -102,9 +102,10 @@ impl Write {
         self.op == Op::Add
     }
 
-    /// It went to the copy that was given up, and is one that counts: probes are firedrill's own.
+    /// It went to the copy that was given up, and is one that counts: probes are firedrill's own, and what functions write
+    /// is derived.
     pub(crate) fn given_up(&self) -> bool {
-        self.epoch == 0 && self.origin != Origin::Probe
+        self.epoch == 0 && matches!(self.origin, Origin::Seed | Origin::Traffic)
     }
 
     /// It completed before `later` was issued.
@@ -128,7 +129,7 @@ pub(crate) enum Seen {
     Absent,
     /// The value of this write, by its index in the resource.
     Write(u32),
-    /// A value that cannot be one of the ledger's.
+    /// A value that is not that of one write: what a counter holds, or what cannot be one of the ledger's.
     Stranger,
 }
 
@@ -210,6 +211,10 @@ pub(crate) struct Ledger {
     pub(crate) last_restore_write: Option<RunTime>,
 }
 
+/// Of a resource that nothing wrote.
+static NO_WRITES: ResourceWrites =
+    ResourceWrites { texts: String::new(), writes: Vec::new(), keys: Vec::new(), facts: BTreeMap::new() };
+
 /// When a write of a restore was over. One that never ended was still to come when it was issued, and one that cannot have
 /// been executed never came.
 fn restored_at(line: &LedgerLine) -> Option<RunTime> {
@@ -242,6 +247,11 @@ impl Ledger {
         ledger.transactions = transactions.next() + 1;
         ledger.resources.values_mut().for_each(ResourceWrites::sort);
         Ok(ledger)
+    }
+
+    /// The writes of a resource, of which there may be none.
+    pub(crate) fn of(&self, resource: &ResourceId) -> &ResourceWrites {
+        self.resources.get(resource).unwrap_or(&NO_WRITES)
     }
 
     fn count(&mut self, line: &LedgerLine) {

@@ -2,7 +2,7 @@
 
 use firedrill_model::{capture::Entry, findings::FindingKind};
 
-use super::{Comparison, Standing, note_earliest};
+use super::{Comparison, Standing, doubt, note_earliest};
 use crate::{
     counter::{self, Loss, Observed, Reading},
     ledger::{Fate, ResourceWrites, Seen, Write},
@@ -32,8 +32,12 @@ impl Comparison<'_> {
                     || "too many increments were under way at once to tell whether some of them give it".to_owned();
                 self.not_judged.add(text, fact);
             }
+            if reading.undecided || matches!(reading.standing, Standing::Foreign | Standing::Phantom) {
+                doubt::leave_open(of_key);
+            }
             self.count(text, of_key, reading, (read(entry), held.map(|held| read(Some(held)))))
         } else {
+            doubt::leave_open(of_key);
             self.not_judged.add(text, || "something else than increments wrote this counter".to_owned());
             None
         };

@@ -39,14 +39,15 @@ pub(super) struct Log {
     redriven: u64,
     /// Events did not come sorted: deliveries of one may have been taken for those of several.
     disorder: bool,
+    /// The run has no wall clock: when deliveries came is not known.
+    clockless: bool,
 }
 
 impl Log {
     /// Reads the deliveries of one trigger; `None` when none were captured.
     pub(super) fn read(edge: Edge<'_>, ledger: &Ledger) -> Result<Option<Self>, RunDirError> {
         let Some(deliveries) = edge.case.deliveries(CaptureName::Drained)? else { return Ok(None) };
-        let empty = ResourceWrites::default();
-        let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
+        let causes = ledger.of(&edge.trigger.source_resource());
         let mut by_id: Vec<(u64, u32)> =
             (0_u32..).zip(&causes.writes).map(|(index, write)| (write.id, index)).collect();
         by_id.sort_unstable();
@@ -78,7 +79,10 @@ impl Log {
                 by_id[first..].iter().take_while(|(known, _)| *known == id).map(|(_, index)| *index as usize);
             let probe = causes.find(&delivery.key).is_some_and(|key| causes.is_probe(key));
             by_service += u64::from(!delivery.redriven);
-            if !delivery.redriven && by_service > 1 && !probe {
+            // Each attempt that may have happened has an event of its own; of what was taken away there is one.
+            let tries = of_event.clone().filter(|index| causes.writes[*index].possible()).count() as u64;
+            let expected = if removal { 1 } else { tries.max(1) };
+            if !delivery.redriven && by_service > expected && !probe {
                 log.duplicates.add(&delivery.key, || format!("event {event}, delivery {by_service}"));
             }
             // A write that went to the lost side can only have been heard here because the restore made it again.
@@ -89,7 +93,9 @@ impl Log {
                 (_, _, true) => log.restored += 1,
                 (_, _, false) => log.traffic += 1,
             }
-            let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms).unwrap_or_default().micros().saturating_add(1);
+            let at = edge.case.timeline.at_utc_ms(delivery.at_utc_ms);
+            log.clockless |= at.is_none();
+            let at = at.unwrap_or_default().micros().saturating_add(1);
             for index in of_event {
                 if removal {
                     note(&mut log.removals[index], at);
@@ -146,8 +152,7 @@ pub(super) fn examine(
     }
     counts.duplicate = log.duplicates.count;
     (counts.traffic, counts.restored, counts.redriven) = (log.traffic, log.restored, log.redriven);
-    let empty = ResourceWrites::default();
-    let causes = ledger.resources.get(&edge.trigger.source_resource()).unwrap_or(&empty);
+    let causes = ledger.of(&edge.trigger.source_resource());
     counts.reordered = reordered(causes, log);
     let Some(expected) = expected else { return };
     if expected.guarantee == Guarantee::DeliveredExactlyOnce && log.duplicates.count > 0 {
@@ -169,6 +174,10 @@ pub(super) fn examine(
         undecided(edge, why.to_owned(), never.or(book.unseen()), book);
         return;
     };
+    if log.clockless {
+        undecided(edge, "whether effects were late: the run has no wall clock".to_owned(), None, book);
+        return;
+    }
     let late = late(edge, causes, log, promises, (ready, expected.within));
     counts.late = late.count;
     if late.count > 0 {
@@ -212,7 +221,9 @@ fn late(
 /// Keys of which the service delivered a write before another that precedes it.
 fn reordered(causes: &ResourceWrites, log: &Log) -> u64 {
     let out_of_order = |key: &&crate::ledger::Key| {
-        let delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
+        // What was delivered is not the attempt that was refused.
+        let was_delivered = |index: &usize| log.service.get(*index).is_some_and(|at| *at != 0);
+        let delivered = |index: &usize| causes.writes[*index].possible() && was_delivered(index);
         let mut by_end: Vec<usize> = key.range().filter(delivered).collect();
         let mut by_issue = by_end.clone();
         by_end.sort_by_key(|index| causes.writes[*index].completed);

@@ -1,4 +1,5 @@
-//! Deliveries of single events: those of writes after the cutover, since the log of the lost side is lost with it.
+//! Deliveries of single events: those of writes after the cutover, since the log of the lost side is lost with it; of all
+//! writes where the traffic never moved.
 
 use firedrill_model::{findings::FindingKind, ledger::Op};
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Looks for a delivery of each owed event. A delete is owed one when the model shows deletes and there was a value to
-/// take away.
+/// take away. An increment is owed none that could be looked for: the event of a counter names no write.
 pub(super) fn examine(
     edge: Edge<'_>,
     causes: &ResourceWrites,
@@ -31,7 +32,8 @@ pub(super) fn examine(
     for key in causes.keys.iter().filter(|key| !causes.is_probe(key) && edge.hears(causes.text(key))) {
         for index in key.range() {
             let write = &causes.writes[index];
-            if write.epoch == 0 || !write.acknowledged() || write.fate == Fate::Lost {
+            let is_owed = edge.is_heard_here(write) && write.acknowledged() && write.fate != Fate::Lost;
+            if !is_owed || write.is_increment() {
                 continue;
             }
             let newly_missing = if write.op == Op::Delete {
@@ -63,7 +65,8 @@ fn first_attempt(causes: &ResourceWrites, key: &Key, index: usize) -> usize {
 }
 
 /// The writes, by index, of which a delete took the value away: one of them did. None when there may have been nothing to
-/// take away, since a delete of what is absent raises no event.
+/// take away, since a delete of what is absent raises no event, nor when it may have been a counter, whose event names no
+/// write.
 fn removed_by(edge: Edge<'_>, delete: &Write, causes: &ResourceWrites, key: &Key) -> Vec<usize> {
     let writes = || causes.writes_of(key).iter();
     let utc_ms = edge.case.timeline.utc_ms(delete.completed);
@@ -75,7 +78,7 @@ fn removed_by(edge: Edge<'_>, delete: &Write, causes: &ResourceWrites, key: &Key
             leaves_nothing && other.possible() && !other.precedes(value) && !delete.precedes(other)
         };
         let others = || writes().filter(|other| other.ordinal != delete.ordinal && other.ordinal != value.ordinal);
-        let put = value.epoch > 0 && value.op != Op::Delete && value.acknowledged() && value.precedes(delete);
+        let put = edge.is_heard_here(value) && value.op != Op::Delete && value.acknowledged() && value.precedes(delete);
         put && !value.expired(utc_ms) && !others().any(taken)
     };
     if !writes().any(there) {
@@ -84,9 +87,12 @@ fn removed_by(edge: Edge<'_>, delete: &Write, causes: &ResourceWrites, key: &Key
     let candidate = |index: &usize| {
         let value = &causes.writes[*index];
         // Something else was certainly there, or nothing, before the delete was issued.
-        let gone =
-            |other: &Write| other.epoch > 0 && other.acknowledged() && value.precedes(other) && other.precedes(delete);
+        let gone = |other: &Write| {
+            edge.is_heard_here(other) && other.acknowledged() && value.precedes(other) && other.precedes(delete)
+        };
         value.op != Op::Delete && value.possible() && !delete.precedes(value) && !writes().any(gone)
     };
-    key.range().filter(candidate).collect()
+    let candidates: Vec<usize> = key.range().filter(candidate).collect();
+    let may_be_a_counter = candidates.iter().any(|index| causes.writes[*index].is_increment());
+    if may_be_a_counter { Vec::new() } else { candidates }
 }

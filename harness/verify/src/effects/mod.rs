@@ -34,7 +34,7 @@ use crate::{
     content::{Case, Content},
     decimal::Decimal,
     findings::{Book, Draft, Handle},
-    ledger::Ledger,
+    ledger::{Ledger, Write},
 };
 
 /// How derived items follow from the writes that caused them.
@@ -113,6 +113,12 @@ impl Edge<'_> {
             TriggerSource::BucketEvents { prefix, .. } => prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)),
             TriggerSource::TableStream { .. } => true,
         }
+    }
+
+    /// Whether the event of a write came to the side that was read: the log of the lost side is lost with it, but where the
+    /// traffic never moved there is no other.
+    pub(crate) fn is_heard_here(&self, write: &Write) -> bool {
+        write.epoch > 0 || self.case.timeline.cut_over.is_none()
     }
 }
 

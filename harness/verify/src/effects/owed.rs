@@ -18,7 +18,7 @@ use crate::{
     asserted::{CONSISTENT_CUT, STATE, effects_of},
     content::{Cursor, root_of},
     findings::{Book, Draft, Handle, SAMPLE_MAX},
-    ledger::{Fate, Key, Ledger, ResourceWrites, Seen, Write},
+    ledger::{Fate, Gone, Key, Ledger, ResourceWrites, Seen, Write},
     tally::{Tally, agreeing, counted},
 };
 
@@ -64,9 +64,8 @@ pub(super) fn examine(
     counts: &mut EffectCounts,
     book: &mut Book,
 ) -> Result<bool, RunDirError> {
-    let empty = ResourceWrites::default();
     let source = edge.trigger.source_resource();
-    let causes = ledger.resources.get(&source).unwrap_or(&empty);
+    let causes = ledger.of(&source);
     let mut tallies = Tallies::default();
     let broken = broken_path(edge, book);
     if let Some(effect) = &edge.trigger.effect {
@@ -77,7 +76,7 @@ pub(super) fn examine(
             undecide(edge, &why, book.unseen(), book);
             return Ok(false);
         };
-        let known = ledger.resources.get(&table).unwrap_or(&empty);
+        let known = ledger.of(&table);
         let ended = |capture| edge.case.timeline.captures.get(&capture).map(|record| record.ended);
         let ended_utc_ms = |capture| ended(capture).and_then(|at| edge.case.timeline.utc_ms(at));
         let comparison = Comparison {
@@ -251,11 +250,12 @@ impl Comparison<'_> {
             Seen::Absent | Seen::Stranger => None,
         };
         let writes = self.causes.writes_of(cause);
-        let promised = held.filter(|held| acknowledged(writes, held).is_some());
+        // Of a write that was tried again the attempt that was acknowledged last is the one that has to show.
+        let promised = held.and_then(|held| acknowledged_attempts(writes, held).max_by_key(|write| write.completed));
         let Some(mark) = mark else { return if promised.is_some() { Standing::Missing } else { Standing::Right } };
         let Some(position) = cause_of(writes, mark) else { return Standing::Wrong };
         let (shown, index) = (&writes[position], cause.range().start + position);
-        if shown.fate == Fate::Lost {
+        if is_lost(writes, shown) {
             return Standing::Orphaned;
         }
         if promised.is_some_and(|promised| shown.id != promised.id && shown.precedes(promised)) {
@@ -269,10 +269,15 @@ impl Comparison<'_> {
             && self.model.shows_deletes()
             && let Some(delete) = self.certainly_removed(writes, shown)
         {
-            return Standing::NotRemoved(index, heard_here(delete));
+            return Standing::NotRemoved(index, self.heard_here(delete));
         }
         // A concurrent or an ambiguous write may have come last for the function.
         if self.shows(writes, mark) { Standing::Right } else { Standing::Wrong }
+    }
+
+    /// When a delete was acknowledged whose event came to the side that was read.
+    fn heard_here(&self, delete: &Write) -> Option<RunTime> {
+        self.edge.is_heard_here(delete).then_some(delete.completed)
     }
 
     fn shows(&self, writes: &[Write], mark: &Mark) -> bool {
@@ -291,7 +296,7 @@ impl Comparison<'_> {
         let expired = shown.expired(self.drained_utc_ms);
         match survived.max_by_key(|write| write.completed) {
             _ if expired => Standing::Right,
-            Some(last) if absent => Standing::Removed(index, heard_here(last)),
+            Some(last) if absent => Standing::Removed(index, self.heard_here(last)),
             Some(_) => Standing::Right,
             None if deletes().any(|write| !write.acknowledged()) => Standing::Right,
             None if deletes().any(|write| write.fate == Fate::Lost) => Standing::Orphaned,
@@ -317,19 +322,25 @@ impl Comparison<'_> {
     }
 }
 
-/// When a delete was acknowledged whose event came to the side that was read: one after the cutover.
-fn heard_here(delete: &Write) -> Option<RunTime> {
-    (delete.epoch > 0).then_some(delete.completed)
-}
-
 /// The write whose id is in a mark, by its place; `None` when it is no write of the key, or one that cannot have happened.
 fn cause_of(writes: &[Write], mark: &Mark) -> Option<usize> {
     writes.iter().position(|write| write.id == mark.id && write.digest != 0 && write.possible())
 }
 
+/// The write was acknowledged and is lost, and none of its attempts can have taken effect before what is there.
+fn is_lost(writes: &[Write], write: &Write) -> bool {
+    let attempts = || writes.iter().filter(|other| other.id == write.id && other.possible());
+    attempts().any(|attempt| attempt.fate == Fate::Lost) && attempts().all(|attempt| attempt.gone == Gone::Certainly)
+}
+
 /// When the write was acknowledged, in whichever attempt.
 pub(super) fn acknowledged(writes: &[Write], write: &Write) -> Option<RunTime> {
-    writes.iter().filter(|other| other.id == write.id && other.acknowledged()).map(|other| other.completed).max()
+    acknowledged_attempts(writes, write).map(|attempt| attempt.completed).max()
+}
+
+fn acknowledged_attempts<'w>(writes: &'w [Write], write: &Write) -> impl Iterator<Item = &'w Write> {
+    let id = write.id;
+    writes.iter().filter(move |other| other.id == id && other.acknowledged())
 }
 
 /// What became of a key, and when: `deleted 14:00:13.0Z`.

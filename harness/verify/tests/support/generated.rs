@@ -69,6 +69,32 @@ pub fn ledger(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
     lines
 }
 
+/// The ledger lines of these strokes by two writers, each of which writes several keys and is busy until its last write has
+/// ended. A key may be written by both at once.
+pub fn by_writers(strokes: &[Stroke], concurrent: bool) -> Vec<LedgerLine> {
+    let mut busy_until = [0_u64; 2];
+    let mut lines = Vec::new();
+    // As many as `ledger` draws: the others would complete after the fault.
+    for (stroke, line) in strokes.iter().zip(ledger(strokes, concurrent)) {
+        let writer = usize::from(stroke.takes % 2 == 0);
+        let of_key = lines.iter().filter(|other: &&LedgerLine| other.key == line.key && !concurrent);
+        let key_until = of_key.filter_map(|other| other.completed_ms).max().map_or(0, RunTime::ms);
+        let issued = line.issued_ms.ms().max(busy_until[writer] + 1).max(key_until + 1);
+        let completed = issued + stroke.takes;
+        if completed >= T0 {
+            break;
+        }
+        busy_until[writer] = completed;
+        lines.push(LedgerLine {
+            issued_ms: RunTime::from_ms(issued),
+            completed_ms: line.completed_ms.map(|_| RunTime::from_ms(completed)),
+            writer: format!("writer-{writer}"),
+            ..line
+        });
+    }
+    lines
+}
+
 /// The same lines with expiry: a third of the values has expired when the recovered state is captured, a third will later.
 pub fn expiring(lines: Vec<LedgerLine>) -> Vec<LedgerLine> {
     let expires = |line: &LedgerLine| match line.seq % 3 {
@@ -135,6 +161,37 @@ pub fn increments(strokes: &[Stroke], concurrent: bool, amount_max: u64) -> Vec<
     let amount = |line: &LedgerLine| 1 + line.seq % amount_max;
     let lines = ledger(strokes, concurrent).into_iter();
     lines.map(|line| add(&line, amount(&line))).collect()
+}
+
+/// An increment after the cutover, of one of the counters of [`increments`].
+#[derive(Clone, Copy, Debug)]
+pub struct Later {
+    key: u8,
+    amount: u64,
+    is_ambiguous: bool,
+    /// An ambiguous one took effect.
+    happened: bool,
+}
+
+/// A few of them, by up to `amount_max`.
+pub fn later(amount_max: u64) -> impl Strategy<Value = Vec<Later>> {
+    let one = (0..4_u8, 1..=amount_max, any::<(bool, bool)>());
+    let one = one.prop_map(|(key, amount, (is_ambiguous, happened))| Later { key, amount, is_ambiguous, happened });
+    prop::collection::vec(one, 0..4)
+}
+
+/// Their ledger lines, and what they add to the counters.
+pub fn increments_after(later: &[Later], held: &mut BTreeMap<String, u64>) -> Vec<LedgerLine> {
+    let mut lines = Vec::new();
+    for (number, one) in (0_u64..).zip(later) {
+        let key = format!("C-1#k{}", one.key);
+        let line = add(&put_after(&orders(), &key, &format!("later-{number}"), 29_000 + 100 * number), one.amount);
+        if one.happened || !one.is_ambiguous {
+            *held.entry(key).or_default() += one.amount;
+        }
+        lines.push(if one.is_ambiguous { ambiguous(line) } else { line });
+    }
+    lines
 }
 
 /// An increment in the place of a write.

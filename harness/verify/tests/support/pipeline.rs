@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     capture::{CaptureName, Delivery, Entry},
+    history::Event,
     ids::ResourceId,
     ledger::{LedgerLine, Op, Origin, Outcome, item_key},
     stack::TriggerSource,
@@ -172,6 +173,24 @@ fn strokes(blows: &[Blow], epoch: u32, (begins, ends): (u64, u64), concurrent: b
                 (ambiguous(line), blow.happened)
             }
             1 => (rejected(line), false),
+            // Tried again, after an attempt without an answer or a refused one.
+            2 | 3 if completed + blow.takes < ends => {
+                let again = RunTime::from_ms(completed + blow.takes);
+                *busy_until = (*busy_until).max(again.ms());
+                let issued_ms = RunTime::from_ms(completed);
+                let second = LedgerLine { attempt: 2, issued_ms, completed_ms: Some(again), ..line.clone() };
+                let (first, happened) =
+                    if blow.outcome == 2 { (ambiguous(line), blow.happened) } else { (rejected(line), false) };
+                let effective = happened.then_some(completed);
+                strokes.push(Stroke { line: first, effective, swept: blow.swept, delay: blow.delay });
+                strokes.push(Stroke {
+                    line: second,
+                    effective: Some(again.ms()),
+                    swept: blow.swept,
+                    delay: blow.delay,
+                });
+                continue;
+            }
             _ => (line, true),
         };
         strokes.push(Stroke { line, effective: happened.then_some(completed), swept: blow.swept, delay: blow.delay });
@@ -308,6 +327,20 @@ fn delivered(heard: &Heard, number: u32) -> Option<Delivery> {
         delivery.event_id.push_str(":removed");
     }
     Some(delivery)
+}
+
+/// The same world in a drill in which the traffic never moved: everything was written to the one copy that there is.
+pub fn unmoved(mut world: World) -> World {
+    world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
+    world.each_event(|_, event| {
+        if let Event::Captured { side, .. } = event {
+            *side = Side::Primary;
+        }
+    });
+    for line in &mut world.ledger {
+        (line.side, line.epoch) = (Side::Primary, 0);
+    }
+    world
 }
 
 /// Firedrill's own order, which counts for nothing wherever it shows.

@@ -15,7 +15,7 @@ use crate::{
     oracle::{agree, judge, ms},
     support::{
         T0, World, ambiguous, entry, finding,
-        generated::{add, counter, counters_at, counting, increments, strokes, tried},
+        generated::{add, counter, counters_at, counting, increments, increments_after, later, strokes, tried},
         has, orders, put, put_after, rejected, roots, verdict,
     },
 };
@@ -177,10 +177,12 @@ proptest! {
     /// A counter of an instant is never wrong, and has lost nothing at the end.
     #[test]
     fn a_counter_of_an_instant_is_explained(
-        strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, amount_max in 1..5_u64,
+        strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, amount_max in 1..5_u64, later in later(4),
     ) {
         let lines = increments(&strokes, concurrent, amount_max);
-        let found = counting(&lines, &counters_at(&lines, cut_ms)).judge();
+        let mut held = counters_at(&lines, cut_ms);
+        let after = increments_after(&later, &mut held);
+        let found = counting(&[&lines[..], &after].concat(), &held).judge();
         let wrong = found.findings.iter().any(|finding| matches!(finding.kind, FindingKind::Foreign | FindingKind::Phantom));
         prop_assert!(!wrong, "{:#?}", found.findings);
         let lost = |line: &&LedgerLine| {
@@ -219,10 +221,11 @@ proptest! {
     #[test]
     fn verification_and_oracle_agree_on_counters(
         strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, drawn in prop::collection::vec(prop::option::of(0..14_u64), 4),
-        within_ms in 100..20_000_u64,
+        within_ms in 100..20_000_u64, later in later(1),
     ) {
-        let lines = increments(&strokes, concurrent, 1);
+        let mut lines = increments(&strokes, concurrent, 1);
         let mut held = counters_at(&lines, cut_ms);
+        lines.extend(increments_after(&later, &mut held));
         for (key, drawn) in lines.iter().map(|line| line.key.clone()).collect::<std::collections::BTreeSet<_>>().into_iter().zip(drawn) {
             if let Some(value) = drawn {
                 held.insert(key, value);
@@ -236,10 +239,11 @@ proptest! {
     /// Increments by different amounts: what verification says is certain is, and its interval holds the oracle's.
     #[test]
     fn the_interval_of_a_counter_holds_that_of_the_oracle(
-        strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, less in 0..6_u64,
+        strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, less in 0..6_u64, later in later(9),
     ) {
-        let lines = increments(&strokes, concurrent, 4);
+        let mut lines = increments(&strokes, concurrent, 4);
         let mut held = counters_at(&lines, cut_ms);
+        lines.extend(increments_after(&later, &mut held));
         for value in held.values_mut() {
             *value = value.saturating_sub(less);
         }

@@ -146,6 +146,28 @@ fn what_a_doubtful_increment_after_the_cutover_added_is_not_known() {
 }
 
 #[test]
+fn a_value_that_no_increments_give_is_wrong_though_one_after_the_cutover_is_in_doubt() {
+    let mut lines = four().to_vec();
+    lines.push(ambiguous(after(5, 29_000)));
+    // Of 1, 2, 3 and 4 in this order, with five or without.
+    let explained = [0, 1, 3, 5, 6, 8, 10, 11, 15];
+    for value in 0..=15 {
+        let found = holding(&lines, Some(value)).judge();
+        assert_eq!(!has(&found, FindingKind::Foreign, Weight::Failure), explained.contains(&value), "{value}");
+    }
+    // Equal ones are not tried one by one.
+    let mut equal: Vec<LedgerLine> = (0..100).map(|n| plus(3, 19_000 + n, 19_500)).collect();
+    equal.extend((0..100).map(|n| ambiguous(after(3, 29_000 + n))));
+    assert_eq!(roots(&holding(&equal, Some(301)).judge()), foreign());
+    assert_eq!(roots(&holding(&equal, Some(303)).judge()), []);
+    // Too many to be tried leave the counter undecided.
+    let mut many = four().to_vec();
+    many.extend((4..20).map(|n| ambiguous(after(1 << n, 29_000 + n))));
+    let found = holding(&many, Some((1 << 20) - 7)).judge();
+    assert_eq!((roots(&found), verdict(&found, "state")), (vec![], Verdict::Inconclusive));
+}
+
+#[test]
 fn what_was_acknowledged_after_the_cutover_is_taken_to_be_there_first() {
     let mut lines = four().to_vec();
     lines.extend([after(2, 29_000), after(1, 29_100)]);

@@ -9,9 +9,9 @@ use firedrill_model::{
 use proptest::prelude::*;
 
 use crate::support::{
-    BACKUP, T0, entry,
+    T0, entry,
     generated::{after_cutover, expiring, has_expired, ledger, state_at, strokes, tried, world},
-    orders, uploads,
+    orders,
 };
 
 /// A write is gone for good when its key holds something that was overwritten before it began.
@@ -77,20 +77,6 @@ proptest! {
         }
         world.ledger.extend(lines);
         prop_assert_eq!(before.rpo, world.judge().rpo);
-    }
-
-    /// A cut of sequential writers is a point in time and not torn.
-    #[test]
-    fn a_cut_is_a_cut(strokes in strokes()) {
-        let lines: Vec<LedgerLine> =
-            ledger(&strokes, false).into_iter().filter(|line| line.outcome == Outcome::Acknowledged).collect();
-        let mut world = world(&lines, BACKUP.0);
-        world.ledger.retain(|line| line.resource == orders());
-        world.recovered(&uploads()).clear();
-        world.drained(&uploads()).clear();
-        let found = world.judge();
-        let torn = found.findings.iter().any(|finding| finding.kind == FindingKind::Torn);
-        prop_assert!(!torn, "{:#?}", found.findings);
     }
 
     /// A value that nothing wrote is always found, wherever it is.

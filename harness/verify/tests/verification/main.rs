@@ -17,5 +17,7 @@ mod recovery_time;
 mod rules;
 mod split_brain;
 mod state_properties;
+mod successions;
+mod unknown;
 mod versions;
 mod whole;

@@ -13,14 +13,14 @@ use firedrill_verify::verify;
 use proptest::prelude::*;
 
 use crate::support::{
-    T0, World, entry,
+    T0, World, ambiguous, entry,
     generated::{after_cutover, expiring, ledger, strokes, tried, world},
-    orders,
+    orders, put_after,
 };
 
 /// What is found under a key after the recovery.
 #[derive(Clone, Debug)]
-enum Found {
+pub(crate) enum Found {
     /// What the state as of the cut says.
     AsOfTheCut,
     Nothing,
@@ -32,7 +32,7 @@ enum Found {
     Corrupt,
 }
 
-fn found() -> impl Strategy<Value = Found> {
+pub(crate) fn found() -> impl Strategy<Value = Found> {
     prop_oneof![
         4 => Just(Found::AsOfTheCut),
         2 => Just(Found::Nothing),
@@ -43,7 +43,7 @@ fn found() -> impl Strategy<Value = Found> {
 }
 
 /// Puts under each key what was drawn for it.
-fn tamper(world: &mut World, lines: &[LedgerLine], drawn: &[Found]) {
+pub(crate) fn tamper(world: &mut World, lines: &[LedgerLine], drawn: &[Found]) {
     let mut by_key: BTreeMap<&str, Vec<&LedgerLine>> = BTreeMap::new();
     for line in lines {
         by_key.entry(&line.key).or_default().push(line);
@@ -65,6 +65,19 @@ fn tamper(world: &mut World, lines: &[LedgerLine], drawn: &[Found]) {
         content.retain(|entry| entry.key != *key);
         content.extend(held);
     }
+}
+
+/// Writes on the key of one of these lines after the cutover, and shows that or not.
+fn write_over(world: &mut World, lines: &[LedgerLine], (which, in_doubt, shown): (prop::sample::Index, bool, bool)) {
+    if lines.is_empty() {
+        return;
+    }
+    let over = put_after(&orders(), &lines[which.index(lines.len())].key, "over", 29_300);
+    if shown {
+        world.drop_key(&orders(), &over.key);
+        world.add(&orders(), &entry(&over));
+    }
+    world.ledger.push(if in_doubt { ambiguous(over) } else { over });
 }
 
 pub(crate) fn judge(world: &World) -> (Verification, OracleReport) {
@@ -121,7 +134,7 @@ proptest! {
     #[test]
     fn verification_and_oracle_agree(
         strokes in strokes(), concurrent: bool, cut_ms in 2_000..T0, drawn in prop::collection::vec(found(), 4),
-        fresh in 0..5_usize, expiry: bool, within_ms in prop_oneof![100..2_000_u64, 2_000..20_000_u64], idle: bool,
+        fresh in 0..5_usize, over in prop::option::of(any::<(prop::sample::Index, bool, bool)>()), expiry: bool, within_ms in prop_oneof![100..2_000_u64, 2_000..20_000_u64], idle: bool,
     ) {
         let lines = ledger(&strokes, concurrent);
         let lines = if expiry { expiring(lines) } else { lines };
@@ -136,6 +149,9 @@ proptest! {
             world.add(&orders(), &entry(line));
         }
         world.ledger.extend(after);
+        if let Some(over) = over {
+            write_over(&mut world, &lines, over);
+        }
         agree(&world)?;
     }
 

@@ -3,6 +3,7 @@
 mod deliveries;
 mod drill;
 mod effects;
+mod events;
 mod evidence;
 mod items;
 mod proofs;

@@ -56,6 +56,20 @@ fn expected(kind: Option<FindingKind>) -> Vec<(FindingKind, Option<ResourceId>)>
     kind.into_iter().map(|kind| (kind, Some(uploads()))).collect()
 }
 
+#[test]
+fn a_deleted_key_with_versions_that_nobody_wrote_is_one_too_many() {
+    let nobodys = [put(&uploads(), "ghost.txt", "nobody", 1), delete(&uploads(), "ghost.txt", "nobody-2", 2)];
+    let ghost = |versions: Vec<Version>| {
+        let mut whole = World::whole();
+        whole.add(&uploads(), &shown(&nobodys, versions).unwrap());
+        roots(&whole.judge())
+    };
+    assert_eq!(ghost(vec![version(&nobodys[0]), MARKER]), expected(Some(FindingKind::Extra)));
+    let nameless = Version { write_id: None, digest: Some("something".to_owned()) };
+    assert_eq!(ghost(vec![nameless, MARKER]), expected(Some(FindingKind::Extra)));
+    assert_eq!(ghost(vec![MARKER]), [], "a marker alone shows nothing to anybody");
+}
+
 /// `v-1`, `v-2`, deleted, all before the backup began.
 fn deleted_key() -> [LedgerLine; 3] {
     [put(&uploads(), KEY, "v-1", 5_000), put(&uploads(), KEY, "v-2", 5_100), delete(&uploads(), KEY, "v-3", 5_200)]

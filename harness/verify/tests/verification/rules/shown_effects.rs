@@ -1,12 +1,18 @@
 //! Rules of what derived items may show, and of which effects are owed: each found by comparing verification with the oracle.
 
 use firedrill_model::{
-    capture::Delivery, findings::FindingKind, ids::ResourceId, ledger::LedgerLine, scenario::Per, stack::TriggerSource,
-    topology::Side, units::RunTime,
+    capture::Delivery,
+    findings::{FindingKind, Weight},
+    ids::ResourceId,
+    ledger::LedgerLine,
+    scenario::Per,
+    stack::TriggerSource,
+    topology::Side,
+    units::RunTime,
 };
 
 use crate::support::{
-    EPOCH_MS, World, ambiguous, delete, delivery, description, documents, entry, finding, orders, put, roots,
+    EPOCH_MS, World, ambiguous, delete, delivery, description, documents, entry, finding, has, orders, put, roots,
     running_total, totals, trigger,
 };
 
@@ -43,6 +49,29 @@ fn removal(line: &LedgerLine, at: u64, number: u32) -> Delivery {
 
 fn of_totals(kind: FindingKind) -> Vec<(FindingKind, Option<ResourceId>)> {
     vec![(kind, Some(trigger("total-orders")))]
+}
+
+#[test]
+fn the_attempt_that_was_acknowledged_last_has_to_show() {
+    // The first attempt may have come before the other write; the second certainly came after it.
+    let first = ambiguous(order("x-1", 5_000));
+    let other = order("x-2", 5_100);
+    let again = LedgerLine { attempt: 2, ..order("x-1", 5_200) };
+    let lines = [first, other.clone(), again.clone()];
+    assert_eq!(roots(&totals_that_show(&lines, Some(&again), &again, false).judge()), []);
+    let stale = totals_that_show(&lines, Some(&again), &other, false).judge();
+    assert_eq!(roots(&stale), of_totals(FindingKind::EffectMissing));
+}
+
+#[test]
+fn a_write_that_was_tried_again_is_lost_when_no_attempt_can_have_come_before_what_is_there() {
+    let held = lasting(order("x-1", 5_000), 100);
+    let again = LedgerLine { attempt: 2, ..order("x-2", 18_700) };
+    for (first_at, orphaned) in [(18_600, true), (5_050, false)] {
+        let lines = [held.clone(), ambiguous(order("x-2", first_at)), again.clone()];
+        let found = totals_that_show(&lines, Some(&held), &again, false).judge();
+        assert_eq!(has(&found, FindingKind::EffectOrphaned, Weight::Failure), orphaned, "{:#?}", found.findings);
+    }
 }
 
 #[test]

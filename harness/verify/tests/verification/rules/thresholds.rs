@@ -5,7 +5,7 @@ use firedrill_model::{
     findings::{FindingKind, Weight},
     history::{Ending, Event},
     ids::{FaultId, ProbeId, ResourceId, ResourceKind},
-    ledger::Origin,
+    ledger::{LedgerLine, Origin},
     topology::Side,
     units::{RunTime, Span},
     verdict::Verdict,
@@ -66,7 +66,9 @@ fn only_acknowledged_writes_of_the_workload_show_that_the_copy_was_alive() {
     let refused = rejected(put(&orders(), "C-9#x", "x-1", 19_900));
     let mut probe = put(&orders(), "probe#orders", "p-1", 19_900);
     (probe.origin, probe.writer) = (Origin::Probe, "probe".to_owned());
-    for line in [refused, probe] {
+    let derived = [Origin::Function, Origin::Redrive]
+        .map(|origin| LedgerLine { origin, ..put(&orders(), "C-9#x", "x-1", 19_900) });
+    for line in [refused, probe].into_iter().chain(derived) {
         let mut world = rpo(500);
         world.ledger.push(line.clone());
         let rpo = world.judge().rpo;
