@@ -1,7 +1,7 @@
 //! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment and
 //! mutates the judge.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use crate::commands::{Steps, command, present, root, say};
 
@@ -32,8 +32,6 @@ enum Half {
 const CAUGHT_PERCENT_MIN: usize = 95;
 /// A mutant whose tests take longer hangs: unchanged, they take a few seconds.
 const TEST_SECONDS_MAX: &str = "60";
-/// A file system in memory, as most Linux machines have.
-const IN_MEMORY: &str = "/dev/shm";
 /// Where `cargo mutants` writes what became of each mutant, below the target folder.
 const MUTANTS: &str = "target/mutants";
 
@@ -82,10 +80,6 @@ fn mutants(steps: &mut Steps, shard: Option<&str>) {
     // A law that is broken is broken in few cases as well, and nobody reads which one was the smallest.
     let mut mutants = command("cargo");
     mutants.args(&words).envs([("PROPTEST_CASES", "32"), ("PROPTEST_MAX_SHRINK_ITERS", "0")]);
-    // Each case writes a run directory and syncs it: no disk has to.
-    if Path::new(IN_MEMORY).is_dir() {
-        mutants.env("TMPDIR", IN_MEMORY);
-    }
     // 0: all caught; 2: some missed; 3: some ran out of time. Otherwise nothing was mutated, and an older result may lie there.
     let ran = mutants.status().ok().and_then(|status| status.code());
     let count = |file: &str| {

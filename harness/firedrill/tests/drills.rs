@@ -236,7 +236,7 @@ fn a_restore_that_fails_for_good_misses_the_recovery_time_objective() {
         out.path(),
         &[
             ("- restore: { from: latest, into: eu-west-1 }", "- command: { run: \"false\", timeout: 10s }"),
-            ("within: 60s, stable_for: 3s", "within: 8s, stable_for: 2s"),
+            ("within: 60s, stable_for: 3s", "within: 20s, stable_for: 2s"),
         ],
     );
     let output = run(&["run", &path, "--out", out.path().join("runs").to_str().unwrap(), "--quiet"]);

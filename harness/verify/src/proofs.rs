@@ -121,16 +121,19 @@ fn target_empty(timeline: &Timeline, book: &mut Book) {
 
 fn backup_verified(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     let used = timeline.used_points();
-    let has_one = |rule: usize| used.iter().any(|point| point.rule == rule);
-    let why = match (used.iter().find(|point| !point.verified), &timeline.recovery_point) {
-        (Some(point), _) => format!("recovery point {} was restored without having been read back", point.id),
-        (None, Some(named)) if used.is_empty() => {
-            format!("recovery point {named} was restored; the history knows no such backup")
-        }
-        (None, None) if used.is_empty() || !(0..plan.backups.len()).all(has_one) => {
-            "no backup was complete when the recovery began: what was restored came from elsewhere".to_owned()
-        }
-        (None, _) => return,
+    let unknown = timeline.recovery_point.iter().find(|named| used.iter().all(|point| point.id != **named));
+    let without = |rule: &usize| timeline.own_program && used.iter().all(|point| point.rule != *rule);
+    let why = if let Some(named) = unknown {
+        format!("recovery point {named} was restored; the history knows no such backup")
+    } else if let Some(point) = used.iter().find(|point| !point.verified) {
+        format!("recovery point {} was restored without having been read back", point.id)
+    } else if used.is_empty() {
+        "no backup could be used when the recovery began: what was restored, if anything, came from elsewhere"
+            .to_owned()
+    } else if let Some(rule) = (0..plan.backups.len()).find(without) {
+        format!("backup rule {} had no complete point when the recovery began", rule + 1)
+    } else {
+        return;
     };
     let draft = Draft::undecided(FindingKind::BackupNotVerified, why).help("verify a backup before it is needed");
     book.undecide(&[RPO, STATE], &draft);
@@ -158,7 +161,7 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
                 let what = during.map_or("a program of the recovery ran after the cutover", |_| "the restore ran");
                 let why = format!("{fault} ended ({by}) while {what}: the lost region could be read from then on");
                 let over = timeline.clock(during.unwrap_or(last));
-                let times = format!("it ended {}, what ran then {over}", timeline.clock(at));
+                let times = format!("the fault ended {}, what ran then ended {over}", timeline.clock(at));
                 let draft = Draft::undecided(FindingKind::SourceReachable, why).detail([times]).help(help);
                 book.undecide(&[STATE, RPO], &draft);
             }

@@ -40,9 +40,9 @@ pub(crate) fn measure(
     actual.lost_bytes = total.lost_bytes;
     let window = objective.map_or(RunTime::default(), |objective| t_stop.minus(objective));
     let alive = population().any(|write| (window..=t_stop).contains(&write.completed));
+    // Without a write in the window, what is lost tells how long the copy was idle and nothing about the objective.
+    let interval = |losses: &Losses| if alive { interval(t_stop, losses) } else { (None, None) };
     if content.unread.is_empty() && !content.losses.is_empty() {
-        // Without a write in the window, what is lost tells how long the copy was idle and nothing about the objective.
-        let interval = |losses: &Losses| if alive { interval(t_stop, losses) } else { (None, None) };
         (actual.actual_ms, actual.actual_upper_ms) = interval(&total);
         actual.point_in_time = Some(point_in_time(ledger, total.certain, timeline, book));
         actual.by_resource = content
@@ -55,7 +55,7 @@ pub(crate) fn measure(
             })
             .collect();
     }
-    judge(&actual, &total, timeline, content, book);
+    judge(&actual, (interval(&total), t_stop), &total, timeline, content, book);
     actual
 }
 
@@ -111,10 +111,18 @@ fn point_in_time(ledger: &Ledger, first_loss: Option<RunTime>, timeline: &Timeli
     count == 0
 }
 
-fn judge(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, content: &Content, book: &mut Book) {
+/// What was not read may hold more losses, and none fewer.
+fn judge(
+    actual: &RecoveryPointActual,
+    ((lower, upper), t_stop): ((Option<Span>, Option<Span>), RunTime),
+    total: &Losses,
+    timeline: &Timeline,
+    content: &Content,
+    book: &mut Book,
+) {
     let Some(objective) = actual.objective_ms else { return };
-    let (Some(lower), Some(upper), Some(t_stop)) = (actual.actual_ms, actual.actual_upper_ms, actual.t_stop_ms) else {
-        if content.unread.is_empty() {
+    let (Some(lower), Some(upper)) = (lower, upper) else {
+        if content.unread.is_empty() && !content.losses.is_empty() {
             let why = format!("no write was acknowledged in the last {objective} before the copy stopped");
             let help = "keep traffic on the workload until the fault; an idle copy proves nothing about losses";
             book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RPO).help(help));
@@ -125,7 +133,7 @@ fn judge(actual: &RecoveryPointActual, total: &Losses, timeline: &Timeline, cont
         let draft =
             missed(actual, total, timeline, lower, objective).follows(cause(total, t_stop, objective, content, book));
         book.add(draft);
-    } else if upper > objective {
+    } else if upper > objective && content.unread.is_empty() {
         let why = format!("between {lower} and {upper} of writes are lost; the objective of {objective} lies between");
         book.add(Draft::undecided(FindingKind::NotMeasured, why).check(RPO));
     }

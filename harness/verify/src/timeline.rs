@@ -98,7 +98,7 @@ pub(crate) struct Timeline {
     pub(crate) recovery_began: Option<RunTime>,
     pub(crate) recovery_point: Option<RecoveryPointId>,
     /// A program of the user's own is among the steps of the plan: it finds itself what it restores.
-    own_program: bool,
+    pub(crate) own_program: bool,
     /// Steps by number that began, as if they had ended at once.
     begun: BTreeMap<usize, Step>,
     pub(crate) steps: Vec<Step>,
@@ -326,23 +326,25 @@ impl Timeline {
         bitten.find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
     }
 
-    /// The recovery points that the recovery used: the named one, or for a procedure of the user's own, which names none,
-    /// the latest of each backup rule that was complete when the recovery began. Steps that only move the traffic use none.
+    /// The recovery points that the recovery used: the named one, and with a program of the user's own the latest of each
+    /// other backup rule that was complete when the recovery began. Steps that only move the traffic use none.
     pub(crate) fn used_points(&self) -> Vec<&RecoveryPoint> {
-        if let Some(id) = &self.recovery_point {
-            return self.backups.iter().map(|(_, point)| point).filter(|point| point.id == *id).take(1).collect();
-        }
-        let Some(began) = self.recovery_began.filter(|_| self.own_program) else { return Vec::new() };
-        let complete = self.backups.iter().filter(|(at, _)| *at <= began);
-        complete.map(|(_, point)| (point.rule, point)).collect::<BTreeMap<_, _>>().into_values().collect()
+        let began = self.recovery_began.filter(|_| self.own_program);
+        let complete = self.backups.iter().filter(|(at, _)| began.is_some_and(|began| *at <= began));
+        let mut by_rule: BTreeMap<usize, &RecoveryPoint> = complete.map(|(_, point)| (point.rule, point)).collect();
+        let named =
+            self.backups.iter().map(|(_, point)| point).find(|point| self.recovery_point == Some(point.id.clone()));
+        by_rule.extend(named.map(|point| (point.rule, point)));
+        by_rule.into_values().collect()
     }
 
     /// The one of them that the resource was restored from, or should have been: the only one may lack it.
     pub(crate) fn used_point_of(&self, resource: &ResourceId) -> Option<&RecoveryPoint> {
-        match self.used_points()[..] {
-            [only] => Some(only),
-            ref points => points.iter().find(|point| point.resources.contains(resource)).copied(),
+        let points = self.used_points();
+        if let [only] = points[..] {
+            return Some(only);
         }
+        points.into_iter().filter(|point| point.resources.contains(resource)).max_by_key(|point| point.begun_ms)
     }
 
     /// UTC milliseconds of an instant of the run, to compare with clocks of other processes.

@@ -74,10 +74,6 @@ fn measure(case: Case<'_>, ledger: &mut Ledger, mut book: Book) -> Verification 
     let effects =
         guard(book, &effect_checks, "effects", |book| effects::examine(case, ledger, content.as_ref(), ready, book));
     guard(book, &[CONSISTENT_CUT], "the cut", |book| {
-        if content.as_ref().is_none_or(|content| !content.unread.is_empty()) {
-            let why = "the content was not captured: survivors are unknown";
-            book.add(Draft::undecided(FindingKind::NotMeasured, why).check(CONSISTENT_CUT).follows(book.unseen()));
-        }
         cut::examine(ledger, book);
         Ok(())
     });

@@ -46,7 +46,8 @@ pub trait Strategy: Send + Sync {
         sabotage: Option<&Sabotage>,
     ) -> Result<RestoreReport, BackupError>;
 
-    /// Before a program of the user's own uses the point: reads it back, and gives what its backup handed on.
+    /// Before a program of the user's own uses the point: reads it back, and gives what its backup handed on. Nothing, for a
+    /// strategy whose points no such program is given.
     async fn hand_over(&self, point: &RecoveryPoint) -> Result<Outputs, BackupError> {
         let _ = point;
         Ok(Outputs::new())

@@ -18,9 +18,10 @@ pub(super) fn lines(run_dir: &Path, target: &TargetRecord) -> Vec<String> {
 }
 
 /// The same as one JSON object.
-pub(super) fn event(run_dir: &Path, target: &TargetRecord) -> Value {
+pub(super) fn event(scenario: &str, run_dir: &Path, target: &TargetRecord) -> Value {
     json!({
         "event": "kept",
+        "scenario": scenario,
         "run_dir": run_dir,
         "access_key_id": target.access_key_id,
         "endpoints": target.endpoints,
@@ -67,8 +68,8 @@ mod tests {
                 eu-west-1   fault plane http://127.0.0.1:4568   direct http://127.0.0.1:4569
                 us-east-1   fault plane http://127.0.0.1:4566   direct http://127.0.0.1:4567
         ");
-        insta::assert_snapshot!(event(run_dir, &target()), @r#"
-        {"event":"kept","run_dir":"runs/20261123-140151-7f3a91","access_key_id":"test","endpoints":{"eu-west-1":{"plane_url":"http://127.0.0.1:4568","direct_url":"http://127.0.0.1:4569"},"us-east-1":{"plane_url":"http://127.0.0.1:4566","direct_url":"http://127.0.0.1:4567"}}}
+        insta::assert_snapshot!(event("orders", run_dir, &target()), @r#"
+        {"event":"kept","scenario":"orders","run_dir":"runs/20261123-140151-7f3a91","access_key_id":"test","endpoints":{"eu-west-1":{"plane_url":"http://127.0.0.1:4568","direct_url":"http://127.0.0.1:4569"},"us-east-1":{"plane_url":"http://127.0.0.1:4566","direct_url":"http://127.0.0.1:4567"}}}
         "#);
     }
 }

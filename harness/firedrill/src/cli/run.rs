@@ -184,7 +184,7 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     if args.json {
         // The record of the run stays the last line.
         if let Some(target) = &kept {
-            screen::line(kept::event(outcome.dir.root(), target).to_string());
+            screen::line(kept::event(&outcome.record.scenario, outcome.dir.root(), target).to_string());
         }
         let text =
             serde_json::to_string(&outcome.record).map_err(|error| Failure::internal(miette::miette!("{error}")))?;

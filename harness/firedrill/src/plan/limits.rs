@@ -3,7 +3,7 @@
 use firedrill_model::{
     history::Phase,
     plan::Plan,
-    scenario::{Backup, Onset, RecoveryStep, Traffic},
+    scenario::{Backup, BackupUsing, Onset, RecoveryStep, Traffic},
     units::Span,
 };
 
@@ -13,19 +13,17 @@ const KILOSECOND: u64 = 1_000_000_000;
 /// The limit of a phase.
 pub fn of_phase(plan: &Plan, phase: Phase) -> Span {
     let planned = match phase {
+        // The alarm is steady before the fault.
         Phase::Traffic | Phase::Fault => {
             let onsets = plan.disaster.iter().map(|fault| onset(&plan.backups, &plan.traffic, fault.when));
-            onsets.max().unwrap_or_default()
+            onsets.max().unwrap_or_default().plus(backup_program(plan)).plus(plan.detect.shortest())
         }
         Phase::Detect => plan.detect.shortest(),
         Phase::Recover => {
-            let once = plan.recover.iter().map(programs).fold(Span::default(), Span::plus);
-            times(once, plan.limits.attempts)
+            let once = plan.recover.iter().map(|step| program(plan, step)).fold(Span::default(), Span::plus);
+            objective(plan).plus(times(once, plan.limits.attempts))
         }
-        Phase::Observe => {
-            let objective = plan.expect.rto.as_ref().map(|rto| rto.within.plus(rto.stable_for));
-            plan.observe.plus(objective.unwrap_or_default())
-        }
+        Phase::Observe => plan.observe.plus(objective(plan)),
         Phase::Capture | Phase::Heal => plan.limits.drain,
         Phase::Preflight
         | Phase::Provision
@@ -41,15 +39,30 @@ pub fn of_phase(plan: &Plan, phase: Phase) -> Span {
 
 /// The limit of one recovery step.
 pub fn of_step(plan: &Plan, step: &RecoveryStep) -> Span {
-    plan.limits.phase.plus(programs(step))
+    plan.limits.phase.plus(objective(plan)).plus(program(plan, step))
 }
 
-/// A program of the user's own has a time-out of its own.
-fn programs(step: &RecoveryStep) -> Span {
+/// Until a recovery has missed its objective.
+fn objective(plan: &Plan) -> Span {
+    plan.expect.rto.as_ref().map(|rto| rto.within.plus(rto.stable_for)).unwrap_or_default()
+}
+
+/// The time-out of the user's own program that a step runs.
+fn program(plan: &Plan, step: &RecoveryStep) -> Span {
     match step {
         RecoveryStep::Command { timeout, .. } => *timeout,
-        RecoveryStep::Restore { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => Span::default(),
+        RecoveryStep::Restore { .. } => backup_program(plan),
+        RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => Span::default(),
     }
+}
+
+/// The longest time-out of the user's own backup programs.
+fn backup_program(plan: &Plan) -> Span {
+    let timeouts = plan.backups.iter().filter_map(|rule| match rule.using {
+        BackupUsing::Command { timeout, .. } => Some(timeout),
+        BackupUsing::Vault { .. } => None,
+    });
+    timeouts.max().unwrap_or_default()
 }
 
 /// From the beginning of the traffic to a fault, at the earliest.
@@ -89,22 +102,29 @@ mod tests {
         let slack = plan.limits.phase;
         assert_eq!(of_phase(&plan, Phase::Seed), slack);
         let hour = Span::from_secs(3600);
+        let less = |all: Span, part: Span| Span::from_micros(all.micros() - part.micros());
+        let before_the_fault = |plan: &Plan| less(of_phase(plan, Phase::Traffic), slack.plus(plan.detect.shortest()));
         plan.disaster[0].when = Onset::At { delay: hour };
-        assert_eq!(of_phase(&plan, Phase::Traffic), slack.plus(hour));
+        assert_eq!(before_the_fault(&plan), hour);
         plan.disaster[0].when = Onset::AfterBackups { count: 3 };
         plan.backups[0].every = hour;
-        assert_eq!(of_phase(&plan, Phase::Traffic), slack.plus(hour).plus(hour), "the first begins at once");
+        assert_eq!(before_the_fault(&plan), hour.plus(hour), "the first begins at once");
         let count = 20 * 60 * u64::try_from(plan.traffic.len()).expect("few");
         plan.traffic.iter_mut().for_each(|load| load.rate = Rate::per_second(20));
         plan.disaster[0].when = Onset::AfterWrites { count };
-        assert_eq!(of_phase(&plan, Phase::Traffic), slack.plus(Span::from_secs(60)));
-        let rto = plan.expect.rto.as_mut().expect("an objective");
-        rto.within = hour;
-        assert!(of_phase(&plan, Phase::Observe) > slack.plus(hour));
+        assert_eq!(before_the_fault(&plan), Span::from_secs(60));
+
+        plan.expect.rto.as_mut().expect("an objective").within = hour;
+        let objective = less(of_phase(&plan, Phase::Recover), slack);
+        assert!(objective > hour && of_phase(&plan, Phase::Observe) > slack.plus(objective));
         let step = RecoveryStep::Command { command: vec!["./restore.sh".to_owned()], timeout: hour };
-        assert_eq!(of_step(&plan, &step), slack.plus(hour));
-        plan.recover.push(step);
+        assert_eq!(of_step(&plan, &step), slack.plus(objective).plus(hour));
+        assert_eq!(of_step(&plan, &plan.recover[0]), slack.plus(objective), "from the vault");
+        plan.backups[0].using = BackupUsing::Command { command: vec!["./backup.sh".to_owned()], timeout: hour };
+        assert_eq!(of_step(&plan, &plan.recover[0]), slack.plus(objective).plus(hour), "by a program");
+        assert_eq!(before_the_fault(&plan), hour.plus(Span::from_secs(60)));
+        plan.recover = vec![step];
         plan.limits.attempts = 2;
-        assert_eq!(of_phase(&plan, Phase::Recover), slack.plus(hour).plus(hour));
+        assert_eq!(of_phase(&plan, Phase::Recover), slack.plus(objective).plus(hour).plus(hour));
     }
 }

@@ -7,8 +7,8 @@ use firedrill_model::{topology::Side, units::Span};
 use super::{Recovery, RecoveryError, StepNote};
 use crate::backup::process::{self, Outputs, Run};
 
-/// Runs the program, once the recovery point that it is given has been read back. Its outputs become environment of the
-/// later `command` steps.
+/// Runs the program. The recovery point that it is given is read back before the first one of an attempt; its outputs become
+/// environment of the later `command` steps.
 pub async fn command(
     recovery: &Recovery<'_>,
     number: usize,
@@ -16,10 +16,12 @@ pub async fn command(
     timeout: Span,
 ) -> Result<StepNote, RecoveryError> {
     let point = recovery.own_point();
-    let mut outputs = match point.as_ref().and_then(|point| Some((point, recovery.backups.strategy_of(point)?))) {
-        Some((point, strategy)) => strategy.hand_over(point).await?,
-        None => Outputs::new(),
+    let hand_over = async || match point.as_ref().and_then(|point| Some((point, recovery.backups.strategy_of(point)?)))
+    {
+        Some((point, strategy)) => strategy.hand_over(point).await,
+        None => Ok(Outputs::new()),
     };
+    let mut outputs = recovery.handed.get_or_try_init(hand_over).await?.clone();
     outputs.extend(recovery.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone());
     let run = Run {
         name: format!("step-{number}-attempt-{}", recovery.attempt),
@@ -44,6 +46,7 @@ mod tests {
         scenario::{Backup, BackupUsing},
         units::RunTime,
     };
+    use tokio::sync::OnceCell;
 
     use super::*;
     use crate::{
@@ -87,20 +90,25 @@ mod tests {
         .await
         .unwrap();
         backups.stop().await.unwrap();
-        let recovery = Recovery {
+        let attempt = |attempt| Recovery {
             drill: &stage.drill,
             backups: &backups,
             fault_at: RunTime::from_micros(u64::MAX),
-            attempt: 1,
+            attempt,
             outputs: Mutex::default(),
+            handed: OnceCell::new(),
             restored: Mutex::default(),
         };
-        command(&recovery, 0, &program(), PATIENCE).await.unwrap();
+        command(&attempt(1), 0, &program(), PATIENCE).await.unwrap();
         assert_eq!(stage.log("step-0-attempt-1"), "orders\ndata\n");
 
-        fs::write(stage.drill.dir.root().join("points/rp-0001/data"), "atad\n").unwrap();
-        let error = command(&recovery, 1, &program(), PATIENCE).await.unwrap_err().to_string();
+        let artefacts = stage.drill.dir.root().join("points/rp-0001");
+        fs::write(artefacts.join("unpacked"), "by the first attempt").unwrap();
+        command(&attempt(2), 0, &program(), PATIENCE).await.unwrap();
+
+        fs::write(artefacts.join("data"), "atad\n").unwrap();
+        let error = command(&attempt(3), 0, &program(), PATIENCE).await.unwrap_err().to_string();
         assert_eq!(error, "recovery point `rp-0001`: the artefacts are not what the backup left");
-        assert_eq!(stage.log("step-1-attempt-1"), "", "it was not started");
+        assert_eq!(stage.log("step-0-attempt-3"), "", "it was not started");
     }
 }

@@ -33,6 +33,9 @@ pub enum RecoveryError {
     /// Events could not be delivered again.
     #[error(transparent)]
     Redrive(#[from] RedriveError),
+    /// What is in the regions before the first step, or after the last, could not be looked at.
+    #[error("the regions cannot be looked at")]
+    Unseen(#[source] Box<Self>),
     /// The step took too long.
     #[error("not done after {limit}")]
     TimedOut {
@@ -45,9 +48,23 @@ pub enum RecoveryError {
 }
 
 impl RecoveryError {
+    /// Whether a step failed, and so the procedure: not firedrill beside it.
+    pub fn is_of_a_step(&self) -> bool {
+        match self {
+            Self::Unseen(_) | Self::Journal(_) | Self::Stopped => false,
+            Self::Backup(_)
+            | Self::Service(_)
+            | Self::NoRecoveryPoint { .. }
+            | Self::UnknownRegion { .. }
+            | Self::Redrive(_)
+            | Self::TimedOut { .. } => true,
+        }
+    }
+
     /// How the step is said to have ended.
     pub fn ending(&self) -> Ending {
         match self {
+            Self::Unseen(error) => error.ending(),
             Self::TimedOut { .. } => Ending::TimedOut,
             Self::Stopped | Self::Backup(BackupError::Stopped) | Self::Redrive(RedriveError::Cancelled { .. }) => {
                 Ending::Interrupted

@@ -20,6 +20,8 @@ use firedrill_model::{
     units::RunTime,
 };
 
+use tokio::sync::OnceCell;
+
 pub use self::error::RecoveryError;
 use crate::{
     backup::{Backups, process::Outputs, schedule::Completed},
@@ -42,6 +44,8 @@ pub struct Recovery<'a> {
     pub attempt: u32,
     /// Outputs of the `command` steps so far.
     outputs: Mutex<Outputs>,
+    /// What the backup of [`Recovery::own_point`] handed on, once the point has been read back.
+    handed: OnceCell<Outputs>,
     /// The point that was restored: a redrive delivers again what was deleted shortly before it.
     restored: Mutex<Option<RecoveryPoint>>,
 }
@@ -68,12 +72,20 @@ pub async fn run_all(
     fault_at: RunTime,
     attempt: u32,
 ) -> Result<Recovered, RecoveryError> {
-    let recovery =
-        Recovery { drill, backups, fault_at, attempt, outputs: Mutex::default(), restored: Mutex::default() };
+    let recovery = Recovery {
+        drill,
+        backups,
+        fault_at,
+        attempt,
+        outputs: Mutex::default(),
+        handed: OnceCell::new(),
+        restored: Mutex::default(),
+    };
     let recovery_point = recovery.first_point().map(|point| point.id);
     drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
-    inspect::target(&recovery).await?;
-    inspect::source(&recovery).await?;
+    let unseen = |error| RecoveryError::Unseen(Box::new(error));
+    inspect::target(&recovery).await.map_err(unseen)?;
+    inspect::source(&recovery).await.map_err(unseen)?;
     let steps = &drill.plan.recover;
     let rebuilt = steps.iter().rposition(rebuilds).map_or(0, |last| last + 1);
     let mut notes = run_steps(&recovery, 0..rebuilt).await?;
@@ -81,7 +93,7 @@ pub async fn run_all(
     // rebuilding, so that the look takes no recovery time.
     let (looked, more) = tokio::join!(inspect::source(&recovery), run_steps(&recovery, rebuilt..steps.len()));
     notes.extend(more?);
-    looked?;
+    looked.map_err(unseen)?;
     let restored = recovery.restored.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Recovered { notes, restored })
 }

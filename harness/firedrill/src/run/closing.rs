@@ -81,9 +81,9 @@ pub(super) async fn observe_and_capture(
 
 /// After a recovery that failed for good: watches on until the objective and `stable_for` have passed, so that the workload
 /// is seen to have come back, or not, in the time that it had.
-pub(super) async fn observe_failure(drill: &Drill, progress: &dyn Progress, holdings: &Holdings, failed: &PhaseError) {
-    let gave_up = matches!(failed, PhaseError::Failed { .. } | PhaseError::TimedOut { .. });
-    let (true, Some(end), Some(_)) = (gave_up, end_after_a_miss(drill), &holdings.prober) else { return };
+pub(super) async fn observe_failure(drill: &Drill, progress: &dyn Progress, holdings: &Holdings) {
+    let (true, Some(end), Some(_)) = (holdings.gave_up, end_after_a_miss(drill), &holdings.prober) else { return };
+    progress.setback(&format!("watching until {}, when the objective has passed", drill.clock.utc_text(end)));
     let observed = phase(drill, progress, Phase::Observe, true, async {
         pause_until(drill, end).await?;
         drill.journal.append(Event::ObservationEnds { until_ms: drill.clock.now() })?;

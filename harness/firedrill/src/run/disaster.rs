@@ -195,9 +195,12 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
     })
     .await?;
     let Some(backups) = holdings.backups.take() else { return Ok(()) };
+    let mut gave_up = false;
     let result = phase(drill, progress, Phase::Recover, true, async {
         backups.stop().await?;
-        let recovered = attempts(drill, progress, &backups).await?;
+        let recovered = attempts(drill, progress, &backups).await;
+        gave_up = recovered.as_ref().is_err_and(recovery::RecoveryError::is_of_a_step);
+        let recovered = recovered?;
         let note = match &recovered.restored {
             Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
             None => String::new(),
@@ -206,6 +209,7 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
     })
     .await;
     holdings.backups = Some(backups);
+    holdings.gave_up = gave_up;
     holdings.restored = result?;
     Ok(())
 }

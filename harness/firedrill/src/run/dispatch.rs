@@ -106,6 +106,8 @@ pub(super) struct Holdings {
     pub(super) canary: Option<Canary>,
     pub(super) backups: Option<Backups>,
     pub(super) restored: Option<RecoveryPoint>,
+    /// A recovery step failed for good.
+    pub(super) gave_up: bool,
     pub(super) prober: Option<Prober>,
 }
 
@@ -180,7 +182,7 @@ async fn drive(
         opening::stand_up(drill, progress).await?;
         disaster::strike(drill, progress, holdings).await?;
         if let Err(failed) = disaster::recover(drill, progress, holdings).await {
-            closing::observe_failure(drill, progress, holdings, &failed).await;
+            closing::observe_failure(drill, progress, holdings).await;
             return Err(failed);
         }
         closing::observe_and_capture(drill, progress, holdings).await

@@ -63,7 +63,9 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
             Err(source) => return Err(DiscoverError::Unreadable { path, source }),
         }
     }
-    let names: BTreeMap<&PathBuf, String> = found.iter().filter_map(|path| Some((path, name_in(path)?))).collect();
+    // What is read here is read again later: a pipe could not be.
+    let readable = found.iter().filter(|path| !filters.is_empty() && path.is_file());
+    let names: BTreeMap<&PathBuf, String> = readable.filter_map(|path| Some((path, name_in(path)?))).collect();
     let called = |path: &PathBuf, word: &str| {
         let of_file = path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains(word));
         of_file || names.get(path).is_some_and(|name| name.contains(word))
@@ -88,7 +90,8 @@ pub fn discover(words: &[String]) -> Result<Vec<PathBuf>, DiscoverError> {
 /// The scenario's own name, as its file says on the first line that does.
 fn name_in(path: &Path) -> Option<String> {
     let lines = BufReader::new(fs::File::open(path).ok()?.take(HEAD)).lines();
-    lines.map_while(Result::ok).find_map(|line| line.strip_prefix("scenario:").map(|name| name.trim().to_owned()))
+    let name = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("scenario:")?.to_owned()))?;
+    Some(name.split(" #").next().unwrap_or_default().trim().to_owned())
 }
 
 fn search(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), DiscoverError> {
@@ -130,8 +133,9 @@ mod tests {
         assert_eq!(names(&[below("")]), ["a/c.yml", "b.yaml"]);
         assert_eq!(names(&[below("must-fail"), below("a/notes.md")]), ["a/notes.md", "must-fail/d.yaml"]);
         assert_eq!(names(&[below(""), "c".to_owned()]), ["a/c.yml"]);
-        fs::write(root.join("b.yaml"), "# a comment\nscenario:  orders-elsewhere\n").expect("written");
+        fs::write(root.join("b.yaml"), "# a comment\nscenario:  orders-elsewhere  # not here\n").expect("written");
         assert_eq!(names(&[below(""), "elsewhere".to_owned()]), ["b.yaml"], "by the name that `list` shows");
+        assert!(discover(&[below(""), "not".to_owned()]).is_err(), "a comment is no name");
         assert!(matches!(discover(&[below("absent")]), Err(DiscoverError::Unreadable { .. })));
         assert_eq!(names(&[below("b.yaml"), below("a/../b.yaml")]).len(), 1, "one file by two paths");
         for found in ["b.yaml", ""] {

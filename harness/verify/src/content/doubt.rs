@@ -4,7 +4,7 @@ use firedrill_model::{findings::FindingKind, ids::ResourceId, ledger::Origin};
 
 use super::Content;
 use crate::{
-    asserted::{RPO, STATE},
+    asserted::{CONSISTENT_CUT, RPO, STATE},
     findings::{Book, Draft},
     ledger::{Fate, Gone, Ledger, Write},
 };
@@ -16,7 +16,7 @@ pub(super) fn not_compared(ledger: &Ledger, compared: &[ResourceId], book: &mut 
         if writes.writes.iter().any(counts) {
             let why = format!("the workload wrote {resource}, whose content is not compared with the ledger");
             let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(resource.clone());
-            book.undecide(&[STATE, RPO], &draft);
+            book.undecide(&[STATE, RPO, CONSISTENT_CUT], &draft);
             content.unread.push(resource.clone());
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn not_captured(resource: ResourceId, book: &mut Book, content: &mut 
     )
     .resource(resource.clone())
     .follows(book.unseen());
-    book.undecide(&[STATE, RPO], &draft);
+    book.undecide(&[STATE, RPO, CONSISTENT_CUT], &draft);
     content.unread.push(resource);
 }
 
@@ -38,7 +38,7 @@ pub(super) fn not_captured(resource: ResourceId, book: &mut Book, content: &mut 
 /// was given up held there cannot be seen any more. `seen` is the write whose value was found, if one can have left it.
 pub(super) fn is_hidden(writes: &[Write], seen: Option<usize>) -> bool {
     let may_have_left = |write: &Write| seen.is_none_or(|seen| writes[seen].id == write.id);
-    writes.iter().any(Write::given_up)
+    writes.iter().any(|write| write.given_up() && write.possible())
         && writes.iter().any(|write| write.epoch > 0 && write.possible() && may_have_left(write))
 }
 

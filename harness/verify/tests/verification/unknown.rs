@@ -132,6 +132,14 @@ fn lines_of_a_resource_that_is_not_compared_leave_the_drill_undecided() {
         assert_eq!(verdicts(&found), [Verdict::Inconclusive; 3], "{resource}: {:#?}", found.findings);
         let said = finding(&found, FindingKind::NotMeasured);
         assert_eq!(said.resource.as_ref(), Some(&resource));
+        let roots = found.findings.iter().filter(|finding| finding.root.is_none() && finding.weight == Weight::Undecided);
+        assert_eq!(roots.count(), 1, "{:#?}", found.findings);
+        // What is certainly lost of the others is lost, whatever else there may be.
+        let mut missed = world.clone();
+        missed.plan.expect.rpo.as_mut().unwrap().within = Span::from_ms(900);
+        let missed = missed.judge();
+        assert_eq!(verdicts(&missed)[0], Verdict::Fail, "{resource}: {:#?}", missed.findings);
+        assert_eq!(missed.rpo.actual_ms, None, "how much is lost in all is not known");
         // What was refused is not there, and what probes write is nobody's.
         let line = world.ledger.pop().unwrap();
         let probe = LedgerLine { origin: firedrill_model::ledger::Origin::Probe, ..line.clone() };

@@ -80,6 +80,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What a value comes to; `None` when that is nothing, or only AWS knows.
+    fn known_value(&self, written: &Value) -> Option<Value> {
+        self.resolver.resolve(written).ok().flatten()
+    }
+
     /// What was gathered.
     pub(super) fn finish(mut self) -> Found {
         let known = [function::ALIAS, function::VERSION, trigger::MAPPING, trigger::PERMISSION];
@@ -87,8 +92,9 @@ impl<'a> Reader<'a> {
             let resource_type = resource["Type"].as_str().unwrap_or_default();
             if kind_of(resource_type).is_none() && !known.contains(&resource_type) {
                 let what = format!("`{id}` ({resource_type})");
-                let replicas = resource["Properties"]["Replicas"].as_array().map_or(0, Vec::len);
-                if resource_type == GLOBAL_TABLE && replicas > 1 {
+                let replicas = self.known_value(&resource["Properties"]["Replicas"]);
+                let several = replicas.as_ref().and_then(Value::as_array).is_some_and(|replicas| replicas.len() > 1);
+                if resource_type == GLOBAL_TABLE && several {
                     self.cross_region.push(what.clone());
                 }
                 self.beyond.push(what);
@@ -220,7 +226,7 @@ impl<'r, 'a, 'p> Properties<'r, 'a, 'p> {
         let resource_type = self.resource["Type"].as_str().unwrap_or_default();
         for property in there.filter(|property| !self.asked.contains(*property)) {
             let what = format!("`{property}` of `{}` ({resource_type})", self.id);
-            if property == REPLICATION {
+            if property == REPLICATION && self.reader.known_value(&self.resource["Properties"][property]).is_some() {
                 self.reader.cross_region.push(what.clone());
             }
             self.reader.beyond.push(what);

@@ -6,7 +6,7 @@ use firedrill_model::{
     ids::{FaultId, ProbeId, RecoveryPointId},
     plan::Plan,
     scenario::{Backup, BackupUsing, Expect, Fault, RecoveryStep, Symptom},
-    units::Span,
+    units::{RunTime, Span},
     verdict::Verdict,
     verification::Verification,
 };
@@ -255,6 +255,39 @@ fn a_program_of_the_users_own_uses_the_latest_point_of_each_rule() {
     };
     assert_eq!(verified(true).verdict, Verdict::Pass);
     assert!(has(&verified(false), FindingKind::BackupNotVerified, Weight::Undecided));
+}
+
+#[test]
+fn a_resource_comes_from_the_latest_point_that_holds_it() {
+    // Lost, complete 90 ms before the youngest point was begun, and long after the older one was.
+    let mut lost = put(&orders(), "C-9#x", "x-1", 17_900);
+    lost.writer = "another".to_owned();
+    let mut world = own_scripts();
+    world.ledger.push(lost);
+    world.plan.backups.push(world.plan.backups[0].clone());
+    let blamed = |older_protects_orders: bool, youngest_protects_orders: bool, named: bool| {
+        let mut world = world.clone();
+        let mut older = None;
+        world.each_event(|_, event| {
+            if let Event::BackupCompleted { recovery_point } = event {
+                older = Some(recovery_point.clone());
+                recovery_point.resources.retain(|id| youngest_protects_orders || *id != orders());
+            }
+        });
+        let mut older = older.expect("a backup");
+        (older.rule, older.id) = (1, RecoveryPointId::new("rp-b"));
+        (older.begun_ms, older.ended_ms) = (RunTime::from_ms(10_000), RunTime::from_ms(10_500));
+        older.resources.retain(|id| older_protects_orders && *id == orders());
+        world.event(10_600, Event::BackupCompleted { recovery_point: older });
+        if !named {
+            no_point(&mut world);
+        }
+        has(&world.judge(), FindingKind::BackupIncomplete, Weight::Failure)
+    };
+    for named in [true, false] {
+        assert!(!blamed(true, false, named), "the other rule's point was begun before it, and owes it not");
+        assert!(blamed(true, true, named) && blamed(false, true, named), "the latest owes it");
+    }
 }
 
 #[test]
