@@ -48,10 +48,10 @@ fn what_cannot_be_written_to_standard_output_is_an_error_and_a_closed_pipe_is_no
 fn only_planned(folder: &Path, scenario: &str) -> String {
     let planned = run(&["plan", scenario, "--json", "--seed", "1"]);
     assert_eq!(planned.status.code(), Some(0), "{}", printed(&planned));
-    fs::write(folder.join("plan.json"), &planned.stdout).unwrap();
-    fs::copy(root().join(scenario), folder.join("scenario.yaml")).unwrap();
+    fs::write(folder.join("plan.json"), &planned.stdout).expect("written");
+    fs::copy(root().join(scenario), folder.join("scenario.yaml")).expect("copied");
     for file in ["history.jsonl", "ledger.jsonl"] {
-        fs::write(folder.join(file), "").unwrap();
+        fs::write(folder.join(file), "").expect("written");
     }
     folder.display().to_string()
 }

@@ -197,7 +197,7 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
 
 /// The small drill with parts of its text replaced, usable from anywhere.
 fn altered(folder: &std::path::Path, replacements: &[(&str, &str)]) -> String {
-    let mut text = fs::read_to_string(root().join(SMALL)).unwrap();
+    let mut text = fs::read_to_string(root().join(SMALL)).expect("readable");
     let stack = root().join("fixtures/stacks/order-pipeline.yaml").display().to_string();
     for (from, to) in replacements.iter().chain(&[("../../../../fixtures/stacks/order-pipeline.yaml", stack.as_str())])
     {
@@ -205,7 +205,7 @@ fn altered(folder: &std::path::Path, replacements: &[(&str, &str)]) -> String {
         text = text.replace(from, to);
     }
     let path = folder.join("altered.yaml");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("written");
     path.display().to_string()
 }
 

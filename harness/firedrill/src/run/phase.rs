@@ -172,9 +172,9 @@ mod tests {
         assert_eq!(quick.await.expect("in time"), 7);
         let history = stage.drill.dir.read_history().expect("a history");
         let endings: Vec<(Ending, String)> = history
-            .filter_map(|record| match record.expect("a record").event {
-                Event::PhaseEnded { ending, note, .. } => Some((ending, note)),
-                _ => None,
+            .filter_map(|record| {
+                let Event::PhaseEnded { ending, note, .. } = record.expect("a record").event else { return None };
+                Some((ending, note))
             })
             .collect();
         let late = "seed took longer than its limit of 0 s".to_owned();

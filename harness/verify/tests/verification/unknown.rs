@@ -132,7 +132,8 @@ fn lines_of_a_resource_that_is_not_compared_leave_the_drill_undecided() {
         assert_eq!(verdicts(&found), [Verdict::Inconclusive; 3], "{resource}: {:#?}", found.findings);
         let said = finding(&found, FindingKind::NotMeasured);
         assert_eq!(said.resource.as_ref(), Some(&resource));
-        let roots = found.findings.iter().filter(|finding| finding.root.is_none() && finding.weight == Weight::Undecided);
+        let roots =
+            found.findings.iter().filter(|finding| finding.root.is_none() && finding.weight == Weight::Undecided);
         assert_eq!(roots.count(), 1, "{:#?}", found.findings);
         // What is certainly lost of the others is lost, whatever else there may be.
         let mut missed = world.clone();
