@@ -54,7 +54,12 @@ impl BodyTap {
 
     /// The body, XML, as JSON without its root element.
     pub(crate) fn xml(&self, operation: &str) -> Result<Value, ServiceError> {
-        xml::to_json(&self.bytes()).map_err(|error| ServiceError::Unusable {
+        self.xml_as(operation, |name| name)
+    }
+
+    /// The same with elements under other names, see [`xml::to_json`].
+    pub(crate) fn xml_as(&self, operation: &str, called: fn(&str) -> &str) -> Result<Value, ServiceError> {
+        xml::to_json(&self.bytes(), called).map_err(|error| ServiceError::Unusable {
             operation: operation.to_owned(),
             what: format!("something that is not XML: {error}"),
         })
