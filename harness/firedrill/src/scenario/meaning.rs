@@ -43,11 +43,26 @@ pub fn absent_stack(source: &Source, written: &str) -> Problem {
         .help("the path is relative to the scenario file")
 }
 
+/// What to report of what is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// All of it.
+    Everything,
+    /// Names that the stack does not have: those are wrong whatever else the file says.
+    NamesAlone,
+}
+
 /// Resolves `raw` against the stack it names.
-pub fn scenario(raw: &RawScenario, source: &Source, stack: &Stack, stack_path: &Path) -> Result<Scenario, Diagnostics> {
+pub fn scenario(
+    raw: &RawScenario,
+    source: &Source,
+    stack: &Stack,
+    stack_path: &Path,
+    report: Report,
+) -> Result<Scenario, Diagnostics> {
     let topology = Topology { primary: raw.topology.primary.0.clone(), recovery: raw.topology.recovery.0.clone() };
     let mut reader =
-        Reader { source, catalogue: Catalogue::of(stack), stack, topology: &topology, problems: Vec::new() };
+        Reader { source, catalogue: Catalogue::of(stack), stack, topology: &topology, report, problems: Vec::new() };
     reader.regions_differ();
     let seed = reader.seed(&raw.workload.seed);
     let traffic = reader.all_traffic(&raw.workload.traffic);
@@ -88,12 +103,20 @@ struct Reader<'a> {
     catalogue: Catalogue,
     stack: &'a Stack,
     topology: &'a Topology,
+    report: Report,
     problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
     /// Records an error at `path`.
     fn wrong(&mut self, path: &KeyPath, message: impl Into<String>, found: &str, help: impl Into<String>) {
+        if self.report == Report::Everything {
+            self.unnamed(path, message, found, help);
+        }
+    }
+
+    /// The same for a name that the stack does not have.
+    fn unnamed(&mut self, path: &KeyPath, message: impl Into<String>, found: &str, help: impl Into<String>) {
         let problem = self.source.error(message).at(self.source.place(path), found);
         self.problems.push(problem.help(help));
     }
@@ -105,7 +128,7 @@ impl Reader<'_> {
             Err(unnamed) => {
                 let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
                 let found = if kinds == ResourceKind::ALL { "resource".to_owned() } else { words.join(" or ") };
-                self.wrong(path, unnamed.message, &format!("expected a {found}"), unnamed.help);
+                self.unnamed(path, unnamed.message, &format!("expected a {found}"), unnamed.help);
                 None
             }
         }

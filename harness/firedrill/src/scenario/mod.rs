@@ -1,6 +1,7 @@
 //! Scenario files: text → [`firedrill_model::scenario::Scenario`] and [`firedrill_model::stack::Stack`].
 //!
-//! A file is read in four passes, and each pass reports everything it finds before the next begins:
+//! A file is read in four passes, and each pass reports everything it finds before the next begins. What is wrong in the stack
+//! file, and names that the stack does not have, are reported beside what is wrong in the shape:
 //!
 //! 1. [`source`]: size, syntax, nesting → a tree of nodes with their positions.
 //! 2. [`shape`]: the tree against the JSON Schema of the raw types → unknown keys, absent keys, wrong types, unknown
@@ -35,6 +36,7 @@ pub use self::{
     discover::discover,
     source::{Source, Source as ScenarioSource},
 };
+use self::{key_path::KeyPath, meaning::Report, raw::RawScenario, shape::Misshapen};
 
 /// A scenario file that can be planned.
 #[derive(Clone, Debug)]
@@ -54,14 +56,37 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 
 /// [`load`] for a file that has been read.
 pub fn understand(source: ScenarioSource) -> Result<Loaded, Diagnostics> {
-    let raw: raw::RawScenario = source.decode(&schema::scenario())?;
+    let misshapen = shape::check(&source, &schema::scenario());
+    if !misshapen.is_empty() {
+        let more = beside(&source, &misshapen);
+        let problems = misshapen.into_iter().map(|one| one.problem).chain(more).collect();
+        return Err(Diagnostics { file: source.shown().to_owned(), problems });
+    }
+    let raw = source.fill()?;
+    let (scenario, stack) = resolve(&source, &raw, Report::Everything)?;
+    Ok(Loaded { scenario, stack, source })
+}
+
+/// What is wrong beside the shape: in the stack file, and with names of its resources. Anything else may only seem wrong as long
+/// as values are missing.
+fn beside(source: &Source, misshapen: &[Misshapen]) -> Vec<Problem> {
+    let paths: Vec<&KeyPath> = misshapen.iter().map(|one| &one.path).collect();
+    let given = KeyPath::of(["workload", "parameters"]);
+    if paths.iter().any(|path| path.steps().starts_with(given.steps())) {
+        return Vec::new();
+    }
+    let Some(raw) = source.fill_without(&paths) else { return Vec::new() };
+    resolve(source, &raw, Report::NamesAlone).err().map(|wrong| wrong.problems).unwrap_or_default()
+}
+
+fn resolve(source: &Source, raw: &RawScenario, report: Report) -> Result<(Scenario, Stack), Diagnostics> {
     let stack_path = source.folder().join(&raw.workload.stack);
     if !stack_path.is_file() {
-        return Err(meaning::absent_stack(&source, &raw.workload.stack).into());
+        return Err(meaning::absent_stack(source, &raw.workload.stack).into());
     }
     let stack = stack::load(&stack_path, &source.shown_beside(&raw.workload.stack), &raw.workload.parameters)?;
-    let scenario = meaning::scenario(&raw, &source, &stack, &stack_path)?;
-    Ok(Loaded { scenario, stack, source })
+    let scenario = meaning::scenario(raw, source, &stack, &stack_path, report)?;
+    Ok((scenario, stack))
 }
 
 #[cfg(test)]

@@ -14,18 +14,27 @@ use super::{
     written,
 };
 
+/// A value that does not have the shape it should have.
+#[derive(Clone, Debug)]
+pub struct Misshapen {
+    /// Where it stands.
+    pub path: KeyPath,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
 /// Everything in which `source` does not have the shape of `schema`.
-pub fn check(source: &Source, schema: &Value) -> Vec<Problem> {
-    let mut check = ShapeCheck { source, root: schema, problems: Vec::new() };
+pub fn check(source: &Source, schema: &Value) -> Vec<Misshapen> {
+    let mut check = ShapeCheck { source, root: schema, misshapen: Vec::new() };
     let place = source.place(&KeyPath::root()).or_else(|| source.range(&source.tree().referenced));
     check.node(source.tree(), schema, &KeyPath::root(), place);
-    check.problems
+    check.misshapen
 }
 
 struct ShapeCheck<'a> {
     source: &'a Source,
     root: &'a Value,
-    problems: Vec<Problem>,
+    misshapen: Vec<Misshapen>,
 }
 
 impl<'a> ShapeCheck<'a> {
@@ -36,7 +45,7 @@ impl<'a> ShapeCheck<'a> {
         match &node.value {
             Node::Null => {
                 let problem = self.source.error(format!("{} is empty", named(path))).at(place, "nothing is here");
-                self.problems.push(problem.help(Self::instead_of_nothing(schema, path)));
+                self.wrong(path, problem.help(Self::instead_of_nothing(schema, path)));
             }
             Node::Mapping(entries) => match of_type("object").as_slice() {
                 [] => self.wrong_type(node, &ways, path, place),
@@ -58,6 +67,10 @@ impl<'a> ShapeCheck<'a> {
             Node::Bool(_) if of_type("boolean").is_empty() => self.wrong_type(node, &ways, path, place),
             Node::Decimal(_) | Node::Bool(_) => {}
         }
+    }
+
+    fn wrong(&mut self, path: &KeyPath, problem: Problem) {
+        self.misshapen.push(Misshapen { path: path.clone(), problem });
     }
 
     /// What to write where nothing stands.
@@ -98,7 +111,7 @@ impl<'a> ShapeCheck<'a> {
                 let meaning = properties.get(required).and_then(|one| one["description"].as_str());
                 let help =
                     meaning.and_then(|text| text.lines().next()).map_or(String::new(), |text| format!(": {text}"));
-                self.problems.push(problem.at(place.cloned(), "here").help(format!("add `{required}`{help}")));
+                self.wrong(path, problem.at(place.cloned(), "here").help(format!("add `{required}`{help}")));
             }
         }
     }
@@ -106,7 +119,7 @@ impl<'a> ShapeCheck<'a> {
     fn unknown_key(&mut self, path: &KeyPath, key: &Spanned<String>, known: Vec<&str>) {
         let problem = self.source.error(format!("`{path}` is not a key that firedrill knows"));
         let problem = problem.at(self.source.range(&key.referenced), "unknown key");
-        self.problems.push(problem.help(suggest(&key.value, known)));
+        self.wrong(path, problem.help(suggest(&key.value, known)));
     }
 
     /// A mapping whose one key says which of `several` it is.
@@ -125,7 +138,7 @@ impl<'a> ShapeCheck<'a> {
         let [(key, _)] = entries else {
             let problem = self.source.error(format!("{} must have exactly one key", named(path)));
             let help = format!("one of `{}`; write each step as an element of its own", tags.join("`, `"));
-            self.problems.push(problem.at(place, format!("{} keys", entries.len())).help(help));
+            self.wrong(path, problem.at(place, format!("{} keys", entries.len())).help(help));
             return;
         };
         if let Some(way) = several.iter().find(|way| way["properties"].get(&key.value).is_some()) {
@@ -138,7 +151,7 @@ impl<'a> ShapeCheck<'a> {
         let least = schema["minItems"].as_u64().unwrap_or(0);
         if (items.len() as u64) < least {
             let problem = self.source.error(format!("{} is an empty list", named(path)));
-            self.problems.push(problem.at(place, "nothing is in it").help("name at least one, or leave the key out"));
+            self.wrong(path, problem.at(place, "nothing is in it").help("name at least one, or leave the key out"));
         }
         for (index, item) in items.iter().enumerate() {
             let below = path.index(index);
@@ -164,18 +177,18 @@ impl<'a> ShapeCheck<'a> {
                 format!("expected {}", expected(ways))
             };
             let problem = problem.at(place, found);
-            return self.problems.push(problem.help(suggest(text, known)));
+            return self.wrong(path, problem.help(suggest(text, known)));
         };
         if let Some(format) = string["format"].as_str()
             && let Err(unreadable) = written::check(format, text)
         {
             let problem = self.source.error(format!("{} cannot be read", named(path)));
-            self.problems.push(problem.at(place.clone(), unreadable.message).help(unreadable.help));
+            self.wrong(path, problem.at(place.clone(), unreadable.message).help(unreadable.help));
         }
         if string["pattern"].is_string() && !is_name(text) {
             let problem =
                 self.source.error(format!("{} is not a name", named(path))).at(place, format!("found `{text}`"));
-            self.problems.push(problem.help("1 to 63 lowercase letters, digits and `-`, with neither end a `-`"));
+            self.wrong(path, problem.help("1 to 63 lowercase letters, digits and `-`, with neither end a `-`"));
         }
     }
 
@@ -190,13 +203,13 @@ impl<'a> ShapeCheck<'a> {
         if !(least..=most).contains(&number) {
             let problem = self.source.error(format!("{} is out of range", named(path)));
             let problem = problem.at(self.source.range(&node.referenced), format!("found {number}"));
-            self.problems.push(problem.help(format!("a whole number from {least} to {most}")));
+            self.wrong(path, problem.help(format!("a whole number from {least} to {most}")));
         }
     }
 
     fn wrong_type(&mut self, node: &Spanned<Node>, ways: &[&Value], path: &KeyPath, place: Option<Range<usize>>) {
         let problem = self.source.error(format!("{} must be {}", named(path), expected(ways)));
-        self.problems.push(problem.at(place, format!("found {}", node.value.kind())));
+        self.wrong(path, problem.at(place, format!("found {}", node.value.kind())));
     }
 }
 

@@ -83,6 +83,33 @@ impl Node {
         matches!(self, Self::Bool(_) | Self::Whole(_) | Self::Decimal(_) | Self::Text(_))
     }
 
+    /// The values that are not at `paths`; `None` for one that is. Elements of a list are not left out alone: the others would
+    /// be at other places.
+    fn without(&self, path: &KeyPath, paths: &[&KeyPath]) -> Option<Value> {
+        if paths.contains(&path) {
+            return None;
+        }
+        Some(match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Whole(value) => {
+                u64::try_from(*value).map(Value::from).or_else(|_| i64::try_from(*value).map(Value::from)).ok()?
+            }
+            Self::Decimal(value) => Value::from(*value),
+            Self::Text(value) => Value::from(value.clone()),
+            Self::List(items) => {
+                let items = items.iter().enumerate().map(|(index, item)| item.value.without(&path.index(index), paths));
+                Value::Array(items.collect::<Option<_>>()?)
+            }
+            Self::Mapping(entries) => {
+                let left = |(key, value): &(Spanned<String>, Spanned<Self>)| {
+                    Some((key.value.clone(), value.value.without(&path.key(&key.value), paths)?))
+                };
+                Value::Object(entries.iter().filter_map(left).collect())
+            }
+        })
+    }
+
     fn child(&self, step: &Step) -> Option<(Option<&Spanned<String>>, &Spanned<Self>)> {
         match step {
             Step::Key(wanted) => {
@@ -177,8 +204,15 @@ impl Source {
 
     /// Checks the tree against `schema`, then fills the raw type the schema was made from.
     pub fn decode<T: DeserializeOwned>(&self, schema: &Value) -> Result<T, Diagnostics> {
-        Diagnostics::unless_empty(self.shown(), shape::check(self, schema))?;
+        let misshapen = shape::check(self, schema);
+        Diagnostics::unless_empty(self.shown(), misshapen.into_iter().map(|one| one.problem).collect())?;
         self.fill()
+    }
+
+    /// What a raw type is without the values at `paths`; `None` when it cannot be without them.
+    pub fn fill_without<T: DeserializeOwned>(&self, paths: &[&KeyPath]) -> Option<T> {
+        let value = self.tree.value.without(&KeyPath::root(), paths)?;
+        serde_json::from_value(value).ok()
     }
 
     /// Fills a type that takes whatever the file has.
