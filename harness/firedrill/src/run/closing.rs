@@ -110,13 +110,15 @@ async fn pause_until(drill: &Drill, at: RunTime) -> Result<(), WaitError> {
 /// passed since the fault. There is no third look, so that no lucky stretch can be waited for.
 async fn observe(drill: &Drill, prober: Option<&Prober>) -> Result<RunTime, WaitError> {
     pause_until(drill, drill.clock.now().plus(drill.plan.observe)).await?;
-    let (Some(rto), Some(last)) = (&drill.plan.expect.rto, end_after_a_miss(drill)) else {
-        return Ok(drill.clock.now());
+    let first = drill.clock.now();
+    let (Some(rto), Some(last), Some(prober)) = (&drill.plan.expect.rto, end_after_a_miss(drill), prober) else {
+        return Ok(first);
     };
-    let held = prober.and_then(Prober::passing_since).map(|since| drill.clock.now().since(since));
-    if held.is_none_or(|held| held < rto.stable_for) {
-        pause_until(drill, last).await?;
+    let since = prober.passing_at(drill, first).await?;
+    if since.is_some_and(|since| first.since(since) >= rto.stable_for) {
+        return Ok(first);
     }
+    pause_until(drill, last).await?;
     Ok(drill.clock.now())
 }
 

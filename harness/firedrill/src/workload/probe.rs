@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use firedrill_model::{
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{WorkloadError, background::Background, dataset::Dataset, probe_pass::Pass, traffic::Sites};
 use crate::{
-    poll::{self, Look},
+    poll::{self, Look, WaitError},
     run::Drill,
 };
 
@@ -96,30 +96,63 @@ impl Probe {
                 return Ok(());
             }
             self.drill.lag.note(at, self.drill.clock.now());
+            readiness.begins(&self.planned.id, self.drill.clock.now());
             readiness.note(&self.pass().await?);
         }
     }
 }
 
-/// Since when each probe has been passing without a break: when the first of these passes began.
+/// What is known of each probe.
 #[derive(Clone, Debug)]
-struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Option<RunTime>>>>);
+struct Readiness(Arc<Mutex<BTreeMap<ProbeId, Known>>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// Since when it has been passing without a break: when the first of these passes began.
+    passing_since: Option<RunTime>,
+    /// When the pass began that has not ended.
+    under_way: Option<RunTime>,
+    /// Passes that begin then or later do not count any more.
+    closed: Option<RunTime>,
+}
 
 impl Readiness {
     fn unknown(probes: impl IntoIterator<Item = ProbeId>) -> Self {
-        Self(Arc::new(Mutex::new(probes.into_iter().map(|probe| (probe, None)).collect())))
+        Self(Arc::new(Mutex::new(probes.into_iter().map(|probe| (probe, Known::default())).collect())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProbeId, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begins(&self, probe: &ProbeId, at: RunTime) {
+        self.lock().entry(probe.clone()).or_default().under_way = Some(at);
     }
 
     fn note(&self, result: &ProbeResult) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = known.entry(result.probe.clone()).or_default();
-        *since = result.ok.then_some(since.unwrap_or(result.began));
+        let mut all = self.lock();
+        let known = all.entry(result.probe.clone()).or_default();
+        known.under_way = None;
+        if known.closed.is_none_or(|end| result.began < end) {
+            known.passing_since = result.ok.then_some(known.passing_since.unwrap_or(result.began));
+        }
     }
 
-    /// Since when all of them have been; `None` when a probe is not passing or there is none.
+    /// No pass counts that begins at `end` or later.
+    fn close(&self, end: RunTime) {
+        self.lock().values_mut().for_each(|known| known.closed = Some(end));
+    }
+
+    /// The probes of which a pass that counts has not ended.
+    fn under_way(&self) -> Vec<ProbeId> {
+        let counts = |known: &Known| known.under_way.is_some_and(|began| known.closed.is_none_or(|end| began < end));
+        self.lock().iter().filter(|(_, known)| counts(known)).map(|(probe, _)| probe.clone()).collect()
+    }
+
+    /// Since when all of them have been passing; `None` when a probe is not or there is none.
     fn passing_since(&self) -> Option<RunTime> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().copied().collect::<Option<Vec<RunTime>>>()?.into_iter().max()
+        let since = self.lock().values().map(|known| known.passing_since).collect::<Option<Vec<RunTime>>>();
+        since?.into_iter().max()
     }
 }
 
@@ -169,9 +202,22 @@ impl Prober {
         Ok(Self { watching, readiness })
     }
 
-    /// Since when every probe has been passing. `None` while one is not.
-    pub fn passing_since(&self) -> Option<RunTime> {
-        self.readiness.passing_since()
+    /// Since when every probe had been passing at `end`, by every pass that began before: one that is under way then may yet
+    /// fail, and is waited for. `None` when a probe was not passing.
+    pub async fn passing_at(&self, drill: &Drill, end: RunTime) -> Result<Option<RunTime>, WaitError> {
+        self.readiness.close(end);
+        let every = Span::from_ms(20);
+        poll::until("the end of the last passes of the probes", every, drill.plan.limits.phase, &drill.cancel, || {
+            let under_way = self.readiness.under_way();
+            async move {
+                match under_way.first() {
+                    None => Look::Ready(()),
+                    Some(probe) => Look::NotYet(format!("{probe} is under way")),
+                }
+            }
+        })
+        .await?;
+        Ok(self.readiness.passing_since())
     }
 
     /// Begins no further pass and waits for those that run. `Err` says what ended the probes before their time.
@@ -214,6 +260,23 @@ mod tests {
         readiness.note(&result("table/orders", 400, true));
         assert_eq!(readiness.passing_since(), since(400));
         assert_eq!(Readiness::unknown([]).passing_since(), None, "no probe proves nothing");
+    }
+
+    #[test]
+    fn a_pass_that_is_under_way_at_the_end_counts_and_a_later_one_does_not() {
+        let readiness = Readiness::unknown(["table/orders".into()]);
+        readiness.note(&result("table/orders", 100, true));
+        readiness.begins(&"table/orders".into(), RunTime::from_ms(190));
+        readiness.close(RunTime::from_ms(200));
+        assert_eq!(readiness.under_way(), ["table/orders".into()]);
+        readiness.note(&result("table/orders", 190, true));
+        assert_eq!(readiness.under_way(), []);
+        readiness.begins(&"table/orders".into(), RunTime::from_ms(200));
+        assert_eq!(readiness.under_way(), [], "nobody waits for one that does not count");
+        readiness.note(&result("table/orders", 200, false));
+        assert_eq!(readiness.passing_since(), Some(RunTime::from_ms(100)));
+        readiness.note(&result("table/orders", 199, false));
+        assert_eq!(readiness.passing_since(), None);
     }
 
     #[test]
