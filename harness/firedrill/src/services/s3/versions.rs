@@ -153,7 +153,7 @@ mod tests {
                 for (version, is_marker) in markers.iter().enumerate() {
                     let (key, version) = (format!("k{number}%20"), format!("v{version}"));
                     let element = if *is_marker { "DeleteMarker" } else { "Version" };
-                    xml += &format!("<{element}><Key>{key}</Key><VersionId>{version}</VersionId></{element}>");
+                    xml.extend([format!("<{element}><Key>{key}</Key><VersionId>{version}</VersionId></{element}>")]);
                     page = if *is_marker {
                         let marker = DeleteMarkerEntry::builder().key(key).version_id(&version).last_modified(at);
                         page.delete_markers(marker.build())
