@@ -148,28 +148,31 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
             let draft = Draft::undecided(FindingKind::SourceReachable, why).help(help);
             book.undecide(&[STATE, RPO, RTO], &draft);
         }
-        Some(false) => {
-            let of_source = plan.disaster.iter().filter(|planned| planned.fault.takes_away(&plan.topology.primary));
-            let mut returned = of_source.filter_map(|planned| {
-                let last = timeline.perhaps_restored()?;
-                let (at, by) = timeline.ended_before(&planned.id, last)?;
-                Some((last, &planned.id, at, by))
-            });
-            if let Some((last, fault, at, by)) = returned.next() {
-                // What a program reads that is run after the cutover is not known.
-                let during = timeline.restored().filter(|restored| at <= *restored);
-                let what = during.map_or("a program of the recovery ran after the cutover", |_| "the restore ran");
-                let why = format!("{fault} ended ({by}) while {what}: the lost region could be read from then on");
-                let over = timeline.clock(during.unwrap_or(last));
-                let times = format!("the fault ended {}, what ran then ended {over}", timeline.clock(at));
-                let draft = Draft::undecided(FindingKind::SourceReachable, why).detail([times]).help(help);
-                book.undecide(&[STATE, RPO], &draft);
-            }
-        }
+        Some(false) => returned(plan, timeline, help, book),
         None => {
             let why = "whether the lost region could be read during the restore was not observed";
             let draft = Draft::undecided(FindingKind::NotMeasured, why).follows(book.unseen());
             book.undecide(&[STATE, RPO], &draft);
         }
+    }
+}
+
+/// The source was away when it was looked at; a fault that ended while something was restored brought it back.
+fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
+    let of_source = plan.disaster.iter().filter(|planned| planned.fault.takes_away(&plan.topology.primary));
+    let mut ends = of_source.filter_map(|planned| {
+        let last = timeline.perhaps_restored()?;
+        let (at, by) = timeline.ended_before(&planned.id, last)?;
+        Some((last, &planned.id, at, by))
+    });
+    if let Some((last, fault, at, by)) = ends.next() {
+        // What a program reads that is run after the cutover is not known.
+        let during = timeline.restored().filter(|restored| at <= *restored);
+        let what = during.map_or("a program of the recovery ran after the cutover", |_| "the restore ran");
+        let why = format!("{fault} ended ({by}) while {what}: the lost region could be read from then on");
+        let over = timeline.clock(during.unwrap_or(last));
+        let times = format!("the fault ended {}, what ran then ended {over}", timeline.clock(at));
+        let draft = Draft::undecided(FindingKind::SourceReachable, why).detail([times]).help(help);
+        book.undecide(&[STATE, RPO], &draft);
     }
 }

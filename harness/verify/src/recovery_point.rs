@@ -55,7 +55,7 @@ pub(crate) fn measure(
             })
             .collect();
     }
-    judge(&actual, (interval(&total), t_stop), &total, timeline, content, book);
+    judge(&actual, interval(&total), &total, timeline, content, book);
     actual
 }
 
@@ -114,14 +114,14 @@ fn point_in_time(ledger: &Ledger, first_loss: Option<RunTime>, timeline: &Timeli
 /// What was not read may hold more losses, and none fewer.
 fn judge(
     actual: &RecoveryPointActual,
-    ((lower, upper), t_stop): ((Option<Span>, Option<Span>), RunTime),
+    (lower, upper): (Option<Span>, Option<Span>),
     total: &Losses,
     timeline: &Timeline,
     content: &Content,
     book: &mut Book,
 ) {
     let Some(objective) = actual.objective_ms else { return };
-    let (Some(lower), Some(upper)) = (lower, upper) else {
+    let (Some(lower), Some(upper), Some(t_stop)) = (lower, upper, actual.t_stop_ms) else {
         if content.unread.is_empty() && !content.losses.is_empty() {
             let why = format!("no write was acknowledged in the last {objective} before the copy stopped");
             let help = "keep traffic on the workload until the fault; an idle copy proves nothing about losses";

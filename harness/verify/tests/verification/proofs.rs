@@ -71,6 +71,17 @@ fn faults_end(world: &mut World, at_ms: u64) {
     world.event(at_ms, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
 }
 
+/// Changes the side and the beginning of a capture.
+fn each_capture(world: &mut World, of: CaptureName, change: fn(&mut Side, &mut RunTime)) {
+    world.each_event(|_, event| {
+        if let Event::Captured { capture, side, began_ms, .. } = event
+            && *capture == of
+        {
+            change(side, began_ms);
+        }
+    });
+}
+
 fn without_capture(world: &mut World, name: CaptureName) {
     remove(world, |event| matches!(event, Event::Captured { capture, .. } if *capture == name));
 }
@@ -227,25 +238,13 @@ static PROOFS: [Broken; 29] = [
         what: "another side was captured",
         named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
         checks: ALL,
-        breaks: |world| {
-            world.each_event(|_, event| {
-                if let Event::Captured { capture: CaptureName::Drained, side, .. } = event {
-                    *side = Side::Primary;
-                }
-            });
-        },
+        breaks: |world| each_capture(world, CaptureName::Drained, |side, _| *side = Side::Primary),
     },
     Broken {
         what: "it was captured before the traffic moved",
         named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
         checks: ALL,
-        breaks: |world| {
-            world.each_event(|_, event| {
-                if let Event::Captured { capture: CaptureName::Drained, began_ms, .. } = event {
-                    *began_ms = RunTime::from_ms(CUTOVER - 1);
-                }
-            });
-        },
+        breaks: |world| each_capture(world, CaptureName::Drained, |_, began| *began = RunTime::from_ms(CUTOVER - 1)),
     },
     Broken {
         what: "the traffic went on while the recovered state was captured",
@@ -256,25 +255,13 @@ static PROOFS: [Broken; 29] = [
             (FindingKind::NotMeasured, "configuration was not captured on both sides"),
         ],
         checks: ALL,
-        breaks: |world| {
-            world.each_event(|_, event| {
-                if let Event::Captured { capture: CaptureName::Recovered, began_ms, .. } = event {
-                    *began_ms = RunTime::from_ms(CUTOVER + 1);
-                }
-            });
-        },
+        breaks: |world| each_capture(world, CaptureName::Recovered, |_, began| *began = RunTime::from_ms(CUTOVER + 1)),
     },
     Broken {
         what: "it was captured before the drain was over",
         named: &[(FindingKind::NotMeasured, NOT_WHAT_CLIENTS_FIND)],
         checks: ALL,
-        breaks: |world| {
-            world.each_event(|_, event| {
-                if let Event::Captured { capture: CaptureName::Drained, began_ms, .. } = event {
-                    *began_ms = RunTime::from_ms(ENDS + 4_899);
-                }
-            });
-        },
+        breaks: |world| each_capture(world, CaptureName::Drained, |_, began| *began = RunTime::from_ms(ENDS + 4_899)),
     },
     Broken {
         what: "the source was captured after the fault",
@@ -293,13 +280,7 @@ static PROOFS: [Broken; 29] = [
         what: "another side was captured as the source",
         named: &[(FindingKind::NotMeasured, "the configuration was not captured on both sides")],
         checks: &["state"],
-        breaks: |world| {
-            world.each_event(|_, event| {
-                if let Event::Captured { capture: CaptureName::Source, side, .. } = event {
-                    *side = Side::Recovery;
-                }
-            });
-        },
+        breaks: |world| each_capture(world, CaptureName::Source, |side, _| *side = Side::Recovery),
     },
     Broken {
         what: "the run was interrupted",

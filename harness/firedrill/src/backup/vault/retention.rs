@@ -36,7 +36,8 @@ pub fn surplus(points: &[Kept], keep: u32) -> Vec<RecoveryPointId> {
     let (mut newer, mut newer_verified) = (0, 0);
     let mut gone = Vec::new();
     for point in points.iter().rev() {
-        if (if point.verified { newer_verified } else { newer }) >= keep {
+        let newer_of_kind = if point.verified { newer_verified } else { newer };
+        if newer_of_kind >= keep {
             gone.push(point.id.clone());
         }
         newer += 1;
