@@ -101,9 +101,11 @@ pub(crate) fn present(program: &str, args: &[&str]) -> bool {
     started.is_ok_and(|status| status.success())
 }
 
-/// The workspace's root.
+/// The workspace's root, asked of cargo at run time: with one target folder for several clones, the program that was
+/// built in one of them is run in the others too.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("this program is started by `cargo xtask`");
+    PathBuf::from(package).join("../..")
 }
 
 #[expect(clippy::print_stdout, reason = "the output of this program is its purpose")]

@@ -15,7 +15,7 @@ use crate::plan::lint::lint;
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..").canonicalize().expect("the repository")
 }
 
 /// A diagnostic as a terminal without colours shows it.

@@ -20,7 +20,7 @@ use firedrill_model::{
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
-    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
+    fs::canonicalize(Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..")).unwrap()
 }
 
 /// The program with its arguments, in the workspace's root.
