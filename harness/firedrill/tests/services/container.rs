@@ -10,7 +10,6 @@ use std::{
     env,
     error::Error,
     net::{Ipv4Addr, TcpListener},
-    path::Path,
     time::Duration,
 };
 
@@ -68,7 +67,7 @@ pub(crate) async fn emulator(test: &str) -> Result<Option<Contained>, Box<dyn Er
 }
 
 async fn image() -> Result<GenericImage, Box<dyn Error>> {
-    let emulator = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../fixtures/emulator");
+    let emulator = support::root().join("fixtures/emulator");
     let mut image = GenericBuildableImage::new("firedrill-emulator", "test")
         .with_dockerfile(emulator.join("Dockerfile"))
         .with_file(emulator.join("requirements.txt"), "requirements.txt")

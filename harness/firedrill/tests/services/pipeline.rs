@@ -1,6 +1,6 @@
 //! The order pipeline as blueprints, and sites to make it at.
 
-use std::{collections::BTreeMap, path::Path, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use firedrill::services::{
     Blueprint, Clients, Site,
@@ -118,7 +118,7 @@ pub(crate) fn orders() -> Table {
 }
 
 fn function(name: &str, variable: &str, writes: &str) -> Blueprint {
-    let code = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../fixtures/functions").join(name);
+    let code = super::support::root().join("fixtures/functions").join(name);
     let environment =
         [(variable, format!("${{table/{writes}}}")), ("DELIVERIES_TABLE", "${table/deliveries}".to_owned())];
     let environment = environment.into_iter().chain([("TRIGGER", name.to_owned())]);
