@@ -8,6 +8,7 @@ use firedrill_model::{
     scenario::{Fault, Symptom},
     units::Span,
 };
+use firedrill_plane::Rule;
 use nix::sys::signal::Signal;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use super::{
     protocol::{Healing, Outcome},
     regions::Regions,
 };
-use crate::{fault::plane::Rule, poll};
+use crate::poll;
 
 /// How long a region that was stopped may take to answer again.
 const BACK_LIMIT: Span = Span::from_secs(10);

@@ -7,6 +7,7 @@ use firedrill_model::{
     ids::{FaultId, Region},
     plan::Layout,
 };
+use firedrill_plane::{Plane, Reserved};
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use super::{
     emulator::{Emulator, Recipe},
     protocol::{EndpointRecord, Outcome, Setup},
 };
-use crate::fault::plane::{Plane, Reserved};
 
 /// Role and file name of the one process of the shared layout.
 const SHARED: &str = "all-regions";

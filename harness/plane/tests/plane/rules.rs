@@ -2,8 +2,8 @@
 
 use std::io;
 
-use firedrill::fault::plane::Rule;
 use firedrill_model::ids::{FaultId, Region};
+use firedrill_plane::Rule;
 
 use super::wire::{Bench, EAST, End, WEST, Wire, bytes, signed, signed_for};
 

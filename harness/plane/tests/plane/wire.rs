@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
-use firedrill::{
-    fault::plane::{Plane, Reserved},
-    poll,
-};
+use firedrill_clock::poll;
 use firedrill_model::{
     ids::{FaultId, Region},
     units::Span,
 };
+use firedrill_plane::{Plane, Reserved};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},

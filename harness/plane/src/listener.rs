@@ -20,7 +20,7 @@ use super::{
     forward::Forwarder,
     stream::{ResetMark, ResettableStream},
 };
-use crate::poll;
+use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
 /// A client that takes longer to send its headers is dropped.

@@ -1,7 +1,8 @@
 //! What is refused: requests that belong nowhere, and bytes that are no requests. The plane answers or closes, and works on.
 
-use firedrill::{fault::plane::refusal::CODE, poll};
+use firedrill_clock::poll;
 use firedrill_model::units::Span;
+use firedrill_plane::refusal::CODE;
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use firedrill::poll;
+use firedrill_clock::poll;
 use sha2::{Digest, Sha256};
 
 use super::wire::{Bench, Wire, bytes, signed};
