@@ -11,6 +11,7 @@ pub mod ids;
 pub mod ledger;
 pub mod plan;
 pub mod recovery_point;
+pub mod rule;
 pub mod run_dir;
 pub mod scenario;
 pub mod stack;

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-use super::homes::{Homes, Resource};
+use crate::homes::{Homes, Resource};
 
 /// Service name of API Gateway's APIs, in signatures, host names and paths.
 const API: &str = "execute-api";
@@ -24,6 +24,8 @@ pub struct Attribution {
     pub region: Region,
     /// The service as it is signed: `s3`, `dynamodb`, `lambda`, `execute-api` …
     pub service: String,
+    /// Access key that it is signed with.
+    pub principal: Option<String>,
     /// What told so.
     pub by: Evidence,
     /// What shows a home region when this request is signed and succeeds.
@@ -96,7 +98,7 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
                 let resource = named(&scope.service, &host, path).filter(|_| !asks(uri, "location"));
                 resource.map_or(Shows::Nothing, Shows::Resource)
             };
-            Ok(Attribution { region: scope.region, service: scope.service, by, shows })
+            Ok(Attribution { region: scope.region, service: scope.service, principal: Some(scope.key), by, shows })
         }
         None => unsigned(&host, path, homes),
     }
@@ -105,6 +107,7 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
 /// Region and service of a signature.
 #[derive(Debug)]
 struct Scope {
+    key: String,
     region: Region,
     service: String,
 }
@@ -164,16 +167,17 @@ fn scope(algorithm: &str, credential: &str, region_set: Option<&str>) -> Result<
     };
     let date = fields.next().unwrap_or_default();
     let date_ok = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
-    if date_ok && fields.next().is_some_and(|key| !key.is_empty()) && is_region(region) && is_word(service) {
-        Ok(Scope { region: Region::new(region), service: service.to_owned() })
-    } else {
-        Err(Unattributed::Scope)
+    match fields.next() {
+        Some(key) if !key.is_empty() && date_ok && is_region(region) && is_word(service) => {
+            Ok(Scope { key: key.to_owned(), region: Region::new(region), service: service.to_owned() })
+        }
+        Some(_) | None => Err(Unattributed::Scope),
     }
 }
 
 fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattributed> {
     if let Some((service, region)) = host_scope(host) {
-        return Ok(Attribution { region, service, by: Evidence::Host, shows: Shows::Nothing });
+        return Ok(Attribution { region, service, principal: None, by: Evidence::Host, shows: Shows::Nothing });
     }
     let segments: Vec<&str> = path.split('/').collect();
     let by_host = |service: &str| host_before(host, service);
@@ -190,7 +194,7 @@ fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattr
         ("s3", named("s3", host, path).ok_or(Unattributed::Unknown)?)
     };
     let region = homes.of(&resource).ok_or(Unattributed::Unknown)?;
-    Ok(Attribution { region, service: service.to_owned(), by: Evidence::Home, shows: Shows::Nothing })
+    Ok(Attribution { region, service: service.to_owned(), principal: None, by: Evidence::Home, shows: Shows::Nothing })
 }
 
 /// Whether this request of Lambda's API is answered with function URLs: `/2021-10-31/functions/<name>/url`, or `…/urls` for
@@ -235,7 +239,7 @@ fn host_before(host: &str, service: &str) -> Option<String> {
 }
 
 /// The host that the client asked for, lower case and without its port.
-fn host(uri: &Uri, headers: &HeaderMap) -> String {
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.host()).unwrap_or("");
     let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or("") };
     name.to_ascii_lowercase()

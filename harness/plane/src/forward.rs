@@ -1,43 +1,37 @@
-//! Carries a request to its region and the answer back, as streams, under the rule of the region.
+//! Carries a request to its region and the answer back, as streams, under the rules that stand.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use firedrill_model::{ids::Region, units::Span};
-use futures_util::{FutureExt, future::BoxFuture};
 use http::{
     HeaderMap, HeaderName, Request, Response, Uri, Version, header,
     uri::{self, Authority},
 };
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use thiserror::Error;
 
-use super::{
+use crate::{
     PlaneError,
-    classify::{self, Attribution, Shows},
-    homes::{Homes, Resource},
+    answer::Failure,
+    classify::{self, Attribution},
+    exchange::Exchange,
+    facts::Facts,
+    homes::Homes,
     listener::HEADERS_MAX,
-    refusal,
-    rules::{Passage, RuleBook, Strike},
+    protocol::{Protocol, protocol},
+    rules::RuleBook,
+    shape::BrokenOff,
     stream::ResetMark,
 };
 
 const CONNECT_LIMIT: Span = Span::from_secs(5);
 const IDLE_LIMIT: Span = Span::from_secs(20);
-/// More than Lambda answers about all URLs of one function: it has one for each alias, and 50 are told at a time.
-const ANSWER_MAX: usize = 256 << 10;
 /// Headers between two neighbours on the way, not between client and service (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONNECTION,
@@ -47,12 +41,18 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// The client is left without an answer.
+/// The client is left without an answer, or without all of it.
 #[derive(Debug, Error)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// By a rule.
     #[error("cut off by a rule")]
     Cut,
+    /// The answer was cut short by a rule.
+    #[error("cut short by a rule")]
+    Short,
+    /// The client broke off its request.
+    #[error("the client broke off")]
+    Client(#[source] hyper::Error),
     /// The request's address cannot be written for the region.
     #[error("the address cannot be forwarded")]
     Address(#[source] uri::InvalidUriParts),
@@ -64,15 +64,52 @@ pub(super) enum Unanswered {
     Answer(#[source] hyper::Error),
 }
 
+impl From<BrokenOff<hyper::Error>> for Unanswered {
+    fn from(error: BrokenOff<hyper::Error>) -> Self {
+        match error {
+            BrokenOff::Rule => Self::Short,
+            BrokenOff::Body(error) => Self::Answer(error),
+        }
+    }
+}
+
+/// A request on its way to the region.
+pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BrokenOff<hyper::Error>>;
 /// An answer on its way to the client.
-pub(super) type AnswerBody = UnsyncBoxBody<Bytes, Unanswered>;
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, Unanswered>;
+
+/// Where requests go.
+#[derive(Debug)]
+pub(crate) enum Upstreams {
+    /// Each region has an address of its own, and no other region is served.
+    ByRegion(BTreeMap<Region, Authority>),
+    /// One address serves whatever region a request is for.
+    One(Authority),
+}
+
+impl Upstreams {
+    pub(crate) fn by_region(addresses: &BTreeMap<Region, SocketAddr>) -> Result<Self, PlaneError> {
+        let authority = |(region, address): (&Region, &SocketAddr)| match address.to_string().parse() {
+            Ok(authority) => Ok((region.clone(), authority)),
+            Err(source) => Err(PlaneError::Upstream { region: region.clone(), address: *address, source }),
+        };
+        addresses.iter().map(authority).collect::<Result<_, _>>().map(Self::ByRegion)
+    }
+
+    fn of(&self, region: &Region) -> Option<&Authority> {
+        match self {
+            Self::ByRegion(regions) => regions.get(region),
+            Self::One(authority) => Some(authority),
+        }
+    }
+}
 
 /// Forwards requests to the regions' processes.
-pub(super) struct Forwarder {
-    client: Client<HttpConnector, Incoming>,
-    upstreams: BTreeMap<Region, Authority>,
+pub(crate) struct Forwarder {
+    client: Client<HttpConnector, RequestBody>,
+    upstreams: Upstreams,
     rules: RuleBook,
-    homes: Arc<Homes>,
+    pub(crate) homes: Arc<Homes>,
 }
 
 impl fmt::Debug for Forwarder {
@@ -82,12 +119,7 @@ impl fmt::Debug for Forwarder {
 }
 
 impl Forwarder {
-    pub(super) fn new(upstreams: &BTreeMap<Region, SocketAddr>, rules: RuleBook) -> Result<Self, PlaneError> {
-        let authority = |(region, address): (&Region, &SocketAddr)| match address.to_string().parse() {
-            Ok(authority) => Ok((region.clone(), authority)),
-            Err(source) => Err(PlaneError::Upstream { region: region.clone(), address: *address, source }),
-        };
-        let upstreams = upstreams.iter().map(authority).collect::<Result<_, _>>()?;
+    pub(crate) fn new(upstreams: Upstreams, rules: RuleBook) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_LIMIT.std()));
@@ -98,72 +130,43 @@ impl Forwarder {
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(connector);
-        Ok(Self { client, upstreams, rules, homes: Arc::default() })
+        Self { client, upstreams, rules, homes: Arc::default() }
     }
 
     /// Answers one request. An error leaves the client without an answer; `reset` then makes that a reset.
-    pub(super) async fn handle(
+    pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         reset: ResetMark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let attribution = match classify::attribute(request.method(), request.uri(), request.headers(), &self.homes) {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let attribution = match classify::attribute(method, uri, headers, &self.homes) {
             Ok(attribution) => attribution,
-            Err(reason) => return Ok(refuse(request.headers(), &reason.to_string())),
+            Err(reason) => {
+                let protocol = protocol("", method, uri, headers);
+                return Ok(fail(&Failure::unattributed(&reason.to_string()), protocol, ""));
+            }
         };
-        let (Some(passage), Some(upstream)) =
-            (self.rules.passage(&attribution.region), self.upstreams.get(&attribution.region))
-        else {
-            let reason = format!("this target has no region {}", attribution.region);
-            return Ok(refuse(request.headers(), &reason));
+        let Attribution { region, service, .. } = &attribution;
+        let protocol = protocol(service, method, uri, headers);
+        let Some(upstream) = self.upstreams.of(region) else {
+            let reason = format!("this target has no region {region}");
+            return Ok(fail(&Failure::unattributed(&reason), protocol, service));
         };
-        let answer = self.under_rule(request, &attribution, upstream, passage, &reset).await;
+        let (head, body) = request.into_parts();
+        let passage = self.rules.passage(Facts::of(&attribution, protocol, &head, None));
+        let request = Request::from_parts(head, body);
+        let exchange = Exchange { forwarder: &self, upstream, attribution: &attribution, protocol, reset: &reset };
+        let answer = exchange.run(request, passage).await;
         if answer.is_err() {
             reset.set();
         }
         answer
     }
 
-    async fn under_rule(
+    pub(crate) async fn send(
         &self,
-        request: Request<Incoming>,
-        attribution: &Attribution,
-        upstream: &Authority,
-        mut passage: Passage,
-        reset: &ResetMark,
-    ) -> Result<Response<AnswerBody>, Unanswered> {
-        if let Some(strike) = passage.struck().now_or_never() {
-            tokio::select! {
-                () = passage.cut(strike) => {}
-                () = swallow(request) => {}
-            }
-            return Err(Unanswered::Cut);
-        }
-        let answer = tokio::select! {
-            biased;
-            strike = passage.struck() => {
-                // Sending was dropped with the select: the region may have executed the request, the client never knows.
-                passage.cut(strike).await;
-                return Err(Unanswered::Cut);
-            }
-            answer = self.send(request, upstream) => answer?,
-        };
-        let mut pupil = None;
-        match &attribution.shows {
-            Shows::Resource(resource) if answer.status().is_success() => {
-                self.homes.learn(resource, &attribution.region);
-            }
-            Shows::FunctionUrls if answer.status().is_success() => {
-                pupil = Some(Pupil::new(Arc::clone(&self.homes), attribution.region.clone()));
-            }
-            Shows::Resource(_) | Shows::FunctionUrls | Shows::Nothing => {}
-        }
-        Ok(answer.map(|body| GuardedBody::new(body, passage, reset.clone(), pupil).boxed_unsync()))
-    }
-
-    async fn send(
-        &self,
-        mut request: Request<Incoming>,
+        mut request: Request<RequestBody>,
         upstream: &Authority,
     ) -> Result<Response<Incoming>, Unanswered> {
         strip_hop_by_hop(request.headers_mut());
@@ -180,19 +183,9 @@ impl Forwarder {
     }
 }
 
-/// Reads a request that will never be answered, so that the client sees a network that takes everything and says
-/// nothing; never returns. Reading also notices when the client gives up.
-async fn swallow(request: Request<Incoming>) {
-    // Polling the body of such a request would answer `100 Continue`.
-    if !request.headers().contains_key(header::EXPECT) {
-        let mut body = request.into_body();
-        while let Some(Ok(_)) = body.frame().await {}
-    }
-    std::future::pending::<()>().await;
-}
-
-fn refuse(request: &HeaderMap, reason: &str) -> Response<AnswerBody> {
-    refusal::answer(request, reason).map(|body| body.map_err(|never| match never {}).boxed_unsync())
+/// The plane's own answer.
+pub(crate) fn fail(failure: &Failure, protocol: Protocol, service: &str) -> Response<AnswerBody> {
+    failure.answer(protocol, service).map(|body| body.map_err(|never| match never {}).boxed_unsync())
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -205,107 +198,6 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
-    }
-}
-
-/// The body of an answer, cut off when a rule strikes.
-struct GuardedBody {
-    body: Incoming,
-    guard: Guard,
-    reset: ResetMark,
-    pupil: Option<Pupil>,
-}
-
-/// Reads along in an answer that names function URLs. It has learned before the client has read to the end.
-struct Pupil {
-    homes: Arc<Homes>,
-    region: Region,
-    read: Vec<u8>,
-}
-
-impl Pupil {
-    fn new(homes: Arc<Homes>, region: Region) -> Self {
-        Self { homes, region, read: Vec::new() }
-    }
-
-    /// Reads on; `None` when there is no more to learn.
-    fn reads(mut self, bytes: &[u8]) -> Option<Self> {
-        if self.read.len() + bytes.len() > ANSWER_MAX {
-            return None;
-        }
-        self.read.extend_from_slice(bytes);
-        match serde_json::from_slice(&self.read) {
-            Ok(answer) => {
-                for url in Resource::function_urls(&answer) {
-                    self.homes.learn(&url, &self.region);
-                }
-                None
-            }
-            Err(error) => error.is_eof().then_some(self),
-        }
-    }
-}
-
-enum Guard {
-    /// Frames pass until this is ready.
-    Watching(BoxFuture<'static, (Passage, Strike)>),
-    /// Nothing passes; the connection is cut off when this is ready.
-    Struck(BoxFuture<'static, ()>),
-}
-
-impl GuardedBody {
-    fn new(body: Incoming, mut passage: Passage, reset: ResetMark, pupil: Option<Pupil>) -> Self {
-        let watching = async move {
-            let strike = passage.struck().await;
-            (passage, strike)
-        };
-        Self { body, guard: Guard::Watching(watching.boxed()), reset, pupil }
-    }
-
-    /// Ready when the answer must be cut off.
-    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Guard::Watching(watching) = &mut self.guard {
-            let (mut passage, strike) = ready!(watching.as_mut().poll(cx));
-            self.guard = Guard::Struck(async move { passage.cut(strike).await }.boxed());
-        }
-        match &mut self.guard {
-            Guard::Watching(_) => Poll::Pending,
-            Guard::Struck(waiting) => waiting.as_mut().poll(cx),
-        }
-    }
-}
-
-impl Body for GuardedBody {
-    type Data = Bytes;
-    type Error = Unanswered;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unanswered>>> {
-        if self.poll_cut(cx).is_ready() {
-            self.reset.set();
-            return Poll::Ready(Some(Err(Unanswered::Cut)));
-        }
-        if matches!(self.guard, Guard::Struck(_)) {
-            return Poll::Pending;
-        }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(bytes) = frame.data_ref() {
-                    self.pupil = self.pupil.take().and_then(|pupil| pupil.reads(bytes));
-                }
-            }
-            Some(Err(_)) => self.reset.set(),
-            None => {}
-        }
-        Poll::Ready(frame.map(|frame| frame.map_err(Unanswered::Answer)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

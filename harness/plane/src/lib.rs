@@ -6,35 +6,50 @@
 //! | file | what |
 //! |---|---|
 //! | [`listener`] | addresses that open and close |
-//! | [`classify`] | which region and service a request is for |
-//! | [`homes`] | which region unsigned requests to a resource are for |
-//! | [`rules`] | what happens to the requests of a region now |
-//! | [`forward`] | carries requests to a region and answers back |
-//! | [`refusal`] | what a client is told that asks for what cannot be attributed |
+//! | [`classify`], [`homes`] | which region and service a request is for; where unsigned requests belong |
+//! | [`protocol`], [`operation`] | which of AWS's protocols it speaks, what it asks for, which resources it names |
+//! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
+//! | [`forward`], [`exchange`] | carries a request to its region and the answer back; what the rules make of both |
+//! | [`shape`], [`body`], [`guard`], [`stale`] | bodies on their way: paced, cut short, changed, read before, cut off, kept |
+//! | [`answer`] | errors that the plane answers itself, in the shape of each protocol |
 
+pub mod answer;
+mod body;
 pub mod classify;
+mod exchange;
+pub mod facts;
 mod forward;
+mod guard;
 pub mod homes;
 mod listener;
-pub mod refusal;
+pub mod operation;
+pub mod protocol;
 pub mod rules;
+mod shape;
+mod stale;
 mod stream;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
-use firedrill_model::ids::{FaultId, Region};
+use firedrill_model::{
+    ids::{FaultId, Region},
+    rule::Rule,
+};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinSet,
+};
 
-pub use self::rules::Rule;
-use self::{forward::Forwarder, listener::Gate, rules::RuleBook};
+use self::{
+    forward::{Forwarder, Upstreams},
+    listener::Gate,
+    rules::{Listed, RuleBook, Source},
+};
 
 /// The plane could not do what it was told.
 #[derive(Debug, Error)]
 pub enum PlaneError {
-    /// A region that the plane does not serve.
-    #[error("the fault plane does not serve {0}")]
-    UnknownRegion(Region),
     /// A region's own address cannot be written in a request.
     #[error("{region} cannot be reached at {address}")]
     Upstream {
@@ -58,9 +73,9 @@ pub enum PlaneError {
 /// A running plane. Dropping it closes every address and connection.
 #[derive(Debug)]
 pub struct Plane {
-    gates: BTreeMap<Region, Gate>,
-    rules: RuleBook,
-    forwarder: Arc<Forwarder>,
+    addresses: BTreeMap<Region, SocketAddr>,
+    gates: Arc<Gates>,
+    _keeping: JoinSet<()>,
 }
 
 /// Addresses that are reserved; nothing is served before the regions' own addresses are known.
@@ -82,59 +97,89 @@ impl Reserved {
         self.0.get(region).map(Gate::address)
     }
 
-    /// Opens every address. `upstreams` are the regions' own addresses; the id of each fault that stops its first request is
-    /// sent through `bites`.
-    pub fn open(
+    /// Opens every address. `upstreams` are the regions' own addresses; the id of each fault that strikes its first request is
+    /// sent through `bites`. The seed decides what rules draw.
+    pub async fn open(
         self,
         upstreams: &BTreeMap<Region, SocketAddr>,
+        seed: u64,
         bites: mpsc::UnboundedSender<FaultId>,
     ) -> Result<Plane, PlaneError> {
-        let rules = RuleBook::new(upstreams.keys().cloned(), bites);
-        let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone())?);
-        let mut plane = Plane { gates: self.0, rules, forwarder };
-        let regions: Vec<Region> = plane.gates.keys().cloned().collect();
-        for region in &regions {
-            plane.open_gate(region)?;
-        }
-        Ok(plane)
+        let rules = RuleBook::new(seed, bites);
+        let forwarder = Arc::new(Forwarder::new(Upstreams::by_region(upstreams)?, rules.clone()));
+        let addresses = self.0.iter().map(|(region, gate)| (region.clone(), gate.address())).collect();
+        let gates = Arc::new(Gates { gates: Mutex::new(self.0), rules: rules.clone(), forwarder });
+        gates.settle().await?;
+        let mut keeping = JoinSet::new();
+        keeping.spawn(rules.keep_time());
+        keeping.spawn(Arc::clone(&gates).keep_settled());
+        Ok(Plane { addresses, gates, _keeping: keeping })
     }
 }
 
 impl Plane {
     /// The address of a region.
     pub fn address(&self, region: &Region) -> Option<SocketAddr> {
-        self.gates.get(region).map(Gate::address)
+        self.addresses.get(region).copied()
     }
 
-    /// Applies `rule` to a region in the name of `fault`, from this moment, to requests under way as well.
+    /// Puts rules in the place of those of the same source, from this moment, for requests under way as well.
     ///
-    /// When this returns, no request of the region is forwarded any more.
-    pub async fn arm(&mut self, region: &Region, rule: Rule, fault: &FaultId) -> Result<(), PlaneError> {
-        self.rules.set(region, rule, Some(fault.clone()))?;
-        if rule == Rule::Refuse {
-            let gate = self.gate(region)?;
+    /// When this returns, the region of a rule that refuses everything refuses connections, and no request that a rule
+    /// refuses, resets or holds is forwarded any more.
+    pub async fn switch_on(&self, by: &Source, rules: Vec<Rule>) -> Result<(), PlaneError> {
+        self.gates.rules.switch_on(by, rules);
+        self.gates.settle().await
+    }
+
+    /// Ends the rules of a source. Requests that were held are dropped, not forwarded.
+    pub async fn switch_off(&self, by: &Source) -> Result<(), PlaneError> {
+        self.gates.rules.switch_off(by);
+        self.gates.settle().await
+    }
+
+    /// The rules, in the order in which they are asked.
+    pub fn list(&self) -> Vec<Listed> {
+        self.gates.rules.list()
+    }
+}
+
+/// The addresses of the regions, open or closed as the rules say.
+#[derive(Debug)]
+struct Gates {
+    gates: Mutex<BTreeMap<Region, Gate>>,
+    rules: RuleBook,
+    forwarder: Arc<Forwarder>,
+}
+
+impl Gates {
+    /// Closes the addresses of regions that refuse everything, opens the others. All are tried; the first error is told.
+    async fn settle(&self) -> Result<(), PlaneError> {
+        let mut settled = Ok(());
+        for (region, gate) in self.gates.lock().await.iter_mut() {
+            let closing = self.rules.closing(region);
+            if closing.is_empty() {
+                let opened = gate.open(Arc::clone(&self.forwarder));
+                settled = settled.and(opened.map_err(|source| PlaneError::Listen { region: region.clone(), source }));
+                continue;
+            }
             gate.close().await;
-            // A connection that is refused never reaches the plane, so the plane knocks at its own door: from this
-            // instant on every client is refused as well.
+            // A connection that is refused never reaches the plane, so the plane knocks at its own door: from this instant
+            // on every client is refused as well.
             if gate.is_refused().await {
-                self.rules.bite(fault);
+                closing.iter().for_each(|by| self.rules.bite(by));
             }
         }
-        Ok(())
+        settled
     }
 
-    /// Lets the requests of a region pass again. Those that were held are dropped, not forwarded.
-    pub fn pass(&mut self, region: &Region) -> Result<(), PlaneError> {
-        self.rules.set(region, Rule::Pass, None)?;
-        self.open_gate(region)
-    }
-
-    fn open_gate(&mut self, region: &Region) -> Result<(), PlaneError> {
-        let forwarder = Arc::clone(&self.forwarder);
-        self.gate(region)?.open(forwarder).map_err(|source| PlaneError::Listen { region: region.clone(), source })
-    }
-
-    fn gate(&mut self, region: &Region) -> Result<&mut Gate, PlaneError> {
-        self.gates.get_mut(region).ok_or_else(|| PlaneError::UnknownRegion(region.clone()))
+    /// Follows rules that begin and end by the clock; never returns.
+    async fn keep_settled(self: Arc<Self>) {
+        let mut changes = self.rules.changes();
+        while changes.changed().await {
+            if let Err(error) = self.settle().await {
+                tracing::error!(%error, "an address does not do as the rules say");
+            }
+        }
     }
 }

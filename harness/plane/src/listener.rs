@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
+use crate::{
     forward::Forwarder,
     stream::{ResetMark, ResettableStream},
 };

@@ -2,8 +2,10 @@
 //! each byte is seen.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::disallowed_methods, reason = "delays are measured")]
 
 mod breaks;
+mod effects;
 mod homes;
 mod passing;
 mod refusals;

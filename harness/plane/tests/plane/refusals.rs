@@ -2,7 +2,7 @@
 
 use firedrill_clock::poll;
 use firedrill_model::units::Span;
-use firedrill_plane::refusal::CODE;
+use firedrill_plane::answer::UNATTRIBUTED;
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -48,7 +48,7 @@ async fn what_cannot_be_attributed_is_refused_and_reaches_no_region() {
         client.send(&request).await;
         let (status, body) = told(&mut client).await;
         assert_eq!(status, "HTTP/1.1 400 Bad Request", "{request}");
-        assert!(body.contains(CODE) && body.contains(reason), "{request}{body}");
+        assert!(body.contains(UNATTRIBUTED) && body.contains(reason), "{request}{body}");
     }
     // A client that asks first is told at once, and sends no body.
     let mut client = bench.client(EAST).await;

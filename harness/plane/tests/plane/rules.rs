@@ -2,17 +2,12 @@
 
 use std::io;
 
-use firedrill_model::ids::{FaultId, Region};
-use firedrill_plane::Rule;
+use firedrill_model::{ids::Region, rule::Effect};
 
-use super::wire::{Bench, EAST, End, WEST, Wire, bytes, signed, signed_for};
+use super::wire::{Bench, EAST, End, WEST, Wire, bytes, fault, signed, signed_for};
 
 const PUT: &str = "Content-Length: 0\r\n";
 const LONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-
-fn fault() -> FaultId {
-    FaultId::from("fault-1")
-}
 
 /// A request that waits for its answer, one in the middle of its body, and one in the middle of its answer.
 struct UnderWay {
@@ -40,7 +35,7 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
     let mut bench = Bench::new().await;
     let mut idle = bench.client(EAST).await;
     let UnderWay { clients, regions } = under_way(&bench).await;
-    bench.plane.arm(&Region::from(EAST), Rule::Refuse, &fault()).await.unwrap();
+    bench.east(Effect::Refuse).await;
     for mut client in clients {
         assert_eq!(client.rest().await, (Vec::new(), End::Reset));
     }
@@ -62,7 +57,7 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
     assert!(bench.west.accept().await.head().await.starts_with("GET /meanwhile "));
     bench.east.sees_nobody().await;
 
-    bench.plane.pass(&Region::from(EAST)).unwrap();
+    bench.heal().await;
     bench.next_is_ours().await;
 }
 
@@ -70,7 +65,7 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
 async fn holding_silences_what_is_under_way_and_cuts_it_off_at_the_end() {
     let mut bench = Bench::new().await;
     let UnderWay { mut clients, regions } = under_way(&bench).await;
-    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    bench.east(Effect::BlackHole).await;
     // Whatever the region still says is not heard.
     for (n, mut region) in regions.into_iter().enumerate() {
         drop(
@@ -93,7 +88,7 @@ async fn holding_silences_what_is_under_way_and_cuts_it_off_at_the_end() {
     assert_eq!(bench.bites.try_recv(), Ok(fault()));
     bench.east.sees_nobody().await;
 
-    bench.plane.pass(&Region::from(EAST)).unwrap();
+    bench.heal().await;
     for mut client in clients.into_iter().chain([late, asking]) {
         assert_eq!(client.rest().await, (Vec::new(), End::Reset));
     }
@@ -104,15 +99,15 @@ async fn holding_silences_what_is_under_way_and_cuts_it_off_at_the_end() {
 
 #[tokio::test]
 async fn a_client_that_gives_up_while_it_is_held_is_never_forwarded() {
-    let mut bench = Bench::new().await;
-    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    let bench = Bench::new().await;
+    bench.east(Effect::BlackHole).await;
     for orderly in [false, true] {
         let mut client = bench.client(EAST).await;
         client.send(signed("PUT", "/given-up", PUT)).await;
         client.hears_nothing().await;
         if orderly { drop(client) } else { client.reset() }
     }
-    bench.plane.pass(&Region::from(EAST)).unwrap();
+    bench.heal().await;
     bench.next_is_ours().await;
     bench.east.sees_nobody().await;
 }
@@ -124,7 +119,7 @@ async fn an_answer_that_was_whole_before_the_rule_is_whole() {
     region.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await;
     assert!(client.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
     assert_eq!(client.exactly(3).await, b"yes");
-    bench.plane.arm(&Region::from(EAST), Rule::Hold, &fault()).await.unwrap();
+    bench.east(Effect::BlackHole).await;
     assert!(bench.bites.try_recv().is_err(), "nobody was stopped yet");
     client.send(signed("PUT", "/b/k", PUT)).await;
     client.hears_nothing().await;

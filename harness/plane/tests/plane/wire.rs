@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, io, net::SocketAddr};
 use firedrill_clock::poll;
 use firedrill_model::{
     ids::{FaultId, Region},
+    rule::{Effect, Rule},
     units::Span,
 };
-use firedrill_plane::{Plane, Reserved};
+use firedrill_plane::{Plane, Reserved, rules::Source};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -35,8 +36,23 @@ impl Bench {
         let upstreams = BTreeMap::from([(Region::from(EAST), east.address()), (Region::from(WEST), west.address())]);
         let regions: Vec<Region> = upstreams.keys().cloned().collect();
         let (bite, bites) = mpsc::unbounded_channel();
-        let plane = Reserved::bind(&regions).unwrap().open(&upstreams, bite).unwrap();
+        let plane = Reserved::bind(&regions).unwrap().open(&upstreams, 7, bite).await.unwrap();
         Self { plane, east, west, bites }
+    }
+
+    /// Switches one rule on, in the place of the one before.
+    pub(crate) async fn rule(&self, rule: Rule) {
+        self.plane.switch_on(&by(), vec![rule]).await.unwrap();
+    }
+
+    /// Does something to every request of the east.
+    pub(crate) async fn east(&self, effect: Effect) {
+        self.rule(Rule::of_region(&Region::from(EAST), effect)).await;
+    }
+
+    /// Lets everything pass.
+    pub(crate) async fn heal(&self) {
+        self.plane.switch_off(&by()).await.unwrap();
     }
 
     /// A connection to the plane's address of a region.
@@ -60,6 +76,15 @@ impl Bench {
         region.send("HTTP/1.1 204 No Content\r\n\r\n").await;
         assert!(client.head().await.starts_with("HTTP/1.1 204 "));
     }
+}
+
+/// Who switches rules on.
+pub(crate) fn by() -> Source {
+    Source::Fault(fault())
+}
+
+pub(crate) fn fault() -> FaultId {
+    FaultId::from("fault-1")
 }
 
 /// The process of a region.

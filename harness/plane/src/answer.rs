@@ -1,0 +1,179 @@
+//! Errors that the plane answers itself, in the shape in which each protocol shapes them, so that every SDK raises the typed
+//! error that it would raise for the service's own.
+//!
+//! Source of the shapes: Smithy 2.0, "AWS protocols", section "Operation error serialization" of each protocol; Amazon S3 API
+//! Reference, "Error responses"; Amazon EC2 API Reference, "Error response format".
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::protocol::Protocol;
+
+/// The code of what cannot be attributed to a region; no AWS service uses it.
+pub const UNATTRIBUTED: &str = "FiredrillUnattributed";
+/// What the plane's own errors are marked with.
+pub const MARK: HeaderName = HeaderName::from_static("x-firedrill-fault");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+/// In place of the id that a service gives to each request: this one never reached it.
+const NO_REQUEST: &str = "00000000-0000-0000-0000-000000000000";
+
+/// An error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Error code.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl Failure {
+    /// Of a request that cannot be attributed to a region. A 400, so that every client takes the request as certainly not
+    /// executed.
+    pub fn unattributed(reason: &str) -> Self {
+        let message = format!("the fault plane forwarded nothing: {reason}");
+        Self { status: StatusCode::BAD_REQUEST, code: UNATTRIBUTED.to_owned(), message }
+    }
+
+    /// By a rule.
+    pub fn by_rule(status: u16, code: &str) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Self {
+            status,
+            code: code.to_owned(),
+            message: "a rule of the fault plane answers instead of the service".to_owned(),
+        }
+    }
+
+    /// With which a service tells its clients to slow down.
+    ///
+    /// Source: the API reference of each service, "Common errors" and the errors of its operations.
+    pub fn throttling(service: &str, protocol: Protocol) -> Self {
+        let (status, code) = match (service, protocol) {
+            ("s3" | "s3express", _) => (503, "SlowDown"),
+            ("dynamodb" | "kinesis", _) => (400, "ProvisionedThroughputExceededException"),
+            ("lambda" | "apigateway" | "execute-api", _) => (429, "TooManyRequestsException"),
+            ("sqs", _) => (403, "RequestThrottled"),
+            ("sns", _) => (429, "Throttled"),
+            ("ec2", _) => (503, "RequestLimitExceeded"),
+            (_, Protocol::AwsQuery | Protocol::Ec2Query | Protocol::RestXml) => (400, "Throttling"),
+            (_, Protocol::RestJson) => (429, "TooManyRequestsException"),
+            (_, Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::AwsJsonCbor | Protocol::RpcV2Cbor) => {
+                (400, "ThrottlingException")
+            }
+        };
+        Self { message: "Rate exceeded".to_owned(), ..Self::by_rule(status, code) }
+    }
+
+    /// The answer to a client that speaks `protocol` with `service`.
+    pub fn answer(&self, protocol: Protocol, service: &str) -> Response<Full<Bytes>> {
+        let (content_type, body) = match protocol {
+            Protocol::RestXml if service == "s3" => ("application/xml", self.xml("<Error>", "</Error>", "RequestId")),
+            Protocol::RestXml | Protocol::AwsQuery => ("text/xml", self.wrapped_xml()),
+            Protocol::Ec2Query => {
+                ("text/xml", self.xml("<Response><Errors><Error>", "</Error></Errors></Response>", "RequestID"))
+            }
+            Protocol::RestJson => ("application/json", self.json()),
+            Protocol::AwsJson10 => ("application/x-amz-json-1.0", self.json()),
+            Protocol::AwsJson11 => ("application/x-amz-json-1.1", self.json()),
+            Protocol::AwsJsonCbor => ("application/x-amz-cbor-1.1", self.cbor()),
+            Protocol::RpcV2Cbor => ("application/cbor", self.cbor()),
+        };
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(MARK, HeaderValue::from_static("true"));
+        headers.insert(if service == "s3" { S3_REQUEST_ID } else { REQUEST_ID }, HeaderValue::from_static(NO_REQUEST));
+        if protocol == Protocol::RpcV2Cbor {
+            headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
+        }
+        if let Ok(code) = HeaderValue::from_str(&self.code) {
+            headers.insert(ERROR_TYPE, code);
+        }
+        response
+    }
+
+    fn json(&self) -> Vec<u8> {
+        serde_json::json!({ "__type": self.code, "message": self.message }).to_string().into_bytes()
+    }
+
+    /// `open`, code and message, `close`; the request's id before the last closing tag.
+    fn xml(&self, open: &str, close: &str, id: &str) -> Vec<u8> {
+        let (code, message) = (escaped(&self.code), escaped(&self.message));
+        let (close, last) = close.rsplit_once("</").unwrap_or(("", close));
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{open}<Code>{code}</Code><Message>{message}</Message>{close}<{id}>{NO_REQUEST}</{id}></{last}"
+        )
+        .into_bytes()
+    }
+
+    fn wrapped_xml(&self) -> Vec<u8> {
+        let whose = if self.status.is_server_error() { "Receiver" } else { "Sender" };
+        self.xml(&format!("<ErrorResponse><Error><Type>{whose}</Type>"), "</Error></ErrorResponse>", "RequestId")
+    }
+
+    /// A map of two texts (RFC 8949, section 3.1).
+    fn cbor(&self) -> Vec<u8> {
+        let mut bytes = vec![0xa2];
+        for text in ["__type", &self.code, "message", &self.message] {
+            let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+            bytes.push(0x79);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(&text.as_bytes()[..usize::from(length)]);
+        }
+        bytes
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    const PROTOCOLS: [(Protocol, &str); 9] = [
+        (Protocol::RestXml, "s3"),
+        (Protocol::RestXml, "route53"),
+        (Protocol::RestJson, "lambda"),
+        (Protocol::AwsJson10, "dynamodb"),
+        (Protocol::AwsJson11, "kms"),
+        (Protocol::AwsQuery, "sts"),
+        (Protocol::Ec2Query, "ec2"),
+        (Protocol::RpcV2Cbor, "monitoring"),
+        (Protocol::AwsJsonCbor, "kinesis"),
+    ];
+
+    async fn shown(response: Response<Full<Bytes>>) -> String {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body in memory").to_bytes();
+        let headers: Vec<String> = parts.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        format!("{} {}\n{}", parts.status.as_u16(), headers.join(", "), bytes.escape_ascii())
+    }
+
+    #[tokio::test]
+    async fn each_protocol_has_its_shape() {
+        let mut all = String::new();
+        for (protocol, service) in PROTOCOLS {
+            let failure = Failure { message: "less <more> & all".into(), ..Failure::throttling(service, protocol) };
+            all += &format!("{protocol:?} of {service}\n{}\n\n", shown(failure.answer(protocol, service)).await);
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_attributed_is_told_why() {
+        let failure = Failure::unattributed("no `region`");
+        assert_eq!(failure.status, StatusCode::BAD_REQUEST);
+        insta::assert_snapshot!(shown(failure.answer(Protocol::RestXml, "s3")).await);
+    }
+}

@@ -1,0 +1,254 @@
+//! One request and its answer, and what the rules make of them.
+
+use std::sync::Arc;
+
+use firedrill_clock::poll;
+use firedrill_model::{
+    rule::{Effect, ExchangeSide},
+    units::Span,
+};
+use http::{Request, Response, header, uri::Authority};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    answer::Failure,
+    body::Peeked,
+    classify::{Attribution, Shows},
+    facts::Facts,
+    forward::{AnswerBody, Forwarder, RequestBody, Unanswered, fail},
+    guard::{GuardedBody, Pupil},
+    protocol::Protocol,
+    rules::{Hit, Passage},
+    shape::{Shape, Shaped},
+    stale::{self, Key},
+    stream::ResetMark,
+};
+
+/// As much of a request as is read for rules that ask for what only its body tells. A request to DynamoDB has at most
+/// 16 MiB (Amazon DynamoDB Developer Guide, "Quotas"); of what is longer, only its head is judged.
+const BODY_MAX: usize = 16 << 20;
+
+/// One request on its way.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) forwarder: &'a Forwarder,
+    pub(crate) upstream: &'a Authority,
+    pub(crate) attribution: &'a Attribution,
+    pub(crate) protocol: Protocol,
+    pub(crate) reset: &'a ResetMark,
+}
+
+/// What goes out to the service.
+struct Outgoing {
+    request: Request<Peeked>,
+    shape: Shape,
+    twice: bool,
+    /// Which read it is, where a rule answers reads.
+    read: Option<Key>,
+}
+
+impl Exchange<'_> {
+    pub(crate) async fn run(
+        &self,
+        request: Request<Incoming>,
+        mut passage: Passage,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let mut request = request.map(Peeked::untouched);
+        let mut read = None;
+        if passage.needs_body() {
+            let (head, mut body) = request.into_parts();
+            let whole = tokio::select! {
+                hit = passage.struck() => return cut(&passage, &hit).await,
+                whole = body.read(BODY_MAX) => whole.map_err(Unanswered::Client)?,
+            };
+            if let Some(whole) = whole {
+                passage.learn(Facts::of(self.attribution, self.protocol, &head, Some(&whole)));
+                read = stale::key(&head.method, &head.uri, &head.headers, passage.operation(), &whole);
+            }
+            request = Request::from_parts(head, body);
+        }
+        let mut outgoing = Outgoing { request, shape: Shape::default(), twice: false, read };
+        for hit in passage.meet(ExchangeSide::Request) {
+            if let Some(answer) = self.on_request(&hit, &mut passage, &mut outgoing).await? {
+                return Ok(answer);
+            }
+        }
+        let read = outgoing.read;
+        let answer = tokio::select! {
+            biased;
+            // Sending is dropped with the select: the region may have executed the request, the client never knows.
+            hit = passage.struck() => return cut(&passage, &hit).await,
+            answer = self.send(outgoing) => answer?,
+        };
+        self.on_answer(answer, passage, read).await
+    }
+
+    /// What a rule does to a request; an answer when it goes no further.
+    async fn on_request(
+        &self,
+        hit: &Hit,
+        passage: &mut Passage,
+        outgoing: &mut Outgoing,
+    ) -> Result<Option<Response<AnswerBody>>, Unanswered> {
+        match hit.effect() {
+            Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
+            Effect::BlackHole => {
+                tokio::select! {
+                    () = passage.cut(hit) => {}
+                    () = swallow(&mut outgoing.request) => {}
+                }
+                return Err(Unanswered::Cut);
+            }
+            Effect::Error { .. } | Effect::Throttle => {
+                tokio::select! {
+                    new = passage.struck() => return cut(passage, &new).await,
+                    () = take(&mut outgoing.request) => {}
+                }
+                return Ok(self.failure(hit));
+            }
+            Effect::Latency(delay) => wait(passage, hit, hit.delay(*delay)).await?,
+            Effect::Bandwidth { .. } | Effect::Corrupt { .. } | Effect::Truncate { .. } | Effect::SlowClose { .. } => {
+                outgoing.shape.take(hit);
+            }
+            Effect::Duplicate => outgoing.twice = true,
+            // Of answers alone.
+            Effect::StaleRead => {}
+        }
+        Ok(None)
+    }
+
+    /// Sends the request, and once more where a rule says so, before the client hears of the first.
+    async fn send(&self, outgoing: Outgoing) -> Result<Response<Incoming>, Unanswered> {
+        let Outgoing { request, shape, twice, .. } = outgoing;
+        let (head, body) = request.into_parts();
+        let again = if twice { body.again().map(|body| Request::from_parts(head.clone(), body)) } else { None };
+        let answer = self.forwarder.send(shaped(Request::from_parts(head, body), shape), self.upstream).await?;
+        if let Some(again) = again {
+            match self.forwarder.send(shaped(again, Shape::default()), self.upstream).await {
+                Ok(second) => Peeked::untouched(second.into_body()).drain().await,
+                Err(error) => tracing::debug!(%error, "the second of two deliveries has no answer"),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What the rules make of an answer.
+    async fn on_answer(
+        &self,
+        answer: Response<Incoming>,
+        mut passage: Passage,
+        read: Option<Key>,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let pupil = self.learn(&answer);
+        let mut shape = Shape::default();
+        let mut answer = answer.map(Peeked::untouched);
+        for hit in passage.meet(ExchangeSide::Response) {
+            match hit.effect() {
+                Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
+                Effect::BlackHole => return cut(&passage, &hit).await,
+                Effect::Error { .. } | Effect::Throttle => {
+                    if let Some(failure) = self.failure(&hit) {
+                        return Ok(failure);
+                    }
+                }
+                Effect::Latency(delay) => wait(&mut passage, &hit, hit.delay(*delay)).await?,
+                Effect::Bandwidth { .. }
+                | Effect::Corrupt { .. }
+                | Effect::Truncate { .. }
+                | Effect::SlowClose { .. } => shape.take(&hit),
+                Effect::StaleRead => {
+                    if let Some(key) = read {
+                        answer = stale_read(&hit, key, answer).await?;
+                    }
+                }
+                // Of requests alone.
+                Effect::Duplicate => {}
+            }
+        }
+        let reset = self.reset.clone();
+        Ok(answer.map(|body| {
+            let body = Shaped::new(body, shape).map_err(Unanswered::from);
+            GuardedBody::new(body, passage, reset, pupil).boxed_unsync()
+        }))
+    }
+
+    /// What a signed request that succeeded shows; the reader of an answer that shows more.
+    fn learn(&self, answer: &Response<Incoming>) -> Option<Pupil> {
+        let homes = &self.forwarder.homes;
+        let region = &self.attribution.region;
+        if !answer.status().is_success() {
+            return None;
+        }
+        match &self.attribution.shows {
+            Shows::Nothing => None,
+            Shows::Resource(resource) => {
+                homes.learn(resource, region);
+                None
+            }
+            Shows::FunctionUrls => Some(Pupil::new(Arc::clone(homes), region.clone())),
+        }
+    }
+
+    /// The answer of a rule that answers in the place of the service.
+    fn failure(&self, hit: &Hit) -> Option<Response<AnswerBody>> {
+        let service = self.attribution.service.as_str();
+        let failure = match hit.effect() {
+            Effect::Error { status, code } => Failure::by_rule(*status, code),
+            Effect::Throttle => Failure::throttling(service, self.protocol),
+            _ => return None,
+        };
+        Some(fail(&failure, self.protocol, service))
+    }
+}
+
+/// Leaves the client without an answer, when the rule says so.
+async fn cut<T>(passage: &Passage, hit: &Hit) -> Result<T, Unanswered> {
+    passage.cut(hit).await;
+    Err(Unanswered::Cut)
+}
+
+/// Waits, unless the rule ends before or another cuts the request off.
+async fn wait(passage: &mut Passage, hit: &Hit, span: Span) -> Result<(), Unanswered> {
+    let over = passage.over(hit);
+    let to_its_end = CancellationToken::new();
+    tokio::select! {
+        new = passage.struck() => cut(passage, &new).await,
+        () = over => Ok(()),
+        _ = poll::pause(span, &to_its_end) => Ok(()),
+    }
+}
+
+/// Reads a request that goes no further. The body of one that asks first must not be polled: that would answer
+/// `100 Continue`.
+async fn take(request: &mut Request<Peeked>) {
+    if !request.headers().contains_key(header::EXPECT) {
+        request.body_mut().drain().await;
+    }
+}
+
+/// Reads a request that will never be answered, so that the client sees a network that takes everything and says
+/// nothing; never returns. Reading also notices when the client gives up.
+async fn swallow(request: &mut Request<Peeked>) {
+    take(request).await;
+    std::future::pending::<()>().await;
+}
+
+fn shaped(request: Request<Peeked>, shape: Shape) -> Request<RequestBody> {
+    request.map(|body| Shaped::new(body, shape).boxed_unsync())
+}
+
+/// The first answer to a read; this one, when it is the first.
+async fn stale_read(hit: &Hit, key: Key, answer: Response<Peeked>) -> Result<Response<Peeked>, Unanswered> {
+    if let Some(first) = hit.memory().recall(key) {
+        return Ok(first.map(Peeked::whole));
+    }
+    let (head, mut body) = answer.into_parts();
+    let whole = body.read(stale::ANSWER_MAX).await.map_err(Unanswered::Answer)?;
+    // What a service could not answer is no state of its data.
+    if let Some(whole) = whole.filter(|_| !head.status.is_server_error()) {
+        hit.memory().keep(key, &Response::from_parts(head.clone(), whole));
+    }
+    Ok(Response::from_parts(head, body))
+}

@@ -1,0 +1,276 @@
+//! The rules that stand now, and what they do to a request.
+//!
+//! Rules are asked in the order in which they were switched on. Each that strikes does what it does; one that ends the
+//! exchange ends the asking too. A rule is asked about a request once. Whatever is switched on or off acts on requests
+//! under way as well: one that is held or delayed is let go when its rule ends, and cut off when that is what a new rule
+//! says.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`standing`] | one rule: whom it is for, whom it strikes |
+
+mod standing;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use firedrill_clock::{clock::RunClock, poll};
+use firedrill_model::{
+    ids::{FaultId, Region},
+    rule::{Effect, ExchangeSide, Rule},
+    units::RunTime,
+};
+use tokio::sync::{mpsc, watch};
+
+use self::standing::StandingRule;
+pub use self::standing::{Hit, Source};
+use crate::facts::Facts;
+
+/// All rules. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RuleBook {
+    standing: watch::Sender<Arc<Standing>>,
+    clock: RunClock,
+    seed: u64,
+    bites: mpsc::UnboundedSender<FaultId>,
+    bitten: Arc<Mutex<BTreeSet<FaultId>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    /// In the order in which they are asked.
+    rules: Vec<Arc<StandingRule>>,
+    /// Of the next rule that begins.
+    serial: u64,
+}
+
+/// A rule that was switched on, for people and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Who switched it on.
+    pub by: Source,
+    /// The rule.
+    pub rule: Rule,
+    /// Whether its time has come.
+    pub begun: bool,
+    /// Requests that it was asked about and is for.
+    pub matched: u64,
+    /// Those of them that it struck.
+    pub struck: u64,
+}
+
+impl RuleBook {
+    /// No rule stands. The id of each fault that strikes its first request is sent through `bites`.
+    pub fn new(seed: u64, bites: mpsc::UnboundedSender<FaultId>) -> Self {
+        Self { standing: watch::Sender::default(), clock: RunClock::start(), seed, bites, bitten: Arc::default() }
+    }
+
+    /// Puts rules in the place of those of the same source, which end.
+    pub fn switch_on(&self, by: &Source, rules: impl IntoIterator<Item = Rule>) {
+        let now = self.clock.now();
+        self.change(now, |standing| {
+            standing.retain(|rule| rule.by != *by);
+            let new = |(place, rule)| Arc::new(StandingRule::new(by.clone(), place, rule, now, self.seed));
+            standing.extend((0..).zip(rules).map(new));
+        });
+    }
+
+    /// Changes the list of rules, ends those whose time is over and begins those whose time has come. The next instant at
+    /// which there will be something to end or begin.
+    fn change(&self, now: RunTime, edit: impl FnOnce(&mut Vec<Arc<StandingRule>>)) -> Option<RunTime> {
+        let mut next = None;
+        self.standing.send_if_modified(|standing| {
+            let Standing { mut rules, mut serial } = Standing::clone(standing);
+            edit(&mut rules);
+            rules.retain(|rule| rule.ends.is_none_or(|ends| now < ends));
+            for rule in rules.iter_mut().filter(|rule| rule.serial.is_none() && rule.begins <= now) {
+                *rule = Arc::new(rule.begun(serial));
+                serial += 1;
+            }
+            let edge = |rule: &Arc<StandingRule>| if rule.serial.is_some() { rule.ends } else { Some(rule.begins) };
+            next = rules.iter().filter_map(edge).min();
+            let is_there = |of: &Arc<StandingRule>, rules: &[_]| rules.iter().any(|rule| Arc::ptr_eq(rule, of));
+            standing.rules.iter().filter(|old| !is_there(old, &rules)).for_each(|old| old.end());
+            let same = rules.len() == standing.rules.len() && rules.iter().all(|new| is_there(new, &standing.rules));
+            *standing = Arc::new(Standing { rules, serial });
+            !same
+        });
+        next
+    }
+
+    /// Ends and begins rules when their time comes, for as long as there is a plane; never returns.
+    pub async fn keep_time(self) {
+        let mut standing = self.standing.subscribe();
+        loop {
+            standing.mark_unchanged();
+            let now = self.clock.now();
+            let next = self.change(now, |_| ());
+            match next {
+                Some(next) => drop(poll::at_most(next.since(now), standing.changed()).await),
+                None => drop(standing.changed().await),
+            }
+        }
+    }
+
+    /// Ends the rules of a source.
+    pub fn switch_off(&self, by: &Source) {
+        self.switch_on(by, []);
+    }
+
+    /// What stands, in order.
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |rule: &Arc<StandingRule>| {
+            let (matched, struck) = rule.counts();
+            Listed { by: rule.by.clone(), rule: rule.rule.clone(), begun: rule.serial.is_some(), matched, struck }
+        };
+        self.standing.borrow().rules.iter().map(listed).collect()
+    }
+
+    /// Who lets nothing at all through to a region now.
+    pub(crate) fn closing(&self, region: &Region) -> Vec<Source> {
+        let standing = self.standing.borrow();
+        standing.rules.iter().filter(|rule| rule.closes(region)).map(|rule| rule.by.clone()).collect()
+    }
+
+    /// Tells of every change from now on.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes(self.standing.subscribe())
+    }
+
+    /// A request's own view of the rules.
+    pub fn passage(&self, facts: Facts) -> Passage {
+        let standing = self.standing.subscribe();
+        Passage { facts, standing, book: self.clone(), asked: 0 }
+    }
+
+    /// Reports that a fault struck a request, the first time.
+    pub(crate) fn bite(&self, by: &Source) {
+        let Source::Fault(fault) = by else { return };
+        let first = self.bitten.lock().unwrap_or_else(PoisonError::into_inner).insert(fault.clone());
+        if first && self.bites.send(fault.clone()).is_err() {
+            tracing::warn!(%fault, "a fault bit and nobody listens");
+        }
+    }
+}
+
+/// Changes of the rules.
+#[derive(Debug)]
+pub(crate) struct Changes(watch::Receiver<Arc<Standing>>);
+
+impl Changes {
+    /// Waits for the next change; false when there is no plane any more.
+    pub(crate) async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+}
+
+/// A request on its way through the rules.
+#[derive(Debug)]
+pub struct Passage {
+    facts: Facts,
+    standing: watch::Receiver<Arc<Standing>>,
+    book: RuleBook,
+    /// The first serial of those that were not asked yet.
+    asked: u64,
+}
+
+/// Whether an effect leaves the client without the answer of the service.
+fn ends(effect: &Effect) -> bool {
+    match effect {
+        Effect::Refuse | Effect::Reset | Effect::BlackHole | Effect::Error { .. } | Effect::Throttle => true,
+        Effect::Latency(_)
+        | Effect::Bandwidth { .. }
+        | Effect::SlowClose { .. }
+        | Effect::Truncate { .. }
+        | Effect::Corrupt { .. }
+        | Effect::StaleRead
+        | Effect::Duplicate => false,
+    }
+}
+
+/// Whether a rule strikes requests that are under way when it begins: the connection is gone, whatever was said on it.
+fn cuts(rule: &Rule) -> bool {
+    rule.side == ExchangeSide::Request && matches!(rule.effect, Effect::Refuse | Effect::Reset | Effect::BlackHole)
+}
+
+impl Passage {
+    /// Whether a rule has to know the body of this request.
+    pub fn needs_body(&self) -> bool {
+        self.standing.borrow().rules.iter().any(|rule| rule.needs_body(&self.facts))
+    }
+
+    /// The body was read: what is known now.
+    pub fn learn(&mut self, facts: Facts) {
+        self.facts = facts;
+    }
+
+    /// The operation, as far as it is known.
+    pub fn operation(&self) -> Option<&str> {
+        self.facts.operation.as_deref()
+    }
+
+    /// Asks the rules of one side, once for each side; those that strike, in order. Only the last can end the exchange.
+    pub fn meet(&mut self, side: ExchangeSide) -> Vec<Hit> {
+        let standing = Arc::clone(&self.standing.borrow_and_update());
+        if side == ExchangeSide::Request {
+            self.asked = standing.serial;
+        }
+        let mut hits: Vec<Hit> = Vec::new();
+        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side) {
+            if !hits.last().is_some_and(|hit| ends(hit.effect())) {
+                hits.extend(self.ask(rule));
+            }
+        }
+        hits
+    }
+
+    fn ask(&self, rule: &Arc<StandingRule>) -> Option<Hit> {
+        if rule.serial.is_none() || !rule.is_for(&self.facts) {
+            return None;
+        }
+        let draw = rule.fires(self.book.clock.now())?;
+        self.book.bite(&rule.by);
+        Some(Hit { standing: Arc::clone(rule), draw })
+    }
+
+    /// Waits until a rule that began after the request met the rules cuts it off.
+    pub async fn struck(&mut self) -> Hit {
+        loop {
+            let standing = Arc::clone(&self.standing.borrow_and_update());
+            let new = |rule: &&Arc<StandingRule>| rule.serial.is_some_and(|serial| serial >= self.asked);
+            let cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
+            let hit = cutting.filter_map(|rule| self.ask(rule)).next();
+            self.asked = standing.serial;
+            if let Some(hit) = hit {
+                return hit;
+            }
+            if self.standing.changed().await.is_err() {
+                // The plane is gone, and its connections with it.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits until a request that was struck must be cut off: at once, or when the rule that holds it has ended.
+    pub async fn cut(&self, hit: &Hit) {
+        if *hit.effect() == Effect::BlackHole {
+            self.over(hit).await;
+        }
+    }
+
+    /// Waits until the rule of a hit has ended.
+    pub fn over(&self, hit: &Hit) -> impl Future<Output = ()> + Send + use<> {
+        let mut standing = self.standing.clone();
+        let serial = hit.serial();
+        async move {
+            let gone = |standing: &Arc<Standing>| standing.rules.iter().all(|rule| rule.serial != serial);
+            // An error means that the plane is gone, which ends every rule.
+            let _ended = standing.wait_for(gone).await.is_ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

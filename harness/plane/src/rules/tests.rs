@@ -1,0 +1,171 @@
+use firedrill_model::{
+    rule::{Count, Firing, Pattern, Scope},
+    units::Span,
+};
+use futures_util::FutureExt;
+
+use super::*;
+
+const EAST: &str = "us-east-1";
+
+fn book() -> (RuleBook, mpsc::UnboundedReceiver<FaultId>) {
+    let (bites, bitten) = mpsc::unbounded_channel();
+    (RuleBook::new(1, bites), bitten)
+}
+
+fn fault() -> Source {
+    Source::Fault(FaultId::from("fault-1"))
+}
+
+fn named(name: &str) -> Source {
+    Source::Named(name.to_owned())
+}
+
+fn of_east(effect: Effect) -> Rule {
+    Rule::of_region(&Region::from(EAST), effect)
+}
+
+fn request(book: &RuleBook, region: &str) -> Passage {
+    book.passage(Facts { region: region.to_owned(), ..Facts::default() })
+}
+
+fn error(code: &str) -> Effect {
+    Effect::Error { status: 503, code: code.to_owned() }
+}
+
+fn effects(hits: &[Hit]) -> Vec<Effect> {
+    hits.iter().map(|hit| hit.effect().clone()).collect()
+}
+
+#[test]
+fn rules_are_asked_in_order_until_one_ends_the_exchange() {
+    let (book, _bitten) = book();
+    let slow = Effect::Bandwidth { per_second: firedrill_model::units::ByteSize::new(10) };
+    let rules = [slow.clone(), error("First"), error("Second")];
+    book.switch_on(&named("a"), rules.map(of_east));
+    let hits = request(&book, EAST).meet(ExchangeSide::Request);
+    assert_eq!(effects(&hits), [slow, error("First")]);
+    let struck: Vec<u64> = book.list().into_iter().map(|rule| rule.matched).collect();
+    assert_eq!(struck, [1, 1, 0], "what comes after the end is not asked");
+    assert!(request(&book, "eu-west-1").meet(ExchangeSide::Request).is_empty());
+}
+
+#[test]
+fn a_rule_that_does_not_fire_leaves_the_request_to_the_next() {
+    let (book, _bitten) = book();
+    let once = Rule { fires: Firing { count: Some(Count::First(1)), ..Firing::default() }, ..of_east(error("First")) };
+    book.switch_on(&named("a"), [once, of_east(error("Second"))]);
+    let codes: Vec<_> = (0..3).map(|_| effects(&request(&book, EAST).meet(ExchangeSide::Request))).collect();
+    assert_eq!(codes, [[error("First")], [error("Second")], [error("Second")]]);
+}
+
+#[test]
+fn each_side_has_its_rules() {
+    let (book, _bitten) = book();
+    let late = Rule { side: ExchangeSide::Response, ..of_east(Effect::Reset) };
+    book.switch_on(&named("a"), [late]);
+    let mut passage = request(&book, EAST);
+    assert!(passage.meet(ExchangeSide::Request).is_empty());
+    assert_eq!(passage.struck().now_or_never().map(|hit| hit.effect().clone()), None, "it waits for the answer");
+    assert_eq!(effects(&passage.meet(ExchangeSide::Response)), [Effect::Reset]);
+}
+
+#[test]
+fn a_source_replaces_its_own_rules_alone() {
+    let (book, _bitten) = book();
+    book.switch_on(&named("a"), [of_east(error("A"))]);
+    book.switch_on(&fault(), [of_east(error("B"))]);
+    book.switch_on(&named("a"), [of_east(error("C"))]);
+    let codes = |book: &RuleBook| book.list().into_iter().map(|rule| rule.rule.effect).collect::<Vec<_>>();
+    assert_eq!(codes(&book), [error("B"), error("C")]);
+    book.switch_off(&fault());
+    assert_eq!(codes(&book), [error("C")]);
+}
+
+#[tokio::test]
+async fn a_new_rule_strikes_what_is_under_way_once_and_its_fault_bites_once() {
+    let (book, mut bitten) = book();
+    let mut passages = [request(&book, EAST), request(&book, EAST)];
+    let mut elsewhere = request(&book, "eu-west-1");
+    for passage in passages.iter_mut().chain([&mut elsewhere]) {
+        assert!(passage.meet(ExchangeSide::Request).is_empty());
+    }
+    book.switch_on(&named("a"), [of_east(error("Late"))]);
+    assert!(passages[0].struck().now_or_never().is_none(), "the service has the request: no error of ours any more");
+    book.switch_on(&fault(), [of_east(Effect::Reset)]);
+    assert!(bitten.try_recv().is_err(), "a fault that is on has not bitten yet");
+    for passage in &mut passages {
+        let hit = passage.struck().await;
+        assert_eq!(*hit.effect(), Effect::Reset);
+        assert_eq!(passage.cut(&hit).now_or_never(), Some(()), "at once");
+        assert!(passage.struck().now_or_never().is_none(), "asked once");
+    }
+    assert!(elsewhere.struck().now_or_never().is_none());
+    assert_eq!(bitten.try_recv(), Ok(FaultId::from("fault-1")));
+    assert!(bitten.try_recv().is_err(), "one bite is reported");
+}
+
+#[tokio::test]
+async fn a_held_request_waits_for_the_end_of_its_own_rule() {
+    let (book, _bitten) = book();
+    book.switch_on(&fault(), [of_east(Effect::BlackHole)]);
+    let mut passage = request(&book, EAST);
+    let hit = passage.meet(ExchangeSide::Request).remove(0);
+    assert!(passage.cut(&hit).now_or_never().is_none() && !hit.is_over());
+    // The rule ends and begins again before the request looks: it was held by the first one.
+    book.switch_off(&fault());
+    book.switch_on(&fault(), [of_east(Effect::BlackHole)]);
+    assert!(hit.is_over());
+    assert_eq!(passage.cut(&hit).now_or_never(), Some(()));
+}
+
+#[test]
+fn rules_begin_and_end_at_their_time() {
+    let (book, _bitten) = book();
+    let at = |ms: u64| RunTime::from_ms(3_600_000 + ms);
+    let fires = Firing { after: Some(Span::from_ms(100)), lasts: Some(Span::from_ms(50)), ..Firing::default() };
+    let rule = Rule { fires, ..of_east(Effect::Reset) };
+    let mut early = request(&book, EAST);
+    early.meet(ExchangeSide::Request);
+    let new = StandingRule::new(named("a"), 0, rule, at(0), 1);
+    assert_eq!(book.change(at(0), |rules| rules.push(Arc::new(new))), Some(at(100)));
+    assert!(request(&book, EAST).meet(ExchangeSide::Request).is_empty());
+    assert!(!book.list()[0].begun && early.struck().now_or_never().is_none());
+    assert_eq!(book.change(at(99), |_| ()), Some(at(100)));
+    assert!(!book.list()[0].begun);
+    assert_eq!(book.change(at(100), |_| ()), Some(at(150)));
+    assert!(book.list()[0].begun);
+    assert!(early.struck().now_or_never().is_some(), "what is under way when it begins is struck");
+    let hit = request(&book, EAST).meet(ExchangeSide::Request).remove(0);
+    assert_eq!(book.change(at(149), |_| ()), Some(at(150)));
+    assert!(!hit.is_over());
+    assert_eq!(book.change(at(150), |_| ()), None);
+    assert!(hit.is_over() && book.list().is_empty());
+}
+
+#[tokio::test]
+async fn time_is_kept_without_being_told() {
+    let (book, _bitten) = book();
+    let mut keeping = tokio::task::JoinSet::new();
+    keeping.spawn(book.clone().keep_time());
+    let fires = Firing { after: Some(Span::from_ms(30)), lasts: Some(Span::from_ms(30)), ..Firing::default() };
+    let mut changes = book.changes();
+    book.switch_on(&named("a"), [Rule { fires, ..of_east(Effect::Reset) }]);
+    let mut seen = Vec::new();
+    while seen.last() != Some(&None) {
+        assert_eq!(poll::at_most(Span::from_secs(10), changes.changed()).await, Some(true));
+        seen.push(book.list().first().map(|rule| rule.begun));
+    }
+    seen.dedup();
+    assert_eq!(seen, [Some(false), Some(true), None]);
+}
+
+#[test]
+fn who_closes_a_region_is_known() {
+    let (book, _bitten) = book();
+    let all = Rule { scope: Scope { region: vec![Pattern::new("*")], ..Scope::default() }, ..of_east(Effect::Refuse) };
+    book.switch_on(&named("a"), [all]);
+    book.switch_on(&fault(), [of_east(Effect::Refuse)]);
+    assert_eq!(book.closing(&Region::from(EAST)), [named("a"), fault()]);
+    assert_eq!(book.closing(&Region::from("eu-west-1")), [named("a")]);
+}

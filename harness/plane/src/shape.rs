@@ -1,0 +1,242 @@
+//! A body on its way through rules: paced, cut short, changed or held back at its end.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use firedrill_clock::poll;
+use firedrill_model::{rule::Effect, units::Span};
+use futures_util::{FutureExt, future::BoxFuture};
+use hyper::body::{Body, Frame, SizeHint};
+use tokio_util::sync::CancellationToken;
+
+use crate::rules::Hit;
+
+/// What is paced goes out in portions of so much time.
+const PORTION: Span = Span::from_ms(20);
+/// What a body without a length is taken to be long for the choice of the bytes that change.
+const UNKNOWN_LENGTH: u64 = 1024;
+
+/// The body broke off by a rule, or by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokenOff<E> {
+    /// By a rule.
+    #[error("broken off by a rule")]
+    Rule,
+    /// By itself.
+    #[error(transparent)]
+    Body(E),
+}
+
+/// What happens to one body.
+#[derive(Debug, Default)]
+pub struct Shape {
+    hits: Vec<Hit>,
+}
+
+impl Shape {
+    /// Takes a hit up when its effect is on bodies.
+    pub fn take(&mut self, hit: &Hit) {
+        match hit.effect() {
+            Effect::Bandwidth { .. } | Effect::SlowClose { .. } | Effect::Truncate { .. } | Effect::Corrupt { .. } => {
+                self.hits.push(hit.clone());
+            }
+            Effect::Refuse
+            | Effect::Reset
+            | Effect::BlackHole
+            | Effect::Error { .. }
+            | Effect::Throttle
+            | Effect::Latency(_)
+            | Effect::StaleRead
+            | Effect::Duplicate => {}
+        }
+    }
+
+    /// Whether nothing happens.
+    pub fn is_plain(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    /// Effects of rules that still stand.
+    fn standing(&self) -> impl Iterator<Item = (&Hit, &Effect)> {
+        self.hits.iter().filter(|hit| !hit.is_over()).map(|hit| (hit, hit.effect()))
+    }
+
+    /// Bytes a second, where the slowest rule decides.
+    fn pace(&self) -> Option<u64> {
+        self.standing()
+            .filter_map(|(_, effect)| {
+                if let Effect::Bandwidth { per_second } = effect { Some(per_second.bytes().max(1)) } else { None }
+            })
+            .min()
+    }
+
+    /// After how many bytes it breaks off.
+    fn breaks_off(&self) -> Option<u64> {
+        self.standing()
+            .filter_map(|(_, effect)| if let Effect::Truncate { after } = effect { Some(after.bytes()) } else { None })
+            .min()
+    }
+
+    /// How long its last byte is held back.
+    fn holds_back(&self) -> Option<Span> {
+        self.standing()
+            .filter_map(|(_, effect)| if let Effect::SlowClose { by } = effect { Some(*by) } else { None })
+            .max()
+    }
+
+    /// Which bytes change, and how.
+    fn places(&self, length: u64) -> Vec<(u64, u8)> {
+        let places = self.standing().filter_map(|(hit, effect)| {
+            if let Effect::Corrupt { bytes } = effect { Some(hit.places(*bytes, length)) } else { None }
+        });
+        places.flatten().collect()
+    }
+}
+
+/// A body under a [`Shape`].
+pub struct Shaped<B> {
+    body: B,
+    shape: Shape,
+    /// Length of the whole, where it is known.
+    length: Option<u64>,
+    places: Option<Vec<(u64, u8)>>,
+    /// Read from the body and not yet passed on.
+    held: Bytes,
+    passed: u64,
+    pause: Option<BoxFuture<'static, bool>>,
+    held_back: bool,
+    breaking_off: bool,
+}
+
+impl<B: Body> Shaped<B> {
+    /// Puts a body under a shape.
+    pub fn new(body: B, shape: Shape) -> Self {
+        let length = body.size_hint().exact();
+        Self {
+            body,
+            shape,
+            length,
+            places: None,
+            held: Bytes::new(),
+            passed: 0,
+            pause: None,
+            held_back: false,
+            breaking_off: false,
+        }
+    }
+
+    fn pause(&mut self, span: Span) {
+        self.pause = Some(async move { poll::pause(span, &CancellationToken::new()).await }.boxed());
+    }
+
+    /// The next bytes to pass on, at most those that are held.
+    fn portion(&mut self) -> Bytes {
+        let mut size = self.held.len();
+        if let Some(pace) = self.shape.pace() {
+            let portion = pace.saturating_mul(PORTION.micros()) / 1_000_000;
+            size = size.min(usize::try_from(portion.max(1)).unwrap_or(usize::MAX));
+            self.pause(Span::from_micros(size as u64 * 1_000_000 / pace));
+        }
+        if let Some(limit) = self.shape.breaks_off() {
+            size = size.min(usize::try_from(limit - self.passed).unwrap_or(usize::MAX));
+        }
+        let last = self.length == Some(self.passed + size as u64);
+        if last
+            && size > 0
+            && !self.held_back
+            && let Some(by) = self.shape.holds_back()
+        {
+            size -= 1;
+            self.held_back = true;
+            self.pause(by);
+        }
+        let portion = self.held.split_to(size);
+        let start = self.passed;
+        self.passed += size as u64;
+        self.changed(portion, start)
+    }
+
+    /// The bytes that start at `start` of the body, with those changed that are to be.
+    fn changed(&mut self, bytes: Bytes, start: u64) -> Bytes {
+        let length = self.length.unwrap_or(UNKNOWN_LENGTH);
+        let shape = &self.shape;
+        let places = self.places.get_or_insert_with(|| shape.places(length));
+        let end = start + bytes.len() as u64;
+        let mut here = places.iter().filter(|(at, _)| (start..end).contains(at)).peekable();
+        if here.peek().is_none() {
+            return bytes;
+        }
+        let mut changed = BytesMut::from(bytes);
+        for (at, bit) in here {
+            if let Some(byte) = usize::try_from(at - start).ok().and_then(|at| changed.get_mut(at)) {
+                *byte ^= bit;
+            }
+        }
+        changed.freeze()
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
+    type Data = Bytes;
+    type Error = BrokenOff<B::Error>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(pause) = &mut this.pause {
+                ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
+            if !this.held.is_empty() {
+                if this.shape.breaks_off().is_some_and(|limit| this.passed >= limit) {
+                    if std::mem::replace(&mut this.breaking_off, true) {
+                        return Poll::Ready(Some(Err(BrokenOff::Rule)));
+                    }
+                    // What was passed on is sent before the connection ends.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let portion = this.portion();
+                if portion.is_empty() {
+                    continue;
+                }
+                return Poll::Ready(Some(Ok(Frame::data(portion))));
+            }
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.held = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(BrokenOff::Body(error)))),
+                None => {
+                    // The end of a body without a length is what is held back.
+                    match this.shape.holds_back() {
+                        Some(by) if this.length.is_none() && !this.held_back => {
+                            this.held_back = true;
+                            this.pause(by);
+                        }
+                        Some(_) | None => return Poll::Ready(None),
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_empty() && self.pause.is_none() && self.body.is_end_stream() && self.shape.is_plain()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.length {
+            Some(length) => SizeHint::with_exact(length - self.passed),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "shape_tests.rs"]
+mod tests;
