@@ -13,9 +13,9 @@ use thiserror::Error;
 use crate::homes::{Homes, Resource};
 
 /// Service name of API Gateway's APIs, in signatures, host names and paths.
-const API: &str = "execute-api";
+pub(crate) const API: &str = "execute-api";
 /// Service name of function URLs, in host names and paths.
-const FUNCTION_URL: &str = "lambda-url";
+pub(crate) const FUNCTION_URL: &str = "lambda-url";
 
 /// What a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub enum Evidence {
     Host,
     /// The home region of the resource that the host or path names.
     Home,
+    /// Nothing: who runs the proxy said what such requests are for.
+    Default,
 }
 
 /// Why a request cannot be attributed.
@@ -197,6 +199,20 @@ fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattr
     Ok(Attribution { region, service: service.to_owned(), principal: None, by: Evidence::Home, shows: Shows::Nothing })
 }
 
+/// The service of a request that nothing tells the region of: a function URL's, an API's, or else S3's, which alone is
+/// asked without a signature.
+pub(crate) fn unsigned_service(uri: &Uri, headers: &HeaderMap) -> String {
+    let (host, path) = (host(uri, headers), uri.path());
+    let is = |service: &str| host_before(&host, service).is_some() || path.starts_with(&format!("/_aws/{service}/"));
+    if is(API) || path.starts_with("/restapis/") {
+        API.to_owned()
+    } else if is(FUNCTION_URL) {
+        FUNCTION_URL.to_owned()
+    } else {
+        "s3".to_owned()
+    }
+}
+
 /// Whether this request of Lambda's API is answered with function URLs: `/2021-10-31/functions/<name>/url`, or `…/urls` for
 /// all of a function. A request to a function URL itself is signed for the same service; what the function says is no
 /// answer of Lambda.
@@ -234,7 +250,7 @@ fn host_scope(host: &str) -> Option<(String, Region)> {
 }
 
 /// What stands before `.service.` in a host name: a bucket, an API id.
-fn host_before(host: &str, service: &str) -> Option<String> {
+pub(crate) fn host_before(host: &str, service: &str) -> Option<String> {
     host.split_once(&format!(".{service}.")).map(|(before, _)| before.to_owned()).filter(|before| !before.is_empty())
 }
 
@@ -253,21 +269,21 @@ fn query(uri: &Uri, name: &str) -> Result<Option<String>, Unattributed> {
 }
 
 /// Whether the query has a parameter, with a value or without.
-fn asks(uri: &Uri, name: &str) -> bool {
+pub(crate) fn asks(uri: &Uri, name: &str) -> bool {
     parameters(uri).any(|(key, _)| key == name)
 }
 
-fn parameters(uri: &Uri) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn parameters(uri: &Uri) -> impl Iterator<Item = (String, String)> {
     let pairs = uri.query().unwrap_or_default().split('&');
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decoded(key), decoded(value)))
 }
 
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// The form of AWS region names: `us-east-1`, `ap-southeast-2`, `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [partition, middle @ .., number] = &parts[..] else { return false };
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());

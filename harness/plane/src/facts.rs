@@ -40,7 +40,8 @@ impl Facts {
             resources: asked.resources,
             principal: principal.clone(),
             from: Vec::new(),
-            body_tells: body.is_none() && operation::told_by_body(protocol, service),
+            body_tells: body.is_none()
+                && operation::told_by_body(service, protocol, &head.method, &head.uri, &head.headers, &host),
         }
     }
 }
