@@ -219,6 +219,26 @@ pub enum Effect {
     Duplicate,
 }
 
+impl Effect {
+    /// The word for it in rules.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Reset => "reset",
+            Self::BlackHole => "black-hole",
+            Self::Error { .. } => "error",
+            Self::Throttle => "throttle",
+            Self::Latency(_) => "latency",
+            Self::Bandwidth { .. } => "bandwidth",
+            Self::SlowClose { .. } => "slow-close",
+            Self::Truncate { .. } => "truncate",
+            Self::Corrupt { .. } => "corrupt",
+            Self::StaleRead => "stale-read",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// How long a delay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "distribution", rename_all = "kebab-case", deny_unknown_fields)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use firedrill_model::{ids::Region, units::Span};
 use http::{
     HeaderMap, HeaderName, Request, Response, Uri, Version, header,
+    request::Parts,
     uri::{self, Authority},
 };
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
@@ -19,7 +20,8 @@ use thiserror::Error;
 use crate::{
     PlaneError,
     answer::Failure,
-    classify::{self, Attribution},
+    classify::{self, Attribution, Evidence, Shows, Unattributed},
+    control::{Control, Counters},
     exchange::Exchange,
     facts::Facts,
     homes::Homes,
@@ -110,6 +112,22 @@ pub(crate) struct Forwarder {
     upstreams: Upstreams,
     rules: RuleBook,
     pub(crate) homes: Arc<Homes>,
+    counters: Arc<Counters>,
+    front: Front,
+}
+
+/// What is in front of the regions besides the rules.
+#[derive(Debug)]
+pub(crate) enum Front {
+    /// A drill: what belongs to the emulator and not to AWS is refused, and so is what cannot be attributed.
+    Drill,
+    /// A proxy with pages of its own. The emulator's other pages pass.
+    Proxy {
+        /// The pages.
+        control: Control,
+        /// Region of what cannot be attributed, or it is refused.
+        default_region: Option<Region>,
+    },
 }
 
 impl fmt::Debug for Forwarder {
@@ -119,7 +137,7 @@ impl fmt::Debug for Forwarder {
 }
 
 impl Forwarder {
-    pub(crate) fn new(upstreams: Upstreams, rules: RuleBook) -> Self {
+    pub(crate) fn new(upstreams: Upstreams, rules: RuleBook, front: Front, counters: Arc<Counters>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_LIMIT.std()));
@@ -130,7 +148,7 @@ impl Forwarder {
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(connector);
-        Self { client, upstreams, rules, homes: Arc::default() }
+        Self { client, upstreams, rules, homes: Arc::default(), counters, front }
     }
 
     /// Answers one request. An error leaves the client without an answer; `reset` then makes that a reset.
@@ -139,29 +157,54 @@ impl Forwarder {
         request: Request<Incoming>,
         reset: ResetMark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        if let Front::Proxy { control, .. } = &self.front
+            && Control::has(request.uri().path())
+        {
+            return Ok(control.answer(request).await);
+        }
+        Counters::count(&self.counters.requests);
+        let (head, body) = request.into_parts();
+        let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
         let attribution = match classify::attribute(method, uri, headers, &self.homes) {
             Ok(attribution) => attribution,
-            Err(reason) => {
-                let protocol = protocol("", method, uri, headers);
-                return Ok(fail(&Failure::unattributed(&reason.to_string()), protocol, ""));
-            }
+            Err(reason) => match self.otherwise(&reason, &head) {
+                Some(attribution) => attribution,
+                None => return Ok(self.refuse(&reason.to_string(), &head, "")),
+            },
         };
         let Attribution { region, service, .. } = &attribution;
-        let protocol = protocol(service, method, uri, headers);
         let Some(upstream) = self.upstreams.of(region) else {
-            let reason = format!("this target has no region {region}");
-            return Ok(fail(&Failure::unattributed(&reason), protocol, service));
+            return Ok(self.refuse(&format!("this target has no region {region}"), &head, service));
         };
-        let (head, body) = request.into_parts();
+        let protocol = protocol(service, method, uri, headers);
         let passage = self.rules.passage(Facts::of(&attribution, protocol, &head, None));
-        let request = Request::from_parts(head, body);
         let exchange = Exchange { forwarder: &self, upstream, attribution: &attribution, protocol, reset: &reset };
-        let answer = exchange.run(request, passage).await;
+        let answer = exchange.run(Request::from_parts(head, body), passage).await;
         if answer.is_err() {
+            Counters::count(&self.counters.unanswered);
             reset.set();
         }
         answer
+    }
+
+    /// What a request is taken for that cannot be attributed.
+    fn otherwise(&self, reason: &Unattributed, head: &Parts) -> Option<Attribution> {
+        let Front::Proxy { default_region, .. } = &self.front else { return None };
+        let (region, service) = match reason {
+            // No rule is for the emulator's own pages: a region of AWS is never empty.
+            Unattributed::EmulatorPage(_) => (Region::new(""), String::new()),
+            Unattributed::Unknown => (default_region.clone()?, classify::unsigned_service(&head.uri, &head.headers)),
+            Unattributed::Scope | Unattributed::SignatureV2 | Unattributed::ManyRegions | Unattributed::SignedTwice => {
+                return None;
+            }
+        };
+        Some(Attribution { region, service, principal: None, by: Evidence::Default, shows: Shows::Nothing })
+    }
+
+    fn refuse(&self, reason: &str, head: &Parts, service: &str) -> Response<AnswerBody> {
+        Counters::count(&self.counters.unattributed);
+        let protocol = protocol(service, &head.method, &head.uri, &head.headers);
+        fail(&Failure::unattributed(reason), protocol, service)
     }
 
     pub(crate) async fn send(

@@ -11,19 +11,24 @@
 //! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
 //! | [`forward`], [`exchange`] | carries a request to its region and the answer back; what the rules make of both |
 //! | [`shape`], [`body`], [`guard`], [`stale`] | bodies on their way: paced, cut short, changed, read before, cut off, kept |
+//! | [`format`] | rules as files and control APIs have them |
+//! | [`proxy`], [`control`] | a plane of its own in front of one address, and its pages |
 //! | [`answer`] | errors that the plane answers itself, in the shape of each protocol |
 
 pub mod answer;
 mod body;
 pub mod classify;
+mod control;
 mod exchange;
 pub mod facts;
+pub mod format;
 mod forward;
 mod guard;
 pub mod homes;
 mod listener;
 pub mod operation;
 pub mod protocol;
+pub mod proxy;
 pub mod rules;
 mod shape;
 mod stale;
@@ -42,7 +47,7 @@ use tokio::{
 };
 
 use self::{
-    forward::{Forwarder, Upstreams},
+    forward::{Forwarder, Front, Upstreams},
     listener::Gate,
     rules::{Listed, RuleBook, Source},
 };
@@ -106,7 +111,8 @@ impl Reserved {
         bites: mpsc::UnboundedSender<FaultId>,
     ) -> Result<Plane, PlaneError> {
         let rules = RuleBook::new(seed, bites);
-        let forwarder = Arc::new(Forwarder::new(Upstreams::by_region(upstreams)?, rules.clone()));
+        let upstreams = Upstreams::by_region(upstreams)?;
+        let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone(), Front::Drill, Arc::default()));
         let addresses = self.0.iter().map(|(region, gate)| (region.clone(), gate.address())).collect();
         let gates = Arc::new(Gates { gates: Mutex::new(self.0), rules: rules.clone(), forwarder });
         gates.settle().await?;

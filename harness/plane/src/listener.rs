@@ -50,7 +50,12 @@ struct Serving {
 impl Gate {
     /// Reserves a free port on the loopback interface.
     pub(super) fn reserve() -> io::Result<Self> {
-        let reservation = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// Reserves an address; port 0 is a free one.
+    pub(super) fn at(address: SocketAddr) -> io::Result<Self> {
+        let reservation = bind(address)?;
         Ok(Self { address: reservation.local_addr()?, _reservation: reservation, serving: None })
     }
 
@@ -88,7 +93,7 @@ impl Gate {
 
 /// Two sockets share the address while at most one of them listens (`SO_REUSEADDR` on Linux, socket(7)).
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)

@@ -21,7 +21,7 @@ const UNKNOWN_LENGTH: u64 = 1024;
 
 /// The body broke off by a rule, or by itself.
 #[derive(Debug, thiserror::Error)]
-pub enum BrokenOff<E> {
+pub(crate) enum BrokenOff<E> {
     /// By a rule.
     #[error("broken off by a rule")]
     Rule,
@@ -32,13 +32,13 @@ pub enum BrokenOff<E> {
 
 /// What happens to one body.
 #[derive(Debug, Default)]
-pub struct Shape {
+pub(crate) struct Shape {
     hits: Vec<Hit>,
 }
 
 impl Shape {
     /// Takes a hit up when its effect is on bodies.
-    pub fn take(&mut self, hit: &Hit) {
+    pub(crate) fn take(&mut self, hit: &Hit) {
         match hit.effect() {
             Effect::Bandwidth { .. } | Effect::SlowClose { .. } | Effect::Truncate { .. } | Effect::Corrupt { .. } => {
                 self.hits.push(hit.clone());
@@ -55,7 +55,7 @@ impl Shape {
     }
 
     /// Whether nothing happens.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.hits.is_empty()
     }
 
@@ -97,7 +97,7 @@ impl Shape {
 }
 
 /// A body under a [`Shape`].
-pub struct Shaped<B> {
+pub(crate) struct Shaped<B> {
     body: B,
     shape: Shape,
     /// Length of the whole, where it is known.
@@ -113,7 +113,7 @@ pub struct Shaped<B> {
 
 impl<B: Body> Shaped<B> {
     /// Puts a body under a shape.
-    pub fn new(body: B, shape: Shape) -> Self {
+    pub(crate) fn new(body: B, shape: Shape) -> Self {
         let length = body.size_hint().exact();
         Self {
             body,

@@ -62,7 +62,8 @@ pub(super) async fn preflight(
     let install = async { Ok(install_aside(launch.cache.clone(), INSTALL_LIMIT, &Stages(progress)).await?) };
     let start = async |emulator: Emulator| {
         let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-        let mut target = RunningTarget::start(launch, &emulator, &plan.target, &regions, &drill.dir).await?;
+        let mut target =
+            RunningTarget::start(launch, &emulator, &plan.target, (&regions, plan.seed), &drill.dir).await?;
         drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
         let events = target.events();
         drill.endpoints.get_or_init(|| target.endpoints());

@@ -56,7 +56,7 @@ impl RunningTarget {
         launch: &Launch,
         emulator: &Emulator,
         plan: &TargetPlan,
-        regions: &[Region],
+        (regions, seed): (&[Region], u64),
         dir: &RunDir,
     ) -> Result<Self, TargetError> {
         let folder = absolute(&dir.root().join("target"))?;
@@ -64,7 +64,8 @@ impl RunningTarget {
         let log = folder.join("supervisor.log");
         let (mut supervisor, pipe, answers) = spawn(&launch.program, &log)?;
         let (link, events) = Link::new(pipe, answers, log.clone());
-        let setup = Setup { python: emulator.python(), layout: plan.layout, regions: regions.to_vec(), folder };
+        let (python, regions) = (emulator.python(), regions.to_vec());
+        let setup = Setup { python, layout: plan.layout, seed, regions, folder };
         let Outcome::Started { endpoints, processes } = link.ask(Command::Start(setup)).await? else {
             return Err(TargetError::Protocol("no endpoints".to_owned()));
         };

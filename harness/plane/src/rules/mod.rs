@@ -12,7 +12,7 @@
 mod standing;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -44,6 +44,8 @@ struct Standing {
     rules: Vec<Arc<StandingRule>>,
     /// Of the next rule that begins.
     serial: u64,
+    /// How many rules each source switched on so far.
+    places: BTreeMap<Source, u64>,
 }
 
 /// A rule that was switched on, for people and metrics.
@@ -67,23 +69,35 @@ impl RuleBook {
         Self { standing: watch::Sender::default(), clock: RunClock::start(), seed, bites, bitten: Arc::default() }
     }
 
-    /// Puts rules in the place of those of the same source, which end.
+    /// Puts rules in the place of those of the same source, which end. A rule that stood already goes on as it was, with
+    /// what it counted and holds.
     pub fn switch_on(&self, by: &Source, rules: impl IntoIterator<Item = Rule>) {
         let now = self.clock.now();
-        self.change(now, |standing| {
-            standing.retain(|rule| rule.by != *by);
-            let new = |(place, rule)| Arc::new(StandingRule::new(by.clone(), place, rule, now, self.seed));
-            standing.extend((0..).zip(rules).map(new));
+        self.change(now, |standing, places| {
+            let (mut own, others): (Vec<_>, Vec<_>) = standing.drain(..).partition(|rule| rule.by == *by);
+            *standing = others;
+            for rule in rules {
+                let same = own.iter().position(|standing| standing.rule == rule);
+                standing.push(same.map(|at| own.remove(at)).unwrap_or_else(|| {
+                    let place = places.entry(by.clone()).or_default();
+                    *place += 1;
+                    Arc::new(StandingRule::new(by.clone(), *place, rule, now, self.seed))
+                }));
+            }
         });
     }
 
     /// Changes the list of rules, ends those whose time is over and begins those whose time has come. The next instant at
     /// which there will be something to end or begin.
-    fn change(&self, now: RunTime, edit: impl FnOnce(&mut Vec<Arc<StandingRule>>)) -> Option<RunTime> {
+    fn change(
+        &self,
+        now: RunTime,
+        edit: impl FnOnce(&mut Vec<Arc<StandingRule>>, &mut BTreeMap<Source, u64>),
+    ) -> Option<RunTime> {
         let mut next = None;
         self.standing.send_if_modified(|standing| {
-            let Standing { mut rules, mut serial } = Standing::clone(standing);
-            edit(&mut rules);
+            let Standing { mut rules, mut serial, mut places } = Standing::clone(standing);
+            edit(&mut rules, &mut places);
             rules.retain(|rule| rule.ends.is_none_or(|ends| now < ends));
             for rule in rules.iter_mut().filter(|rule| rule.serial.is_none() && rule.begins <= now) {
                 *rule = Arc::new(rule.begun(serial));
@@ -93,8 +107,9 @@ impl RuleBook {
             next = rules.iter().filter_map(edge).min();
             let is_there = |of: &Arc<StandingRule>, rules: &[_]| rules.iter().any(|rule| Arc::ptr_eq(rule, of));
             standing.rules.iter().filter(|old| !is_there(old, &rules)).for_each(|old| old.end());
-            let same = rules.len() == standing.rules.len() && rules.iter().all(|new| is_there(new, &standing.rules));
-            *standing = Arc::new(Standing { rules, serial });
+            let same = rules.len() == standing.rules.len()
+                && rules.iter().zip(&standing.rules).all(|(new, old)| Arc::ptr_eq(new, old));
+            *standing = Arc::new(Standing { rules, serial, places });
             !same
         });
         next
@@ -106,7 +121,7 @@ impl RuleBook {
         loop {
             standing.mark_unchanged();
             let now = self.clock.now();
-            let next = self.change(now, |_| ());
+            let next = self.change(now, |_, _| ());
             match next {
                 Some(next) => drop(poll::at_most(next.since(now), standing.changed()).await),
                 None => drop(standing.changed().await),

@@ -1,8 +1,11 @@
 //! One rule that stands: which requests it is for, and which of them it strikes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use firedrill_model::{
@@ -48,11 +51,11 @@ pub enum Source {
     Named(String),
 }
 
-impl Source {
-    fn text(&self) -> &str {
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fault(id) => id.as_str(),
-            Self::Named(name) => name,
+            Self::Fault(id) => id.fmt(f),
+            Self::Named(name) => f.pad(name),
         }
     }
 }
@@ -198,14 +201,14 @@ impl Draws {
         let mut digest = Sha256::new();
         digest.update(seed.to_be_bytes());
         digest.update(place.to_be_bytes());
-        digest.update(by.text());
+        digest.update(by.to_string());
         Self(digest.finalize().into())
     }
 }
 
 /// What was drawn for one request. The same seed, rule and number of the request give the same.
 #[derive(Clone, Copy, Debug)]
-pub struct Draw {
+pub(super) struct Draw {
     draws: Draws,
     number: u64,
     strength: f64,

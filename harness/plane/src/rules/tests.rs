@@ -82,6 +82,20 @@ fn a_source_replaces_its_own_rules_alone() {
     assert_eq!(codes(&book), [error("C")]);
 }
 
+#[test]
+fn a_rule_that_stays_goes_on_counting() {
+    let (book, _bitten) = book();
+    let few = Rule { fires: Firing { count: Some(Count::First(2)), ..Firing::default() }, ..of_east(Effect::Reset) };
+    book.switch_on(&named("a"), [few.clone()]);
+    let hit = request(&book, EAST).meet(ExchangeSide::Request).remove(0);
+    book.switch_on(&named("a"), [of_east(error("New")), few.clone(), few]);
+    assert!(!hit.is_over());
+    let struck: Vec<u64> = book.list().iter().map(|rule| rule.struck).collect();
+    assert_eq!(struck, [0, 1, 0], "one of two that are alike is the old one");
+    book.switch_on(&named("a"), [of_east(error("New"))]);
+    assert!(hit.is_over());
+}
+
 #[tokio::test]
 async fn a_new_rule_strikes_what_is_under_way_once_and_its_fault_bites_once() {
     let (book, mut bitten) = book();
@@ -128,18 +142,18 @@ fn rules_begin_and_end_at_their_time() {
     let mut early = request(&book, EAST);
     early.meet(ExchangeSide::Request);
     let new = StandingRule::new(named("a"), 0, rule, at(0), 1);
-    assert_eq!(book.change(at(0), |rules| rules.push(Arc::new(new))), Some(at(100)));
+    assert_eq!(book.change(at(0), |rules, _| rules.push(Arc::new(new))), Some(at(100)));
     assert!(request(&book, EAST).meet(ExchangeSide::Request).is_empty());
     assert!(!book.list()[0].begun && early.struck().now_or_never().is_none());
-    assert_eq!(book.change(at(99), |_| ()), Some(at(100)));
+    assert_eq!(book.change(at(99), |_, _| ()), Some(at(100)));
     assert!(!book.list()[0].begun);
-    assert_eq!(book.change(at(100), |_| ()), Some(at(150)));
+    assert_eq!(book.change(at(100), |_, _| ()), Some(at(150)));
     assert!(book.list()[0].begun);
     assert!(early.struck().now_or_never().is_some(), "what is under way when it begins is struck");
     let hit = request(&book, EAST).meet(ExchangeSide::Request).remove(0);
-    assert_eq!(book.change(at(149), |_| ()), Some(at(150)));
+    assert_eq!(book.change(at(149), |_, _| ()), Some(at(150)));
     assert!(!hit.is_over());
-    assert_eq!(book.change(at(150), |_| ()), None);
+    assert_eq!(book.change(at(150), |_, _| ()), None);
     assert!(hit.is_over() && book.list().is_empty());
 }
 

@@ -8,6 +8,7 @@ mod breaks;
 mod effects;
 mod homes;
 mod passing;
+mod proxy;
 mod refusals;
 mod rules;
 mod volume;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use firedrill_model::{
     ids::{FaultId, Region},
     plan::PlannedFault,
+    rule::{Effect, Rule},
     scenario::{Fault, Symptom},
     units::Span,
 };
-use firedrill_plane::Rule;
+use firedrill_plane::rules::Source;
 use nix::sys::signal::Signal;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -61,12 +62,13 @@ impl Faults {
         if symptom == Symptom::Destroyed && !regions.separate() {
             return Err(format!("{region} cannot be destroyed alone: all regions share one process"));
         }
-        let rule = match symptom {
-            Symptom::Refused | Symptom::Destroyed => Rule::Refuse,
-            Symptom::Timeouts => Rule::Hold,
+        let effect = match symptom {
+            Symptom::Refused | Symptom::Destroyed => Effect::Refuse,
+            Symptom::Timeouts => Effect::BlackHole,
         };
         let (plane, _) = regions.of(&region)?;
-        plane.arm(&region, rule, &id).await.map_err(|error| error.to_string())?;
+        let rules = vec![Rule::of_region(&region, effect)];
+        plane.switch_on(&Source::Fault(id.clone()), rules).await.map_err(|error| error.to_string())?;
         let ended = CancellationToken::new();
         self.on.insert(id.clone(), Active { region: region.clone(), symptom, ended: ended.clone() });
         if let Err(error) = take_away(regions, &region, symptom).await {
@@ -102,7 +104,7 @@ impl Faults {
             }
         }
         // Requests pass again whatever became of the process: a region that is up must never stay cut off.
-        plane.pass(region).map_err(|error| error.to_string())?;
+        plane.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
         back.map(|()| (Healing::RegionBack, true))
     }
 

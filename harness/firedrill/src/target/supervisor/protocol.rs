@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) python: PathBuf,
     /// Processes per region or one for all.
     pub(crate) layout: Layout,
+    /// Seed of what rules of the plane draw.
+    pub(crate) seed: u64,
     /// Regions to serve.
     pub(crate) regions: Vec<Region>,
     /// Folder for logs and for the regions' temporary files.

@@ -59,7 +59,7 @@ impl Regions {
             Some((region.clone(), emulator.address()))
         };
         let direct: BTreeMap<Region, SocketAddr> = setup.regions.iter().filter_map(address).collect();
-        let plane = reserved.open(&direct, bites).map_err(text)?;
+        let plane = reserved.open(&direct, setup.seed, bites).await.map_err(text)?;
         let endpoint = |(region, direct): (&Region, &SocketAddr)| {
             let plane_url = format!("http://{}", plane.address(region)?);
             Some(EndpointRecord { region: region.clone(), plane_url, direct_url: format!("http://{direct}") })
@@ -71,7 +71,7 @@ impl Regions {
     }
 
     /// The plane and, in the layout that has one, the region's own emulator.
-    pub(super) fn of(&mut self, region: &Region) -> Result<(&mut Plane, Option<&mut Emulator>), String> {
+    pub(super) fn of(&mut self, region: &Region) -> Result<(&Plane, Option<&mut Emulator>), String> {
         let up = self.up.as_mut().ok_or("no region is up")?;
         if !up.regions.contains(region) {
             return Err(format!("this target has no region {region}"));
@@ -80,7 +80,7 @@ impl Regions {
             Layout::ProcessPerRegion => up.emulators.get_mut(region),
             Layout::SharedProcess => None,
         };
-        Ok((&mut up.plane, own))
+        Ok((&up.plane, own))
     }
 
     /// Whether a region has a process of its own.

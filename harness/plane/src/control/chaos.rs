@@ -1,0 +1,121 @@
+//! LocalStack's Chaos API: fault rules, and one latency for every request.
+//!
+//! POST puts a list of rules in the place of those there are, PATCH adds to them, DELETE takes away those that it names, all
+//! of them when it names none; GET tells them as they were written. Every one answers with what stands now.
+//!
+//! Source: LocalStack documentation, "Chaos API".
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use firedrill_model::{
+    rule::{Delay, Effect, ExchangeSide, Firing, Rule, Scope},
+    units::Span,
+};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Page;
+use crate::{
+    format::{self, RawRule},
+    rules::{RuleBook, Source},
+};
+
+/// The rules and the latency that were asked for.
+#[derive(Debug)]
+pub(super) struct Chaos {
+    book: RuleBook,
+    wanted: Mutex<Wanted>,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Each as it was written and as it is meant.
+    rules: Vec<(Value, Rule)>,
+    effects: Effects,
+}
+
+/// Network effects on every request.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Effects {
+    /// Milliseconds.
+    latency: u32,
+}
+
+impl Chaos {
+    pub(super) fn new(book: RuleBook, given: Vec<(Value, Rule)>) -> Self {
+        let wanted = Wanted { rules: given, effects: Effects::default() };
+        let chaos = Self { book, wanted: Mutex::default() };
+        chaos.obey(&wanted);
+        Self { wanted: Mutex::new(wanted), ..chaos }
+    }
+
+    pub(super) fn faults(&self, method: &Method, body: &[u8]) -> Page {
+        let mut wanted = self.lock();
+        match method.as_str() {
+            "GET" => return Ok(wanted.faults()),
+            "POST" => wanted.rules = rules(body)?,
+            "PATCH" => wanted.rules.extend(rules(body)?),
+            "DELETE" => {
+                let named = if body.trim_ascii().is_empty() { Vec::new() } else { rules(body)? };
+                wanted.rules.retain(|(_, rule)| !named.is_empty() && named.iter().all(|(_, gone)| gone != rule));
+            }
+            _ => return Err(not_here(method)),
+        }
+        self.obey(&wanted);
+        Ok(wanted.faults())
+    }
+
+    pub(super) fn effects(&self, method: &Method, body: &[u8]) -> Page {
+        let mut wanted = self.lock();
+        match method.as_str() {
+            "GET" => {}
+            "POST" => wanted.effects = serde_json::from_slice(body).map_err(|error| bad(&error))?,
+            _ => return Err(not_here(method)),
+        }
+        self.obey(&wanted);
+        Ok(("application/json", serde_json::to_string(&wanted.effects).map_err(|error| bad(&error))?))
+    }
+
+    /// The latency comes first: whatever the rules say, it is late.
+    fn obey(&self, wanted: &Wanted) {
+        let late = Effect::Latency(Delay::Fixed { by: Span::from_ms(wanted.effects.latency.into()) });
+        let late =
+            Rule { scope: Scope::default(), fires: Firing::default(), side: ExchangeSide::Request, effect: late };
+        self.book.switch_on(&Source::Named("effects".to_owned()), (wanted.effects.latency > 0).then_some(late));
+        let rules = wanted.rules.iter().map(|(_, rule)| rule.clone());
+        self.book.switch_on(&Source::Named("rules".to_owned()), rules);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wanted {
+    fn faults(&self) -> (&'static str, String) {
+        let written = self.rules.iter().map(|(written, _)| written.clone());
+        ("application/json", Value::from_iter(written).to_string())
+    }
+}
+
+/// A list of rules, or a single one.
+fn rules(body: &[u8]) -> Result<Vec<(Value, Rule)>, (StatusCode, String)> {
+    let written = match serde_json::from_slice(body).map_err(|error| bad(&error))? {
+        Value::Array(rules) => rules,
+        rule => vec![rule],
+    };
+    let raw = |rule: &Value| RawRule::deserialize(rule);
+    let raw = written.iter().map(raw).collect::<Result<_, _>>().map_err(|error| bad(&error))?;
+    let rules = format::read(raw).map_err(|error| bad(&error))?;
+    Ok(written.into_iter().zip(rules).collect())
+}
+
+fn bad(error: &dyn std::error::Error) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, error.to_string())
+}
+
+fn not_here(method: &Method) -> (StatusCode, String) {
+    (StatusCode::METHOD_NOT_ALLOWED, format!("{method} does nothing here"))
+}

@@ -1,0 +1,90 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn rules(json: &str) -> Result<Vec<Rule>, RuleError> {
+    let raw = serde_json::from_str(json).map_err(|error| RuleError(vec![error.to_string()]))?;
+    read(raw)
+}
+
+#[test]
+fn the_rules_of_localstack_mean_what_they_mean_there() {
+    // One of each kind that its documentation shows.
+    let all = r#"[
+        {},
+        {"service": "s3", "region": "us-east-1"},
+        {"service": "kinesis", "operation": "PutRecord", "probability": 0.5, "error": {}},
+        {"service": "dynamodb", "error": {"statusCode": 400, "code": "ProvisionedThroughputExceededException"}}
+    ]"#;
+    insta::assert_json_snapshot!(rules(all).unwrap());
+}
+
+#[test]
+fn everything_else_can_be_written() {
+    let all = r#"[
+        {"region": ["eu-*", "us-east-1"], "resource": "orders", "principal": "AKIA*", "effect": "refuse"},
+        {"effect": "reset", "side": "response", "first": 2},
+        {"effect": "black-hole", "every": 3, "after": "5s", "for": "1m"},
+        {"effect": "throttle", "ramp": "30s"},
+        {"effect": {"latency": "200ms"}},
+        {"effect": {"latency": {"mean": "100ms", "deviation": "20ms"}}},
+        {"effect": {"latency": {"least": "50ms", "shape": 1.5}}},
+        {"effect": {"bandwidth": "64KiB/s"}},
+        {"effect": {"slow-close": "2s"}, "side": "response"},
+        {"effect": {"truncate": "1KiB"}, "side": "response"},
+        {"effect": {"corrupt": 1}},
+        {"effect": "stale-read", "side": "response"},
+        {"effect": "duplicate"}
+    ]"#;
+    insta::assert_json_snapshot!(rules(all).unwrap());
+}
+
+#[test]
+fn services_are_named_as_they_are_signed() {
+    let service = |name: &str| {
+        let rules = rules(&format!(r#"[{{"service": "{name}"}}]"#)).map_err(|error| error.to_string())?;
+        Ok::<_, String>(rules[0].scope.service[0].as_str().to_owned())
+    };
+    let names = ["stepfunctions", "cloudwatch", "s3", "dynamodb*"].map(service);
+    assert_eq!(names, ["states", "monitoring", "s3", "dynamodb*"].map(|name| Ok(name.to_owned())));
+    assert!(service("dynamodbstreams").unwrap_err().contains("is signed as `dynamodb`"));
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let all = r#"[
+        {"probability": 1.5, "first": 1, "every": 2},
+        {"service": [], "region": ""},
+        {"first": 0, "after": "5 lightyears", "for": "x"},
+        {"error": {"statusCode": 200}},
+        {"error": {"code": "<b>"}},
+        {"effect": "reset", "error": {}},
+        {"effect": "refuse", "side": "response"},
+        {"effect": "duplicate", "side": "response"},
+        {"effect": "stale-read"},
+        {"effect": {"slow-close": "1s"}},
+        {"effect": {"corrupt": 0}},
+        {"effect": {"bandwidth": "0"}},
+        {"effect": {"latency": {"mean": "1", "deviation": "2"}}},
+        {"effect": {"latency": {"least": "1ms", "shape": 0}}}
+    ]"#;
+    insta::assert_snapshot!(rules(all).unwrap_err().to_string());
+    for unknown in
+        [r#"[{"servce": "s3"}]"#, r#"[{"effect": "explode"}]"#, r#"[{"side": "up"}]"#, r#"[{"error": {"status": 1}}]"#]
+    {
+        assert!(rules(unknown).unwrap_err().to_string().contains("unknown"), "{unknown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "[\\[\\]{}:,\"a-z0-9./ ]{0,60}", chance: f64, shape: f64) {
+        drop(rules(&text));
+        let odd = serde_json::json!([{
+            "probability": chance,
+            "after": text,
+            "effect": {"latency": {"least": text, "shape": shape}}
+        }]);
+        drop(rules(&odd.to_string()));
+    }
+}
