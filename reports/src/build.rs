@@ -140,13 +140,14 @@ fn rate(backup: &mut BackupRecord, rule: &Backup) {
     };
 }
 
-fn planned(fault: &PlannedFault) -> FaultRecord {
-    let Fault::RegionOutage { region, symptom } = &fault.fault;
+fn planned(planned: &PlannedFault) -> FaultRecord {
+    let Fault { kind, title, symptoms, lost, .. } = planned.fault.clone();
     FaultRecord {
-        id: fault.id.clone(),
-        kind: "region-outage".to_owned(),
-        region: region.clone(),
-        symptom: *symptom,
+        id: planned.id.clone(),
+        kind,
+        title,
+        symptoms,
+        lost,
         armed_ms: None,
         bit_ms: None,
         ended_ms: None,

@@ -11,7 +11,6 @@ use firedrill_model::{
     history::{Ending, HistoryHead, Phase},
     ids::{CheckId, FaultId, ProbeId, RecoveryPointId, Region, ResourceId, RunId},
     plan::{Layout, TargetKind},
-    scenario::Symptom,
     topology::Side,
     units::{RunTime, Span},
     verdict::{EnvironmentClass, Verdict},
@@ -334,12 +333,14 @@ pub struct BackupRecord {
 pub struct FaultRecord {
     /// Id.
     pub id: FaultId,
-    /// What it takes away: `region-outage`.
+    /// Its word in a scenario: `region-outage`.
     pub kind: String,
-    /// Region it takes away.
-    pub region: Region,
-    /// How that looks to clients: `refused`, `timeouts`, `destroyed`.
-    pub symptom: Symptom,
+    /// What it is: `us-east-1 is gone (time-outs)`.
+    pub title: String,
+    /// What clients see.
+    pub symptoms: String,
+    /// Regions in which nothing can be reached while it is on.
+    pub lost: Vec<Region>,
     /// It was switched on.
     pub armed_ms: Option<RunTime>,
     /// It stopped the first request.

@@ -4,7 +4,6 @@ use firedrill_model::{
     findings::{Finding, FindingKind, Weight},
     ids::CheckId,
     plan::{Layout, TargetKind},
-    scenario::Symptom,
     units::{RunTime, Span},
     verdict::{EnvironmentClass, Verdict},
 };
@@ -105,15 +104,6 @@ pub(crate) fn class(class: EnvironmentClass) -> &'static str {
         EnvironmentClass::AwsNonprod => "AWS, not production",
         EnvironmentClass::AwsProdIsolated => "AWS, production, isolated",
         EnvironmentClass::Production => "production",
-    }
-}
-
-/// How a fault looks to clients.
-pub(crate) fn symptom(symptom: Symptom) -> &'static str {
-    match symptom {
-        Symptom::Refused => "connections refused",
-        Symptom::Timeouts => "time-outs",
-        Symptom::Destroyed => "destroyed with its data",
     }
 }
 

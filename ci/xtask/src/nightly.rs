@@ -3,7 +3,10 @@
 
 use std::fs;
 
-use crate::commands::{Steps, command, present, root, say};
+use crate::{
+    commands::{Steps, command, present, root, say},
+    test::{DRILLS, NIGHTLY},
+};
 
 /// Options of `cargo xtask nightly`.
 #[derive(Debug, clap::Args)]
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &Args) -> bool {
 
 fn drills(steps: &mut Steps, repeat: u32) {
     for round in 1..=repeat {
-        for folder in crate::test::DRILLS {
+        for folder in DRILLS.iter().chain(&NIGHTLY) {
             let name = format!("drills in {folder}, round {round} of {repeat}");
             steps.run(&name, "cargo", &["run", "--release", "--locked", "--", "run", folder, "--accept-stated"]);
         }

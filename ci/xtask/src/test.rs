@@ -13,6 +13,9 @@ pub(crate) struct Args {
 /// Passing drills and must-fail drills: each is run once here; the nightly job repeats them.
 pub(crate) const DRILLS: [&str; 2] = ["scenarios", "scenarios/must-fail"];
 
+/// What the nightly job runs besides.
+pub(crate) const NIGHTLY: [&str; 2] = ["scenarios/nightly", "scenarios/nightly/must-fail"];
+
 /// Every change is judged by the same draws; the nightly job draws anew each time.
 const SEED: &str = "5eed";
 

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use firedrill::{
+    fault::region_outage,
     poll::{self, Look},
     services::{
         Clients, ServiceError,
@@ -28,7 +29,7 @@ use firedrill_model::{
     ids::{FaultId, Region},
     plan::{Layout, PlannedFault, TargetKind, TargetPlan},
     run_dir::{RunDir, read_json},
-    scenario::{Fault, Onset, Symptom},
+    scenario::{Onset, Symptom},
     units::Span,
     verdict::EnvironmentClass,
 };
@@ -75,7 +76,7 @@ fn outage(id: &str, symptom: Symptom) -> PlannedFault {
     PlannedFault {
         id: FaultId::from(id),
         when: Onset::At { delay: Span::default() },
-        fault: Fault::RegionOutage { region: Region::from(EAST), symptom },
+        fault: region_outage(&Region::from(EAST), symptom).expect("a symptom of regions"),
         duration_max: Span::from_secs(600),
     }
 }

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     capture::CaptureName,
-    ids::{FaultId, ProbeId, RecoveryPointId, Region, ResourceId},
+    ids::{FaultId, ProbeId, RecoveryPointId, ResourceId},
     recovery_point::RecoveryPoint,
+    scenario::Fault,
     topology::Side,
     units::{RunTime, Span},
 };
@@ -174,8 +175,8 @@ pub enum Event {
     FaultArming {
         /// Which.
         id: FaultId,
-        /// Region it takes away.
-        region: Region,
+        /// What it does, and with that what undoes it.
+        fault: Box<Fault>,
     },
     /// A fault is on.
     FaultArmed {

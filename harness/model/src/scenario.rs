@@ -9,6 +9,7 @@ use crate::{
     critical::CriticalAttribute,
     ids::{Region, ResourceId},
     plan::Layout,
+    rule::{Firing, Rule},
     topology::Topology,
     units::{ByteSize, Rate, Span},
 };
@@ -227,38 +228,100 @@ pub enum Onset {
     },
 }
 
-/// What can be taken away.
+/// What is taken away, resolved into what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Fault {
-    /// A whole region.
-    RegionOutage {
-        /// Which.
-        region: Region,
-        /// How it looks to clients.
-        symptom: Symptom,
-    },
+pub struct Fault {
+    /// Its word in a scenario: `region-outage`.
+    pub kind: String,
+    /// What it is, for people: `us-east-1 is gone (time-outs)`.
+    pub title: String,
+    /// What clients see, for people: `requests are never answered`.
+    pub symptoms: String,
+    /// Regions in which nothing can be reached while it is on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Region>,
+    /// Rules of the fault plane that stand while it is on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// What is done to the regions themselves, after the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<TargetAction>,
 }
 
 impl Fault {
     /// Whether nothing in the region can be reached while it is on.
     pub fn takes_away(&self, region: &Region) -> bool {
+        self.lost.contains(region)
+    }
+
+    /// Whether it takes the region away or does something to requests there.
+    pub fn concerns(&self, region: &Region) -> bool {
+        let strikes = |rule: &Rule| {
+            rule.scope.region.is_empty() || rule.scope.region.iter().any(|pattern| pattern.matches(region.as_str()))
+        };
+        self.takes_away(region) || self.rules.iter().any(strikes)
+    }
+
+    /// Whether every request that its rules are for is struck, for as long as it is on: nothing is left to chance.
+    pub fn is_certain(&self) -> bool {
+        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.fires == Firing::default())
+    }
+
+    /// Whether what it did is still so when it is over.
+    pub fn stays(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, TargetAction::Destroy { .. }))
+    }
+}
+
+/// What is done to the process of a region, where it has one of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TargetAction {
+    /// It is stopped with everything in it, functions included; it goes on when the fault is over.
+    Stop {
+        /// The region.
+        region: Region,
+    },
+    /// It is killed and its data is gone for good.
+    Destroy {
+        /// The region.
+        region: Region,
+    },
+}
+
+impl TargetAction {
+    /// The region that it is done to.
+    pub fn region(&self) -> &Region {
         match self {
-            Self::RegionOutage { region: lost, .. } => lost == region,
+            Self::Stop { region } | Self::Destroy { region } => region,
         }
     }
 }
 
-/// How a lost region looks to its clients.
+/// What clients see of a disaster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symptom {
-    /// Connections are refused; the region's process is stopped and its data kept.
+    /// Connections are refused or reset; what is behind them is stopped and its data kept.
     Refused,
-    /// Requests are accepted and never answered; the region's process is stopped and its data kept.
+    /// Requests are accepted and never answered; what is behind them is stopped and its data kept.
     Timeouts,
     /// Connections are refused; the region's process is killed and its data is gone for good.
     Destroyed,
+    /// Requests are answered with errors.
+    Errors,
+}
+
+impl Symptom {
+    /// The word in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Timeouts => "timeouts",
+            Self::Destroyed => "destroyed",
+            Self::Errors => "errors",
+        }
+    }
 }
 
 /// How the disaster is noticed.

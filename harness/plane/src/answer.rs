@@ -162,12 +162,12 @@ mod tests {
 
     #[tokio::test]
     async fn each_protocol_has_its_shape() {
-        let mut all = String::new();
+        let mut all = Vec::new();
         for (protocol, service) in PROTOCOLS {
             let failure = Failure { message: "less <more> & all".into(), ..Failure::throttling(service, protocol) };
-            all += &format!("{protocol:?} of {service}\n{}\n\n", shown(failure.answer(protocol, service)).await);
+            all.push(format!("{protocol:?} of {service}\n{}", shown(failure.answer(protocol, service)).await));
         }
-        insta::assert_snapshot!(all);
+        insta::assert_snapshot!(all.join("\n\n"));
     }
 
     #[tokio::test]

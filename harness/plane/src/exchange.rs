@@ -106,7 +106,7 @@ impl Exchange<'_> {
                     new = passage.struck() => return cut(passage, &new).await,
                     () = take(&mut outgoing.request) => {}
                 }
-                return Ok(self.failure(hit));
+                return Ok(Some(self.failure(own_error(hit.effect()))));
             }
             Effect::Latency(delay) => wait(passage, hit, hit.delay(*delay)).await?,
             Effect::Bandwidth { .. } | Effect::Corrupt { .. } | Effect::Truncate { .. } | Effect::SlowClose { .. } => {
@@ -148,11 +148,7 @@ impl Exchange<'_> {
             match hit.effect() {
                 Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
                 Effect::BlackHole => return cut(&passage, &hit).await,
-                Effect::Error { .. } | Effect::Throttle => {
-                    if let Some(failure) = self.failure(&hit) {
-                        return Ok(failure);
-                    }
-                }
+                Effect::Error { .. } | Effect::Throttle => return Ok(self.failure(own_error(hit.effect()))),
                 Effect::Latency(delay) => wait(&mut passage, &hit, hit.delay(*delay)).await?,
                 Effect::Bandwidth { .. }
                 | Effect::Corrupt { .. }
@@ -191,16 +187,20 @@ impl Exchange<'_> {
         }
     }
 
-    /// The answer of a rule that answers in the place of the service.
-    fn failure(&self, hit: &Hit) -> Option<Response<AnswerBody>> {
+    /// The answer of a rule that answers in the place of the service, with its own error or with that of the service.
+    fn failure(&self, error: Option<(u16, &str)>) -> Response<AnswerBody> {
         let service = self.attribution.service.as_str();
-        let failure = match hit.effect() {
-            Effect::Error { status, code } => Failure::by_rule(*status, code),
-            Effect::Throttle => Failure::throttling(service, self.protocol),
-            _ => return None,
+        let failure = match error {
+            Some((status, code)) => Failure::by_rule(status, code),
+            None => Failure::throttling(service, self.protocol),
         };
-        Some(fail(&failure, self.protocol, service))
+        fail(&failure, self.protocol, service)
     }
+}
+
+/// The error that an effect answers with; `None` for the one with which the service tells clients to slow down.
+fn own_error(effect: &Effect) -> Option<(u16, &str)> {
+    if let Effect::Error { status, code } = effect { Some((*status, code)) } else { None }
 }
 
 /// Leaves the client without an answer, when the rule says so.

@@ -124,7 +124,7 @@ pub(crate) enum Front {
     /// A proxy with pages of its own. The emulator's other pages pass.
     Proxy {
         /// The pages.
-        control: Control,
+        control: Box<Control>,
         /// Region of what cannot be attributed, or it is refused.
         default_region: Option<Region>,
     },

@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use crate::{
     forward::Unanswered,
     homes::{Homes, Resource},
-    rules::Passage,
+    rules::{Hit, Passage},
     stream::ResetMark,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct GuardedBody<B> {
 
 enum Guard {
     /// Frames pass until this is ready.
-    Watching(BoxFuture<'static, BoxFuture<'static, ()>>),
+    Watching(BoxFuture<'static, (Passage, Hit)>),
     /// Nothing passes; the connection is cut off when this is ready.
     Struck(BoxFuture<'static, ()>),
 }
@@ -40,7 +40,7 @@ impl<B> GuardedBody<B> {
     pub(crate) fn new(body: B, mut passage: Passage, reset: ResetMark, pupil: Option<Pupil>) -> Self {
         let watching = async move {
             let hit = passage.struck().await;
-            async move { passage.cut(&hit).await }.boxed()
+            (passage, hit)
         };
         Self { body, guard: Guard::Watching(watching.boxed()), reset, pupil }
     }
@@ -48,7 +48,8 @@ impl<B> GuardedBody<B> {
     /// Ready when the answer must be cut off.
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Guard::Watching(watching) = &mut self.guard {
-            self.guard = Guard::Struck(ready!(watching.as_mut().poll(cx)));
+            let (passage, hit) = ready!(watching.as_mut().poll(cx));
+            self.guard = Guard::Struck(async move { passage.cut(&hit).await }.boxed());
         }
         match &mut self.guard {
             Guard::Watching(_) => Poll::Pending,

@@ -114,7 +114,7 @@ impl Reserved {
         let upstreams = Upstreams::by_region(upstreams)?;
         let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone(), Front::Drill, Arc::default()));
         let addresses = self.0.iter().map(|(region, gate)| (region.clone(), gate.address())).collect();
-        let gates = Arc::new(Gates { gates: Mutex::new(self.0), rules: rules.clone(), forwarder });
+        let gates = Arc::new(Gates { of: Mutex::new(self.0), rules: rules.clone(), forwarder });
         gates.settle().await?;
         let mut keeping = JoinSet::new();
         keeping.spawn(rules.keep_time());
@@ -153,7 +153,7 @@ impl Plane {
 /// The addresses of the regions, open or closed as the rules say.
 #[derive(Debug)]
 struct Gates {
-    gates: Mutex<BTreeMap<Region, Gate>>,
+    of: Mutex<BTreeMap<Region, Gate>>,
     rules: RuleBook,
     forwarder: Arc<Forwarder>,
 }
@@ -162,7 +162,7 @@ impl Gates {
     /// Closes the addresses of regions that refuse everything, opens the others. All are tried; the first error is told.
     async fn settle(&self) -> Result<(), PlaneError> {
         let mut settled = Ok(());
-        for (region, gate) in self.gates.lock().await.iter_mut() {
+        for (region, gate) in self.of.lock().await.iter_mut() {
             let closing = self.rules.closing(region);
             if closing.is_empty() {
                 let opened = gate.open(Arc::clone(&self.forwarder));
@@ -173,7 +173,9 @@ impl Gates {
             // A connection that is refused never reaches the plane, so the plane knocks at its own door: from this instant
             // on every client is refused as well.
             if gate.is_refused().await {
-                closing.iter().for_each(|by| self.rules.bite(by));
+                for by in &closing {
+                    self.rules.bite(by);
+                }
             }
         }
         settled

@@ -73,7 +73,7 @@ impl Proxy {
         let rules = RuleBook::new(seed, bites);
         let counters = Arc::new(Counters::default());
         let control = Control::new(rules.clone(), Arc::clone(&counters), token.as_deref(), given);
-        let front = Front::Proxy { control, default_region };
+        let front = Front::Proxy { control: Box::new(control), default_region };
         let forwarder = Forwarder::new(Upstreams::One(upstream), rules.clone(), front, Arc::clone(&counters));
         let cannot = |source| ProxyError::Listen { address: listen, source };
         let mut gate = Gate::at(listen).map_err(cannot)?;

@@ -110,7 +110,7 @@ async fn a_paced_body_takes_its_time_and_arrives_whole() {
 #[tokio::test]
 async fn a_pace_ends_with_its_rule() {
     let (book, shape) = shaped(&[Effect::Bandwidth { per_second: ByteSize::new(100) }]);
-    let mut body = Shaped::new(whole(&[5; 100_000]), shape);
+    let mut body = Shaped::new(whole(&vec![5; 100_000]), shape);
     let first = body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
     assert_eq!(first.len(), 2, "what goes out in 20 ms");
     book.switch_off(&Source::Named("test".into()));

@@ -4,7 +4,7 @@ use firedrill_model::{
     findings::FindingKind,
     ids::ResourceId,
     plan::{Layout, Plan},
-    scenario::{Fault, RecoveryStep},
+    scenario::RecoveryStep,
     topology::Side,
 };
 
@@ -89,7 +89,7 @@ fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
 }
 
 fn layout(plan: &Plan, book: &mut Book) {
-    let region_lost = plan.disaster.iter().any(|planned| matches!(planned.fault, Fault::RegionOutage { .. }));
+    let region_lost = plan.disaster.iter().any(|planned| !planned.fault.lost.is_empty());
     if region_lost && plan.target.layout == Layout::SharedProcess {
         let draft = Draft::undecided(
             FindingKind::NotProvable,
@@ -159,7 +159,7 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
 
 /// The source was away when it was looked at; a fault that ended while something was restored brought it back.
 fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
-    let of_source = plan.disaster.iter().filter(|planned| planned.fault.takes_away(&plan.topology.primary));
+    let of_source = plan.disaster.iter().filter(|planned| planned.fault.concerns(&plan.topology.primary));
     let mut ends = of_source.filter_map(|planned| {
         let last = timeline.perhaps_restored()?;
         let (at, by) = timeline.ended_before(&planned.id, last)?;

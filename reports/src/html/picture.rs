@@ -210,7 +210,7 @@ impl Axis {
     fn fault(&self, fault: &crate::record::FaultRecord) -> Option<(Shape, Vec<Mark>)> {
         let armed = fault.armed_ms.or(fault.bit_ms)?;
         let ended = fault.ended_ms.unwrap_or(self.to);
-        let text = format!("{} gone: {}", fault.region, words::symptom(fault.symptom));
+        let text = fault.title.clone();
         let title = format!("{text}; {}", self.times(armed, ended));
         let shape = self.shape(armed, ended, "fault", &text, title)?;
         let mut marks = vec![self.mark(armed, "armed", "armed")];

@@ -9,7 +9,7 @@ use firedrill_model::{
     ledger::{LedgerLine, Op, Origin, Outcome},
     plan::{About, CLOCK_SKEW, Layout, Names, PLAN_SCHEMA, Plan, PlannedFault, TargetKind, TargetPlan},
     recovery_point::RecoveryPoint,
-    scenario::{Backup, BackupUsing, Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, Symptom, VaultPlace},
+    scenario::{Backup, BackupUsing, Detect, Detector, Expect, Fault, Limits, Onset, Rpo, Rto, VaultPlace},
     stack::Stack,
     topology::{Side, Topology},
     units::{RunTime, Span},
@@ -184,7 +184,7 @@ pub(super) fn plan() -> Plan {
         disaster: vec![PlannedFault {
             id: FaultId::new("fault-1"),
             when: Onset::AfterBackups { count: 3 },
-            fault: Fault::RegionOutage { region: Region::new("us-east-1"), symptom: Symptom::Timeouts },
+            fault: outage(),
             duration_max: Span::from_secs(120),
         }],
         detect: Detect {
@@ -300,5 +300,17 @@ pub(super) fn passed() -> Verification {
         },
         effects: [("describe-upload".to_owned(), effect(278)), ("total-orders".to_owned(), effect(439))].into(),
         as_stated: None,
+    }
+}
+
+/// The loss of the primary region.
+pub(crate) fn outage() -> Fault {
+    Fault {
+        kind: "region-outage".to_owned(),
+        title: "us-east-1 is gone (time-outs)".to_owned(),
+        symptoms: "requests are never answered".to_owned(),
+        lost: vec![Region::new("us-east-1")],
+        rules: Vec::new(),
+        actions: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use firedrill_model::{
     capture::CaptureName,
     findings::{Finding, FindingKind, Weight},
     history::{Ending, Event, Phase, Record, line_digest},
-    ids::{CheckId, FaultId, RecoveryPointId, Region},
+    ids::{CheckId, FaultId, RecoveryPointId},
     ledger::LedgerLine,
     plan::Plan,
     run_dir::RunDir,
@@ -21,7 +21,7 @@ use firedrill_model::{
 use firedrill_reports::RunRecord;
 use serde::Serialize;
 
-use super::parts::{backup, began, ms, passed, phase, plan, probes, resource, step, traffic};
+use super::parts::{backup, began, ms, outage, passed, phase, plan, probes, resource, step, traffic};
 
 /// A run directory that is not on disk yet.
 pub(crate) struct Sample {
@@ -106,7 +106,7 @@ pub(crate) fn pass() -> Sample {
             note: "834 writes acknowledged, 0 rejected; 3 backups, each verified".to_owned(),
         },
     ));
-    events.push((23_191, Event::FaultArming { id: fault.clone(), region: Region::new("us-east-1") }));
+    events.push((23_191, Event::FaultArming { id: fault.clone(), fault: Box::new(outage()) }));
     phase(events, Phase::Fault, 23_192, 23_220, "us-east-1 is gone (time-outs)");
     events.push((23_195, Event::FaultArmed { id: fault.clone() }));
     events.push((23_207, Event::FaultBit { id: fault.clone() }));

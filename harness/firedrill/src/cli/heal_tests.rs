@@ -3,10 +3,17 @@ use std::{
     process::{Child, Command},
 };
 
-use firedrill_model::ids::Region;
+use firedrill_model::{
+    ids::Region,
+    scenario::{Fault, Symptom},
+};
 
 use super::*;
-use crate::{clock::RunClock, run::Journal};
+use crate::{clock::RunClock, fault, run::Journal};
+
+fn outage() -> Box<Fault> {
+    Box::new(fault::region_outage(&Region::from("us-east-1"), Symptom::Timeouts).expect("a fault"))
+}
 
 fn sleeper() -> (Child, i32) {
     let child = Command::new("sleep").arg("600").process_group(0).spawn().expect("sleep starts");
@@ -24,7 +31,7 @@ fn the_journal_tells_what_was_started_and_what_is_still_on() {
     let dir = RunDir::new(folder.path());
     let journal = Journal::create(&dir.history(), RunClock::start()).expect("a journal");
     let process = ProcessRecord { role: "us-east-1".to_owned(), pid: 7, start_ticks: 42 };
-    let arming = |id: &str| Event::FaultArming { id: FaultId::from(id), region: Region::from("us-east-1") };
+    let arming = |id: &str| Event::FaultArming { id: FaultId::from(id), fault: outage() };
     for event in [
         Event::TargetStarted { processes: vec![process.clone()] },
         arming("fault-1"),
@@ -64,7 +71,7 @@ fn what_a_crashed_run_did_not_write_is_made_up_for_once() {
     let journal = Journal::create(&dir.history(), RunClock::start()).expect("a journal");
     let fault = |id: &str| FaultId::from(id);
     for id in ["fault-1", "fault-2"] {
-        journal.append(Event::FaultArming { id: fault(id), region: Region::from("us-east-1") }).expect("written");
+        journal.append(Event::FaultArming { id: fault(id), fault: outage() }).expect("written");
     }
     journal.append(Event::FaultEnded { id: fault("fault-1"), by: "duration".to_owned() }).expect("written");
     assert_eq!(afterword::append(&dir.history(), missing).expect("added"), 3);

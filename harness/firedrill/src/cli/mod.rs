@@ -10,6 +10,7 @@ mod kept;
 mod list;
 mod plan;
 mod progress;
+mod proxy;
 mod prune;
 mod report;
 mod run;
@@ -60,6 +61,8 @@ enum Command {
     Heal(heal::Args),
     /// Say what is here, what is missing and how to get it
     Doctor(doctor::Args),
+    /// Stand in front of any emulator and do to its requests what rules say
+    Proxy(proxy::Args),
     /// Own the emulators and the fault plane of one run (started by `run`)
     #[command(hide = true)]
     Supervise(supervise::Args),
@@ -80,7 +83,7 @@ pub fn main() -> ExitCode {
     };
     start_logging();
     // The fault plane only passes bytes on: one thread does that with a fifth less CPU than several that wake each other.
-    let mut runtime = if matches!(cli.command, Command::Supervise(_)) {
+    let mut runtime = if matches!(cli.command, Command::Supervise(_) | Command::Proxy(_)) {
         tokio::runtime::Builder::new_current_thread()
     } else {
         tokio::runtime::Builder::new_multi_thread()
@@ -117,6 +120,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Prune(args) => prune::run(&args),
         Command::Heal(args) => heal::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Proxy(args) => proxy::run(args).await,
         Command::Supervise(args) => supervise::run(args).await,
     }
 }

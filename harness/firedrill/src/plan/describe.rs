@@ -4,8 +4,8 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     plan::Plan,
     scenario::{
-        Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Symptom,
-        Traffic, VaultPlace,
+        Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Traffic,
+        VaultPlace,
     },
     topology::Side,
 };
@@ -169,13 +169,7 @@ fn onset(when: Onset) -> String {
 }
 
 fn fault_text(fault: &Fault) -> String {
-    let Fault::RegionOutage { region, symptom } = fault;
-    let symptom = match symptom {
-        Symptom::Refused => "connections are refused",
-        Symptom::Timeouts => "requests are never answered",
-        Symptom::Destroyed => "connections are refused and its data is destroyed",
-    };
-    format!("{region} is gone; {symptom}")
+    format!("{}: {}", fault.title, fault.symptoms)
 }
 
 fn recovery(step: &RecoveryStep) -> String {

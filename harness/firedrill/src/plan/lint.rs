@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use firedrill_model::{
     findings::FindingKind,
-    ids::{ResourceId, ResourceKind},
+    ids::{Region, ResourceId, ResourceKind},
     plan::Layout,
-    scenario::{Backup, BackupUsing, Detector, Disaster, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, Symptom},
+    scenario::{Backup, BackupUsing, Detector, Disaster, Fault, Onset, RecoveryStep, RestoreFrom, Scenario},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -110,7 +110,7 @@ impl Lint<'_> {
         }
     }
 
-    fn lost(&self, region: &firedrill_model::ids::Region) -> bool {
+    fn lost(&self, region: &Region) -> bool {
         self.scenario.disaster.iter().any(|disaster| disaster.fault.takes_away(region))
     }
 
@@ -164,9 +164,9 @@ impl Lint<'_> {
         }
         for (index, disaster) in self.scenario.disaster.iter().enumerate() {
             let path = path.index(index);
-            let Fault::RegionOutage { region, symptom } = &disaster.fault;
-            self.one_process(&path, *symptom);
-            if self.scenario.topology.side(region) != Some(Side::Primary) {
+            self.one_process(&path, &disaster.fault);
+            let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
+            if let Some(region) = disaster.fault.lost.iter().find(elsewhere) {
                 let message = format!("{region} is not where the workload runs");
                 let help = format!("take away {}", self.scenario.topology.primary);
                 self.error(&path.key("region"), message, "not the primary region", help);
@@ -186,11 +186,11 @@ impl Lint<'_> {
     }
 
     /// What a region's loss can be when all regions share one process.
-    fn one_process(&mut self, path: &KeyPath, symptom: Symptom) {
-        if super::layout(self.scenario, self.stack) != Layout::SharedProcess {
+    fn one_process(&mut self, path: &KeyPath, fault: &Fault) {
+        if fault.lost.is_empty() || super::layout(self.scenario, self.stack) != Layout::SharedProcess {
             return;
         }
-        if symptom == Symptom::Destroyed {
+        if fault.stays() {
             let message = "one region of a shared process cannot be destroyed alone";
             let help = "write `refused` or `timeouts`, or `layout: process-per-region` in `topology`";
             self.error(&path.key("symptom"), message, "all regions share one process", help);

@@ -32,20 +32,20 @@ mod tests {
     use firedrill_model::{
         ids::FaultId,
         plan::{Plan, PlannedFault},
-        scenario::{Fault, Onset, Symptom},
+        scenario::{Onset, Symptom},
         topology::Side,
         units::Span,
     };
 
     use super::*;
-    use crate::{run, workload::sample};
+    use crate::{fault, run, workload::sample};
 
     /// A run of a plan with an outage of `region`, and nothing else of it.
     fn drill(folder: &std::path::Path, region: &str) -> Drill {
         let outage = PlannedFault {
             id: FaultId::new("fault-1"),
             when: Onset::At { delay: Span::default() },
-            fault: Fault::RegionOutage { region: region.into(), symptom: Symptom::Refused },
+            fault: fault::region_outage(&region.into(), Symptom::Refused).unwrap(),
             duration_max: Span::from_secs(60),
         };
         run::sample::drill(folder, Plan { disaster: vec![outage], ..sample::plan(7) })

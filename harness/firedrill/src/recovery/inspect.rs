@@ -7,6 +7,7 @@ use firedrill_model::{
     topology::Side,
     units::Span,
 };
+use futures_util::future::join_all;
 
 use super::{Recovery, RecoveryError};
 use crate::services::{Blueprint, clients::Conduct, service};
@@ -42,18 +43,27 @@ pub async fn target(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
     Ok(())
 }
 
-/// Journals whether the primary region answers now, on the path that clients use: any answer of the service counts. Not
-/// asked when the primary itself is rebuilt.
+/// Journals whether anything of the workload's data can be read in the primary region now, on the path that clients use. Any
+/// answer counts but the one that says the service is out; and where that is left to chance, it can be read. Not asked when
+/// the primary itself is rebuilt.
 pub async fn source(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
-    let data = recovery.drill.plan.stack.data_resources().into_iter().next();
-    let (Some(Side::Recovery), Some(resource)) = (rebuilt_side(recovery)?, data) else { return Ok(()) };
-    let Some(kind) = resource.kind() else { return Ok(()) };
-    let site = recovery.drill.site(Side::Primary, Conduct::Traffic { timeout: SOURCE_TIMEOUT });
-    let reachable = match service(kind).exists(&site, resource.name()).await {
-        Ok(_) => true,
-        Err(error) => error.was_answered(),
-    };
-    recovery.drill.journal.append(Event::SourceReachability { reachable })?;
+    let Some(Side::Recovery) = rebuilt_side(recovery)? else { return Ok(()) };
+    let drill = recovery.drill;
+    let data = drill.plan.stack.data_resources();
+    if data.is_empty() {
+        return Ok(());
+    }
+    let site = drill.site(Side::Primary, Conduct::Traffic { timeout: SOURCE_TIMEOUT });
+    let asked = data.iter().filter_map(|resource| Some((resource, resource.kind()?)));
+    let answers =
+        join_all(asked.map(async |(resource, kind)| match service(kind).exists(&site, resource.name()).await {
+            Ok(_) => true,
+            Err(error) => error.was_answered() && !error.says_out(),
+        }))
+        .await;
+    let left_to_chance = !drill.faults_on.are_certain(&drill.plan.disaster, &drill.plan.topology.primary);
+    let reachable = left_to_chance || answers.contains(&true);
+    drill.journal.append(Event::SourceReachability { reachable })?;
     Ok(())
 }
 

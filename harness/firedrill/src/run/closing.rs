@@ -214,7 +214,7 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
     let to_heal = drill.faults_on.to_heal();
     if let Some(target) = &holdings.target {
         for fault in &drill.plan.disaster {
-            let of_source = fault.fault.takes_away(&drill.plan.topology.primary);
+            let of_source = fault.fault.concerns(&drill.plan.topology.primary);
             if !to_heal.contains(&fault.id) {
                 source_is_back |= of_source && drill.struck.get().is_some(); // over by itself
                 continue;

@@ -4,7 +4,7 @@ use firedrill_model::{
     history::{Ending, Event, Phase},
     ids::FaultId,
     plan::PlannedFault,
-    scenario::{Detector, Fault, Onset, Symptom},
+    scenario::{Detector, Onset},
     topology::Side,
     units::{RunTime, Span},
 };
@@ -105,7 +105,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
             if holdings.prober.is_none() {
                 holdings.prober = Some(Prober::start(drill)?);
             }
-            progress.disaster(&describe(&fault.fault), &drill.clock.utc_text(at));
+            progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
         }
         noted::<_, StrikeError>((), "")
     })
@@ -115,8 +115,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
 
 /// Writes the fault down, waits until that is on disk, then switches it on.
 async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
-    let Fault::RegionOutage { region, .. } = &fault.fault;
-    drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), region: region.clone() })?;
+    drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
     drill.faults_on.arming(&fault.id);
     target.arm(fault).await?;
     armed(drill, &fault.id)?;
@@ -130,20 +129,6 @@ fn armed(drill: &Drill, id: &FaultId) -> Result<(), JournalError> {
         drill.struck.get_or_init(|| at);
     }
     Ok(())
-}
-
-/// `us-east-1 is gone (time-outs)`.
-fn describe(fault: &Fault) -> String {
-    match fault {
-        Fault::RegionOutage { region, symptom } => {
-            let symptom = match symptom {
-                Symptom::Refused => "connections refused",
-                Symptom::Timeouts => "time-outs",
-                Symptom::Destroyed => "destroyed",
-            };
-            format!("{region} is gone ({symptom})")
-        }
-    }
 }
 
 async fn await_onset(

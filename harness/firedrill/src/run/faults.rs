@@ -49,6 +49,13 @@ impl FaultsOn {
         disaster.iter().any(|planned| planned.fault.takes_away(region) && on.get(&planned.id) == Some(&State::On))
     }
 
+    /// Whether one of `disaster` is on that leaves nothing of what it does to `region` to chance.
+    pub fn are_certain(&self, disaster: &[PlannedFault], region: &Region) -> bool {
+        let on = self.lock();
+        let is_on = |planned: &&PlannedFault| on.get(&planned.id) == Some(&State::On);
+        disaster.iter().filter(is_on).any(|planned| planned.fault.concerns(region) && planned.fault.is_certain())
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<FaultId, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,8 +10,9 @@ use std::{
 use miette::Diagnostic;
 use thiserror::Error;
 
-/// Folders that are skipped unless a path names them: their scenarios are meant to fail or are not scenarios.
-pub const SKIPPED: [&str; 2] = ["must-fail", "invalid"];
+/// Folders that are skipped unless a path names them: their scenarios are meant to fail, are not scenarios, or take too long
+/// for every change.
+pub const SKIPPED: [&str; 3] = ["must-fail", "invalid", "nightly"];
 
 /// Where scenarios are looked for when only names are given.
 const HOME: &str = "scenarios";
@@ -121,7 +122,7 @@ mod tests {
     fn folders_are_searched_and_the_skipped_ones_must_be_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
-        for file in ["b.yaml", "a/c.yml", "a/notes.md", "must-fail/d.yaml", "invalid/e.yaml"] {
+        for file in ["b.yaml", "a/c.yml", "a/notes.md", "must-fail/d.yaml", "invalid/e.yaml", "nightly/f.yaml"] {
             fs::create_dir_all(root.join(file).parent().expect("a parent")).expect("created");
             fs::write(root.join(file), "").expect("written");
         }

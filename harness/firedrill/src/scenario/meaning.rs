@@ -10,7 +10,7 @@ use std::{
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
     scenario::{
-        Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Fault, Guarantee, Limits, Mix, Onset,
+        Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Guarantee, Limits, Mix, Onset,
         RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
     },
     stack::Stack,
@@ -25,12 +25,13 @@ use super::{
     names::Catalogue,
     nearest::suggest,
     raw::{
-        Counted, Delivered, FaultWord, Operator, RawBackup, RawDisaster, RawEffect, RawPlace, RawSabotage, RawScenario,
-        RawStep, RawTraffic,
+        Counted, Delivered, Operator, RawBackup, RawDisaster, RawEffect, RawPlace, RawSabotage, RawScenario, RawStep,
+        RawTraffic,
     },
     source::Source,
     written::Written,
 };
+use crate::fault::{self, Fields, Wrong};
 
 /// What can hold data.
 const DATA: [ResourceKind; 2] = [ResourceKind::Bucket, ResourceKind::Table];
@@ -360,10 +361,13 @@ impl Reader<'_> {
                 None
             }
         };
-        let fault = match raw.fault {
-            FaultWord::RegionOutage => Fault::RegionOutage { region: raw.region.0.clone(), symptom: raw.symptom },
-        };
-        Some(Disaster { when: when?, fault })
+        let mut fields = Fields::new(raw, self.topology);
+        let fault = fault::make(raw.fault, &mut fields);
+        for Wrong { key, message, found, help } in fields.wrong() {
+            let place = key.map_or_else(|| path.clone(), |key| path.key(key));
+            self.wrong(&place, message, &found, help);
+        }
+        Some(Disaster { when: when?, fault: fault? })
     }
 
     fn step(&mut self, index: usize, raw: &RawStep) -> Option<RecoveryStep> {

@@ -207,18 +207,36 @@ pub struct RawDisaster {
     pub at: Option<Written<Span>>,
     /// What is taken away.
     pub fault: FaultWord,
-    /// Which region.
-    pub region: Written<Region>,
-    /// How it looks to clients.
-    pub symptom: Symptom,
+    /// Which region. In every fault.
+    pub region: Option<Written<Region>>,
+    /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`) and `service-outage` (`errors`, `refused`,
+    /// `timeouts`).
+    pub symptom: Option<Symptom>,
+    /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout` and
+    /// `throttling-storm` all when left out.
+    #[schemars(length(min = 1))]
+    pub service: Option<Vec<String>>,
+    /// The share of requests that fail, from 0 to 1. In `brownout` and `throttling-storm`; 0.9 when left out.
+    #[schemars(range(min = 0, max = 1))]
+    pub share: Option<f64>,
+    /// How late requests are in the end. In `brownout`; 500 ms when left out.
+    pub latency: Option<Written<Span>>,
+    /// How long errors and delays take to rise. In `brownout`; 10 s when left out.
+    pub over: Option<Written<Span>>,
 }
 
 /// What can be taken away.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultWord {
     /// A whole region with everything in it.
     RegionOutage,
+    /// Some services of a region; the region and its data stay.
+    ServiceOutage,
+    /// Errors and delays that grow until most requests fail; the region and its data stay.
+    Brownout,
+    /// Services tell their clients to slow down; the region and its data stay.
+    ThrottlingStorm,
 }
 
 /// How the disaster is noticed.

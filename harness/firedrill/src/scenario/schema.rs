@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use firedrill_plane::format::RawRule;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
@@ -17,6 +18,11 @@ pub fn scenario() -> Value {
 pub fn stack() -> Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| generate::<RawStack>("firedrill stack"));
     SCHEMA.clone()
+}
+
+/// Schema of a file of rules for the fault plane.
+pub fn rules() -> Value {
+    generate::<Vec<RawRule>>("firedrill rules")
 }
 
 /// A schema as it is kept in the repository.

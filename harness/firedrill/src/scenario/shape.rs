@@ -58,6 +58,7 @@ impl<'a> ShapeCheck<'a> {
             },
             Node::Text(text) => self.text(node, text, &ways, path),
             Node::Whole(number) => match of_type("integer").as_slice() {
+                [] if !of_type("number").is_empty() => {}
                 [] => self.text(node, &number.to_string(), &ways, path),
                 [integer, ..] => self.integer(node, *number, integer, path),
             },
@@ -195,6 +196,7 @@ impl<'a> ShapeCheck<'a> {
     fn integer(&mut self, node: &Spanned<Node>, number: i128, schema: &Value, path: &KeyPath) {
         let largest = match schema["format"].as_str() {
             Some("uint8") => i128::from(u8::MAX),
+            Some("uint16") => i128::from(u16::MAX),
             Some("uint32") => i128::from(u32::MAX),
             _ => i128::from(u64::MAX),
         };

@@ -55,7 +55,8 @@ fn every_invalid_file_gets_the_diagnostic_it_must_give() {
 
 #[test]
 fn every_scenario_that_ships_can_be_used() {
-    let folders = ["scenarios", "scenarios/must-fail"].map(|folder| root().join(folder).display().to_string());
+    let folders = ["scenarios", "scenarios/must-fail", "scenarios/nightly", "scenarios/nightly/must-fail"]
+        .map(|folder| root().join(folder).display().to_string());
     let files = discover(&folders).expect("found");
     assert!(files.len() >= 16, "only {} scenarios", files.len());
     for file in files {
@@ -94,6 +95,7 @@ fn generated_files_are_current() {
     for (file, expected) in [
         ("scenarios/scenario.schema.json", schema::text(&schema::scenario())),
         ("fixtures/stacks/stack.schema.json", schema::text(&schema::stack())),
+        ("fixtures/rules/rules.schema.json", schema::text(&schema::rules())),
         ("docs/scenario.md", reference::page()),
     ] {
         let path = root().join(file);

@@ -17,8 +17,8 @@ pub enum ServiceError {
         certainty: Certainty,
         /// AWS error code, such as `ResourceNotFoundException`, when the service gave one.
         code: Option<String>,
-        /// An answer came, whatever it said.
-        answered: bool,
+        /// HTTP status of the answer that came, whatever it said.
+        status: Option<u16>,
         /// The innermost cause, without secrets.
         cause: String,
     },
@@ -79,7 +79,7 @@ impl ServiceError {
             }
             _ => Certainty::Unknown,
         };
-        let answered = error.raw_response().is_some();
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
         let cause = match (&code, message) {
@@ -87,7 +87,7 @@ impl ServiceError {
             (Some(code), None) => code.clone(),
             _ => innermost(error),
         };
-        Self::Request { operation: operation.into(), certainty, code, answered, cause }
+        Self::Request { operation: operation.into(), certainty, code, status, cause }
     }
 
     /// The AWS error code, when the service gave one.
@@ -110,9 +110,21 @@ impl ServiceError {
     /// Whether something answered, whatever it said: then there is something.
     pub fn was_answered(&self) -> bool {
         match self {
-            Self::Request { answered, .. } => *answered,
+            Self::Request { status, .. } => status.is_some(),
             Self::Unusable { .. } => true,
             Self::File { .. } | Self::Wait(_) => false,
+        }
+    }
+
+    /// Whether the answer says that the service is out. The answer to a HEAD request has no code.
+    ///
+    /// Source: the API reference of each service, "Common errors".
+    pub fn says_out(&self) -> bool {
+        match self {
+            Self::Request { status, code, .. } => {
+                *status == Some(503) && code.as_deref().is_none_or(|code| code == "ServiceUnavailable")
+            }
+            Self::Unusable { .. } | Self::File { .. } | Self::Wait(_) => false,
         }
     }
 

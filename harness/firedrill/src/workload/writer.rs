@@ -271,7 +271,7 @@ mod tests {
             operation: "DynamoDB PutItem on orders".into(),
             certainty,
             code: code.map(str::to_owned),
-            answered: code.is_some(),
+            status: code.map(|_| 400),
             cause: "as the case says".into(),
         })
     }

@@ -95,17 +95,15 @@ impl Chaos {
 
 impl Wanted {
     fn faults(&self) -> (&'static str, String) {
-        let written = self.rules.iter().map(|(written, _)| written.clone());
-        ("application/json", Value::from_iter(written).to_string())
+        let written: Value = self.rules.iter().map(|(written, _)| written.clone()).collect();
+        ("application/json", written.to_string())
     }
 }
 
 /// A list of rules, or a single one.
 fn rules(body: &[u8]) -> Result<Vec<(Value, Rule)>, (StatusCode, String)> {
-    let written = match serde_json::from_slice(body).map_err(|error| bad(&error))? {
-        Value::Array(rules) => rules,
-        rule => vec![rule],
-    };
+    let mut written = serde_json::from_slice(body).map_err(|error| bad(&error))?;
+    let written = if let Value::Array(rules) = &mut written { std::mem::take(rules) } else { vec![written] };
     let raw = |rule: &Value| RawRule::deserialize(rule);
     let raw = written.iter().map(raw).collect::<Result<_, _>>().map_err(|error| bad(&error))?;
     let rules = format::read(raw).map_err(|error| bad(&error))?;

@@ -1,39 +1,39 @@
 //! Counters in Prometheus's text format, version 0.0.4.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Counters;
 use crate::rules::Listed;
 
 /// All counters.
 pub(super) fn text(counters: &Counters, rules: &[Listed]) -> String {
-    let mut text = String::new();
-    for (name, help, counter) in [
-        ("requests", "Requests that came, the proxy's own pages left out.", &counters.requests),
-        ("unattributed", "Requests that could not be attributed to a region.", &counters.unattributed),
-        ("unanswered", "Requests that were left without an answer, by a rule or by the service.", &counters.unanswered),
-    ] {
-        let name = format!("firedrill_{name}_total");
-        family(&mut text, &name, help);
-        text += &format!("{name} {}\n", counter.load(Ordering::Relaxed));
-    }
-    let counts: [(_, _, fn(&Listed) -> u64); 2] = [
-        ("matched", "Requests that a rule was asked about and is for.", |rule| rule.matched),
-        ("struck", "Those of them that the rule struck.", |rule| rule.struck),
+    let read = |counter: &AtomicU64| vec![(String::new(), counter.load(Ordering::Relaxed))];
+    let numbered = || (1..).zip(rules);
+    let labels = |number: usize, rule: &Listed| {
+        let (by, effect) = (label(&rule.by.to_string()), rule.rule.effect.word());
+        format!("{{rule=\"{number}\",by=\"{by}\",effect=\"{effect}\"}}")
+    };
+    let families: [(_, _, Vec<(String, u64)>); 5] = [
+        ("requests", "Requests that came, the proxy's own pages left out.", read(&counters.requests)),
+        ("unattributed", "Requests that could not be attributed to a region.", read(&counters.unattributed)),
+        ("unanswered", "Requests left without an answer, by a rule or by the service.", read(&counters.unanswered)),
+        (
+            "rule_matched",
+            "Requests that a rule was asked about and is for.",
+            numbered().map(|(number, rule)| (labels(number, rule), rule.matched)).collect(),
+        ),
+        (
+            "rule_struck",
+            "Those of them that the rule struck.",
+            numbered().map(|(number, rule)| (labels(number, rule), rule.struck)).collect(),
+        ),
     ];
-    for (name, help, count) in counts {
-        let name = format!("firedrill_rule_{name}_total");
-        family(&mut text, &name, help);
-        for (number, rule) in (1..).zip(rules) {
-            let (by, effect) = (label(&rule.by.to_string()), rule.rule.effect.word());
-            text += &format!("{name}{{rule=\"{number}\",by=\"{by}\",effect=\"{effect}\"}} {}\n", count(rule));
-        }
-    }
-    text
-}
-
-fn family(text: &mut String, name: &str, help: &str) {
-    *text += &format!("# HELP {name} {help}\n# TYPE {name} counter\n");
+    let family = |(name, help, values): (&str, &str, Vec<(String, u64)>)| {
+        let name = format!("firedrill_{name}_total");
+        let values: Vec<String> = values.iter().map(|(labels, value)| format!("{name}{labels} {value}\n")).collect();
+        format!("# HELP {name} {help}\n# TYPE {name} counter\n{}", values.concat())
+    };
+    families.map(family).concat()
 }
 
 /// The value of a label.

@@ -100,7 +100,7 @@ impl Control {
         if let Some(token) = &self.token {
             let shown = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
             let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
-            if !shown.is_some_and(|shown| <[u8; 32]>::from(Sha256::digest(shown)) == *token) {
+            if shown.is_none_or(|shown| <[u8; 32]>::from(Sha256::digest(shown)) != *token) {
                 return Err((StatusCode::UNAUTHORIZED, "show the token: `Authorization: Bearer …`".to_owned()));
             }
         }
@@ -124,6 +124,6 @@ impl Control {
                 "by": by.to_string(), "rule": rule, "begun": begun, "matched": matched, "struck": struck,
             })
         };
-        Value::from_iter(self.rules.list().into_iter().map(listed)).to_string()
+        self.rules.list().into_iter().map(listed).collect::<Value>().to_string()
     }
 }

@@ -78,7 +78,8 @@ impl RuleBook {
             *standing = others;
             for rule in rules {
                 let same = own.iter().position(|standing| standing.rule == rule);
-                standing.push(same.map(|at| own.remove(at)).unwrap_or_else(|| {
+                let same = same.map(|at| own.remove(at));
+                standing.push(same.unwrap_or_else(|| {
                     let place = places.entry(by.clone()).or_default();
                     *place += 1;
                     Arc::new(StandingRule::new(by.clone(), *place, rule, now, self.seed))
@@ -122,10 +123,11 @@ impl RuleBook {
             standing.mark_unchanged();
             let now = self.clock.now();
             let next = self.change(now, |_, _| ());
-            match next {
-                Some(next) => drop(poll::at_most(next.since(now), standing.changed()).await),
-                None => drop(standing.changed().await),
-            }
+            // This book itself is the sender: there is no error.
+            let _changed_or_due = match next {
+                Some(next) => poll::at_most(next.since(now), standing.changed()).await.is_some(),
+                None => standing.changed().await.is_ok(),
+            };
         }
     }
 
@@ -255,8 +257,8 @@ impl Passage {
         loop {
             let standing = Arc::clone(&self.standing.borrow_and_update());
             let new = |rule: &&Arc<StandingRule>| rule.serial.is_some_and(|serial| serial >= self.asked);
-            let cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
-            let hit = cutting.filter_map(|rule| self.ask(rule)).next();
+            let mut cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
+            let hit = cutting.find_map(|rule| self.ask(rule));
             self.asked = standing.serial;
             if let Some(hit) = hit {
                 return hit;

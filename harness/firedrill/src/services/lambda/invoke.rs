@@ -22,7 +22,7 @@ pub async fn invoke(site: &Site, name: &str, payload: String) -> Result<Value, S
             operation,
             certainty: Certainty::Unknown,
             code: Some(String::from("FunctionError")),
-            answered: true,
+            status: Some(200),
             cause: raised(&body),
         });
     }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use firedrill_model::{
-    ids::{FaultId, Region},
+    ids::FaultId,
     plan::PlannedFault,
-    rule::{Effect, Rule},
-    scenario::{Fault, Symptom},
+    scenario::{Fault, TargetAction},
     units::Span,
 };
 use firedrill_plane::rules::Source;
@@ -41,8 +40,7 @@ pub(super) struct Faults {
 
 #[derive(Debug)]
 struct Active {
-    region: Region,
-    symptom: Symptom,
+    fault: Fault,
     ended: CancellationToken,
 }
 
@@ -52,32 +50,38 @@ impl Faults {
         self.on.keys().cloned().collect()
     }
 
-    /// Switches a fault on: the plane first, so that nothing new reaches the region, then the region's process.
+    /// Switches a fault on: the plane first, so that nothing new reaches a region, then the region's process.
     pub(super) async fn arm(&mut self, regions: &mut Regions, fault: PlannedFault) -> Result<Outcome, String> {
         let PlannedFault { id, fault, duration_max, .. } = fault;
-        let Fault::RegionOutage { region, symptom } = fault;
-        if let Some((other, _)) = self.on.iter().find(|(other, active)| **other == id || active.region == region) {
+        if let Some(other) = self.in_the_way(&id, &fault) {
             return Err(format!("{id} cannot be armed: {other} is on"));
         }
-        if symptom == Symptom::Destroyed && !regions.separate() {
-            return Err(format!("{region} cannot be destroyed alone: all regions share one process"));
+        for action in &fault.actions {
+            if matches!(action, TargetAction::Destroy { .. }) && !regions.separate() {
+                return Err(format!("{} cannot be destroyed alone: all regions share one process", action.region()));
+            }
         }
-        let effect = match symptom {
-            Symptom::Refused | Symptom::Destroyed => Effect::Refuse,
-            Symptom::Timeouts => Effect::BlackHole,
-        };
-        let (plane, _) = regions.of(&region)?;
-        let rules = vec![Rule::of_region(&region, effect)];
-        plane.switch_on(&Source::Fault(id.clone()), rules).await.map_err(|error| error.to_string())?;
+        let (by, rules) = (Source::Fault(id.clone()), fault.rules.clone());
+        regions.plane()?.switch_on(&by, rules).await.map_err(|error| error.to_string())?;
         let ended = CancellationToken::new();
-        self.on.insert(id.clone(), Active { region: region.clone(), symptom, ended: ended.clone() });
-        if let Err(error) = take_away(regions, &region, symptom).await {
-            self.heal(regions, &id, Wait::No).await?;
-            return Err(format!("{id} cannot be armed: {error}"));
+        self.on.insert(id.clone(), Active { fault: fault.clone(), ended: ended.clone() });
+        for action in &fault.actions {
+            if let Err(error) = act(regions, action).await {
+                self.heal(regions, &id, Wait::No).await?;
+                return Err(format!("{id} cannot be armed: {error}"));
+            }
         }
         self.timers.spawn(async move { poll::pause(duration_max, &ended).await.then_some(id) });
-        tracing::info!(%region, ?symptom, "a fault is on");
+        tracing::info!(fault = fault.title, "a fault is on");
         Ok(Outcome::Armed)
+    }
+
+    /// A fault that is on and that another cannot be on beside: itself, or one that has its hands on the same region.
+    fn in_the_way(&self, id: &FaultId, fault: &Fault) -> Option<&FaultId> {
+        let same = |other: &Fault| {
+            fault.actions.iter().any(|one| other.actions.iter().any(|other| one.region() == other.region()))
+        };
+        self.on.iter().find(|(other, active)| *other == id || same(&active.fault)).map(|(other, _)| other)
     }
 
     /// Switches a fault off. The flag says whether it was on and is now over.
@@ -87,24 +91,18 @@ impl Faults {
         id: &FaultId,
         wait: Wait,
     ) -> Result<(Healing, bool), String> {
-        let Some(active) = self.on.remove(id) else { return Ok((Healing::WasNotOn, false)) };
-        active.ended.cancel();
-        let region = &active.region;
-        if active.symptom == Symptom::Destroyed {
-            tracing::info!(%region, "a destroyed region stays gone");
+        let Some(Active { fault, ended }) = self.on.remove(id) else { return Ok((Healing::WasNotOn, false)) };
+        ended.cancel();
+        if fault.stays() {
+            tracing::info!(fault = fault.title, "what a fault destroyed stays gone");
             return Ok((Healing::RegionStaysGone, true));
         }
-        let (plane, emulator) = regions.of(region)?;
         let mut back = Ok(());
-        if let Some(emulator) = emulator {
-            back = emulator.signal(Signal::SIGCONT).map(drop).map_err(|error| error.to_string());
-            if wait == Wait::UntilAnswering && back.is_ok() {
-                let cancel = CancellationToken::new();
-                back = emulator.answers(BACK_LIMIT, &cancel).await.map_err(|error| error.to_string());
-            }
+        for action in &fault.actions {
+            back = back.and(undo(regions, action, wait).await);
         }
-        // Requests pass again whatever became of the process: a region that is up must never stay cut off.
-        plane.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
+        // Requests pass again whatever became of the processes: a region that is up must never stay cut off.
+        regions.plane()?.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
         back.map(|()| (Healing::RegionBack, true))
     }
 
@@ -113,7 +111,7 @@ impl Faults {
         loop {
             match self.timers.join_next().await {
                 Some(Ok(Some(id))) => {
-                    if self.on.get(&id).is_some_and(|active| active.symptom != Symptom::Destroyed) {
+                    if self.on.get(&id).is_some_and(|active| !active.fault.stays()) {
                         return id;
                     }
                 }
@@ -124,22 +122,33 @@ impl Faults {
     }
 }
 
-/// Takes the region's process away, if it has one of its own.
-async fn take_away(regions: &mut Regions, region: &Region, symptom: Symptom) -> Result<(), String> {
-    match symptom {
-        Symptom::Refused | Symptom::Timeouts => {
-            let (_, emulator) = regions.of(region)?;
-            if let Some(emulator) = emulator {
+/// Does something to a region's process, if it has one of its own.
+async fn act(regions: &mut Regions, action: &TargetAction) -> Result<(), String> {
+    match action {
+        TargetAction::Stop { region } => {
+            if let Some(emulator) = regions.emulator(region)? {
                 // Functions of the region are in the same group: they stop as well.
                 emulator.signal(Signal::SIGSTOP).map_err(|error| error.to_string())?;
             }
         }
-        Symptom::Destroyed => {
+        TargetAction::Destroy { region } => {
             if let Some(mut emulator) = regions.forget(region) {
                 emulator.kill().await;
                 emulator.remove_scratch();
             }
         }
+    }
+    Ok(())
+}
+
+/// Undoes what was done to a region's process.
+async fn undo(regions: &mut Regions, action: &TargetAction, wait: Wait) -> Result<(), String> {
+    let TargetAction::Stop { region } = action else { return Ok(()) };
+    let Some(emulator) = regions.emulator(region)? else { return Ok(()) };
+    emulator.signal(Signal::SIGCONT).map_err(|error| error.to_string())?;
+    if wait == Wait::UntilAnswering {
+        let cancel = CancellationToken::new();
+        emulator.answers(BACK_LIMIT, &cancel).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -70,17 +70,21 @@ impl Regions {
         Ok(Outcome::Started { endpoints, processes })
     }
 
-    /// The plane and, in the layout that has one, the region's own emulator.
-    pub(super) fn of(&mut self, region: &Region) -> Result<(&Plane, Option<&mut Emulator>), String> {
+    /// The plane in front of the regions.
+    pub(super) fn plane(&self) -> Result<&Plane, String> {
+        self.up.as_ref().map(|up| &up.plane).ok_or_else(|| "no region is up".to_owned())
+    }
+
+    /// The region's own emulator, in the layout that has one.
+    pub(super) fn emulator(&mut self, region: &Region) -> Result<Option<&mut Emulator>, String> {
         let up = self.up.as_mut().ok_or("no region is up")?;
         if !up.regions.contains(region) {
             return Err(format!("this target has no region {region}"));
         }
-        let own = match up.layout {
+        Ok(match up.layout {
             Layout::ProcessPerRegion => up.emulators.get_mut(region),
             Layout::SharedProcess => None,
-        };
-        Ok((&up.plane, own))
+        })
     }
 
     /// Whether a region has a process of its own.

@@ -5,7 +5,7 @@ use firedrill_model::{
     history::{Ending, Event, Phase},
     ids::{FaultId, ProbeId, RecoveryPointId},
     plan::Plan,
-    scenario::{Backup, BackupUsing, Expect, Fault, RecoveryStep, Symptom},
+    scenario::{Backup, BackupUsing, Expect, RecoveryStep},
     units::{RunTime, Span},
     verdict::Verdict,
     verification::Verification,
@@ -225,7 +225,7 @@ fn the_end_of_another_regions_fault_brings_no_source_back() {
     let mut world = World::whole();
     let mut other = world.plan.disaster[0].clone();
     other.id = FaultId::new("fault-2");
-    other.fault = Fault::RegionOutage { region: "ap-southeast-2".into(), symptom: Symptom::Refused };
+    other.fault.lost = vec!["ap-southeast-2".into()];
     world.plan.disaster.push(other);
     world.event(26_000, Event::FaultEnded { id: FaultId::new("fault-2"), by: "duration".to_owned() });
     assert_eq!(world.judge().verdict, Verdict::Pass);

@@ -1,0 +1,170 @@
+//! The keys of a disaster's line: what each disaster takes, and what does not belong to it.
+
+use std::collections::BTreeSet;
+
+use firedrill_model::{
+    ids::Region,
+    rule::{Pattern, Probability, Rule, Scope},
+    scenario::{Fault, Symptom},
+    topology::Topology,
+    units::Span,
+};
+
+use crate::scenario::{nearest::suggest, raw::RawDisaster};
+
+/// Something is wrong with a key of the line, or with the line itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// The key; `None` for the line.
+    pub(crate) key: Option<&'static str>,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What is there.
+    pub(crate) found: String,
+    /// What to do.
+    pub(crate) help: String,
+}
+
+/// A disaster's line, read key by key.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    raw: &'a RawDisaster,
+    topology: &'a Topology,
+    /// The word of the disaster.
+    word: String,
+    taken: BTreeSet<&'static str>,
+    wrong: Vec<Wrong>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(raw: &'a RawDisaster, topology: &'a Topology) -> Self {
+        let word = serde_json::to_value(raw.fault).ok().and_then(|word| word.as_str().map(str::to_owned));
+        Self { raw, topology, word: word.unwrap_or_default(), taken: BTreeSet::new(), wrong: Vec::new() }
+    }
+
+    /// The region that it happens in, which must be given.
+    pub(super) fn region(&mut self) -> Option<Region> {
+        self.taken.insert("region");
+        let Some(region) = self.raw.region.as_ref().map(|region| region.0.clone()) else {
+            self.missing("region", &format!("region: {}", self.topology.primary));
+            return None;
+        };
+        if self.topology.side(&region).is_none() {
+            let help = suggest(region.as_str(), [self.topology.primary.as_str(), self.topology.recovery.as_str()]);
+            self.tell(Some("region"), format!("`{region}` is not in the topology"), "another region", help);
+            return None;
+        }
+        Some(region)
+    }
+
+    /// What clients see, of what they can see in this disaster; it must be given.
+    pub(super) fn symptom_of(&mut self, known: &[Symptom]) -> Option<Symptom> {
+        self.taken.insert("symptom");
+        let Some(symptom) = self.raw.symptom else {
+            self.missing("symptom", &format!("symptom: {}", known.first().map_or("", |symptom| symptom.word())));
+            return None;
+        };
+        if known.contains(&symptom) {
+            return Some(symptom);
+        }
+        let words: Vec<String> = known.iter().map(|symptom| format!("`{}`", symptom.word())).collect();
+        let message = format!("`{}` is no symptom of `{}`", symptom.word(), self.word);
+        self.tell(Some("symptom"), message, "not here", format!("write {}", words.join(" or ")));
+        None
+    }
+
+    /// The services that it is about; empty: all.
+    pub(super) fn services_or_all(&mut self) -> Vec<Pattern> {
+        self.taken.insert("service");
+        self.raw.service.iter().flatten().map(|service| Pattern::new(service.clone())).collect()
+    }
+
+    /// The services that it is about, which must be given.
+    pub(super) fn services(&mut self) -> Option<Vec<Pattern>> {
+        let services = self.services_or_all();
+        if services.is_empty() {
+            self.missing("service", "service: [dynamodb]");
+            return None;
+        }
+        Some(services)
+    }
+
+    /// The share of requests that it is about.
+    pub(super) fn share(&mut self, default: f64) -> Option<Probability> {
+        self.taken.insert("share");
+        let share = self.raw.share.unwrap_or(default);
+        let probability = Probability::new(share).filter(|probability| probability.millionths() > 0);
+        if probability.is_none() {
+            let help = "write a share such as `0.5`".to_owned();
+            self.tell(Some("share"), format!("`share` is {share}"), "more than 0, at most 1", help);
+        }
+        probability
+    }
+
+    /// A delay.
+    pub(super) fn latency(&mut self, default: Span) -> Span {
+        self.taken.insert("latency");
+        self.raw.latency.as_ref().map_or(default, |latency| latency.0)
+    }
+
+    /// How long it takes to come up.
+    pub(super) fn over(&mut self, default: Span) -> Span {
+        self.taken.insert("over");
+        self.raw.over.as_ref().map_or(default, |over| over.0)
+    }
+
+    /// Tells of keys that this disaster does not take. Its own have all been read.
+    pub(super) fn end(&mut self) {
+        let RawDisaster { after: _, at: _, fault: _, region, symptom, service, share, latency, over } = self.raw;
+        let given = [
+            ("region", region.is_some()),
+            ("symptom", symptom.is_some()),
+            ("service", service.is_some()),
+            ("share", share.is_some()),
+            ("latency", latency.is_some()),
+            ("over", over.is_some()),
+        ];
+        let takes: Vec<String> = self.taken.iter().map(|key| format!("`{key}`")).collect();
+        for (key, is_given) in given {
+            if is_given && !self.taken.contains(key) {
+                let message = format!("`{key}` does not belong to `{}`", self.word);
+                self.tell(Some(key), message, "not here", format!("it takes {}", takes.join(", ")));
+            }
+        }
+    }
+
+    /// What was wrong.
+    pub(crate) fn wrong(self) -> Vec<Wrong> {
+        self.wrong
+    }
+
+    fn missing(&mut self, key: &str, example: &str) {
+        let message = format!("`{}` must say its `{key}`", self.word);
+        self.tell(None, message, "here", format!("add `{example}`"));
+    }
+
+    fn tell(&mut self, key: Option<&'static str>, message: String, found: &str, help: String) {
+        self.wrong.push(Wrong { key, message, found: found.to_owned(), help });
+    }
+
+    /// A fault that is made of rules alone.
+    pub(super) fn of_rules(&self, title: String, symptoms: String, rules: Vec<Rule>) -> Fault {
+        let (lost, actions) = (Vec::new(), Vec::new());
+        Fault { kind: self.word.clone(), title, symptoms, lost, rules, actions }
+    }
+}
+
+/// The requests to some services of a region; to all of them when none is named.
+pub(super) fn requests(region: &Region, services: &[Pattern]) -> Scope {
+    Scope { region: vec![Pattern::new(region.as_str())], service: services.to_vec(), ..Scope::default() }
+}
+
+/// `dynamodb and lambda in us-east-1`, `us-east-1`.
+pub(super) fn place(region: &Region, services: &[Pattern]) -> String {
+    let names: Vec<&str> = services.iter().map(Pattern::as_str).collect();
+    match names.split_last() {
+        None => region.to_string(),
+        Some((last, [])) => format!("{last} in {region}"),
+        Some((last, others)) => format!("{} and {last} in {region}", others.join(", ")),
+    }
+}
