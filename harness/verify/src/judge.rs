@@ -35,7 +35,7 @@ const NOTHING_CHECKED: &str = "nothing-checked";
 /// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.
 ///
 /// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, or for
-/// `not-provable` as what leaves checks undecided, and nothing else may fail or stay undecided. `nothing-checked` is
+/// `not-provable` and `source-reachable` as what leaves checks undecided, and nothing else may fail or stay undecided. `nothing-checked` is
 /// stated by a scenario without expectations. What is found of a resource in which one key was hit on purpose must be
 /// that key and no other.
 pub(crate) fn as_stated(
@@ -51,7 +51,7 @@ pub(crate) fn as_stated(
         findings.iter().filter(|finding| finding.root.is_none() && finding.weight != Weight::Note).collect();
     let hit = |root: &Finding| root.resource.as_ref().and_then(|resource| sabotaged.get(resource));
     let matches = |stated: &StatedFinding, root: &Finding| {
-        (root.weight == Weight::Failure || root.kind == FindingKind::NotProvable)
+        (root.weight == Weight::Failure || is_of_the_scenario(root.kind))
             && stated.finding == root.kind.to_string()
             && (stated.resource.is_none() || stated.resource == root.resource)
             && hit(root).is_none_or(|key| root.key.as_ref() == Some(key) && root.count == 1)
@@ -62,4 +62,9 @@ pub(crate) fn as_stated(
     };
     let all_stated = roots.iter().all(|root| stated.iter().any(|stated| matches(stated, root)));
     Some(stated.iter().all(seen) && all_stated)
+}
+
+/// Undecided, and known from the scenario alone: what cannot be proved in the layout, or with what is taken away.
+fn is_of_the_scenario(kind: FindingKind) -> bool {
+    matches!(kind, FindingKind::NotProvable | FindingKind::SourceReachable)
 }

@@ -12,6 +12,7 @@ use firedrill_model::{
 use proptest::prelude::*;
 
 use crate::{
+    cuts::{by, cut},
     oracle::{agree, judge, ms},
     support::{
         T0, World, ambiguous, entry, finding,
@@ -133,6 +134,24 @@ fn a_counter_that_something_else_wrote_is_not_judged() {
     let found = world.judge();
     assert!(has(&found, FindingKind::NotMeasured, Weight::Undecided));
     assert_eq!((verdict(&found, "state"), verdict(&found, "rpo")), (Verdict::Inconclusive, Verdict::Inconclusive));
+}
+
+#[test]
+fn increments_of_which_nothing_is_known_leave_the_cut_open() {
+    let one = |seq: u64, line: LedgerLine| by("writer-1", seq, line);
+    let at_once = |n: u64| LedgerLine { completed_ms: Some(RunTime::from_ms(19_700)), ..plus(1 << n, 19_000 + n) };
+    let later = one(99, put(&orders(), "C-1#later", "later", 19_800));
+    let mut lines: Vec<LedgerLine> = (1..=14).map(|n| one(n, at_once(n))).collect();
+    lines.push(later.clone());
+    let judged = |value: &str| {
+        let mut world = holding(&lines, Some(value));
+        world.recovered(&orders()).push(entry(&later));
+        let found = world.judge();
+        (has(&found, FindingKind::Foreign, Weight::Failure), cut(&found))
+    };
+    assert_eq!(judged("32766"), (false, Verdict::Pass), "all are there");
+    assert_eq!(judged("32765"), (false, Verdict::Inconclusive), "too much to choose from");
+    assert_eq!(judged("99999"), (true, Verdict::Inconclusive), "no increments give it");
 }
 
 #[test]

@@ -250,6 +250,19 @@ fn one_process_for_both_regions_can_be_stated_and_never_passes() {
 }
 
 #[test]
+fn that_the_source_stays_can_be_stated() {
+    let mut world = World::whole();
+    world.each_event(|_, event| {
+        if let Event::SourceReachability { reachable } = event {
+            *reachable = true;
+        }
+    });
+    world.plan.must_fail = vec![StatedFinding { finding: "source-reachable".into(), resource: None }];
+    let found = world.judge();
+    assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)), "{:#?}", found.findings);
+}
+
+#[test]
 fn what_an_undecided_finding_says_is_not_stated_by_a_scenario() {
     let mut world = World::whole();
     world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
