@@ -117,26 +117,22 @@ enum RawEffect {
 enum RawDelay {
     /// Always the same.
     Fixed(String),
-    /// Normally distributed.
-    Normal(RawNormal),
-    /// Pareto distributed.
-    Pareto(RawPareto),
+    /// Drawn for each request.
+    Drawn(RawDrawn),
 }
 
-/// Mean and standard deviation.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawNormal {
-    mean: String,
-    deviation: String,
-}
-
-/// The least delay, and the shape of the tail above it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawPareto {
-    least: String,
-    shape: f64,
+/// A delay that is drawn: `mean` and `deviation` (normal), or `least` and `shape` (Pareto).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct RawDrawn {
+    /// Mean of a normal distribution.
+    mean: Option<String>,
+    /// Standard deviation of a normal distribution.
+    deviation: Option<String>,
+    /// The least delay of a Pareto distribution.
+    least: Option<String>,
+    /// Shape of a Pareto distribution: the smaller, the longer the tail; above 1 the mean is finite.
+    shape: Option<f64>,
 }
 
 /// Reads a list of rules; all that is wrong with any of them.
@@ -292,13 +288,16 @@ impl Reader<'_> {
     }
 
     fn delay(&mut self, delay: RawDelay) -> Option<Delay> {
-        match delay {
-            RawDelay::Fixed(by) => Some(Delay::Fixed { by: self.quantity("latency", &by)? }),
-            RawDelay::Normal(RawNormal { mean, deviation }) => {
+        let RawDrawn { mean, deviation, least, shape } = match delay {
+            RawDelay::Fixed(by) => return Some(Delay::Fixed { by: self.quantity("latency", &by)? }),
+            RawDelay::Drawn(drawn) => drawn,
+        };
+        match (mean, deviation, least, shape) {
+            (Some(mean), Some(deviation), None, None) => {
                 let (mean, deviation) = (self.quantity("mean", &mean), self.quantity("deviation", &deviation));
                 Some(Delay::Normal { mean: mean?, deviation: deviation? })
             }
-            RawDelay::Pareto(RawPareto { least, shape }) => {
+            (None, None, Some(least), Some(shape)) => {
                 let least = self.quantity("least", &least);
                 if !(0.1..=100.0).contains(&shape) {
                     self.wrong(format!("`shape` is {shape}; it is from 0.1 to 100"));
@@ -307,6 +306,10 @@ impl Reader<'_> {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be up to 100")]
                 let shape = (shape * 1000.0).round() as u32;
                 Some(Delay::Pareto { least: least?, shape })
+            }
+            _ => {
+                self.wrong("`latency` is `200ms`, `{mean: 100ms, deviation: 20ms}` or `{least: 50ms, shape: 1.5}`");
+                None
             }
         }
     }

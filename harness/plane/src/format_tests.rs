@@ -66,7 +66,8 @@ fn all_that_is_wrong_is_told_at_once() {
         {"effect": {"corrupt": 0}},
         {"effect": {"bandwidth": "0"}},
         {"effect": {"latency": {"mean": "1", "deviation": "2"}}},
-        {"effect": {"latency": {"least": "1ms", "shape": 0}}}
+        {"effect": {"latency": {"least": "1ms", "shape": 0}}},
+        {"effect": {"latency": {"mean": "1ms", "shape": 2}}}
     ]"#;
     insta::assert_snapshot!(rules(all).unwrap_err().to_string());
     for unknown in
