@@ -51,9 +51,6 @@ pub struct Scope {
     /// Access key that the request is signed with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub principal: Vec<Pattern>,
-    /// Zone or edge zone that the client is placed in.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub from: Vec<Pattern>,
 }
 
 /// A name, or a pattern in which `*` stands for any characters and `?` for one. Case counts.

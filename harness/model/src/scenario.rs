@@ -302,9 +302,9 @@ impl TargetAction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symptom {
-    /// Connections are refused or reset; what is behind them is stopped and its data kept.
+    /// Connections are refused, or reset when they are open; data is kept.
     Refused,
-    /// Requests are accepted and never answered; what is behind them is stopped and its data kept.
+    /// Requests are accepted and never answered; data is kept.
     Timeouts,
     /// Connections are refused; the region's process is killed and its data is gone for good.
     Destroyed,

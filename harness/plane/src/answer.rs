@@ -55,7 +55,7 @@ impl Failure {
     /// Source: the API reference of each service, "Common errors" and the errors of its operations.
     pub fn throttling(service: &str, protocol: Protocol) -> Self {
         let (status, code) = match (service, protocol) {
-            ("s3" | "s3express", _) => (503, "SlowDown"),
+            (service, _) if is_s3(service) => (503, "SlowDown"),
             ("dynamodb" | "kinesis", _) => (400, "ProvisionedThroughputExceededException"),
             ("lambda" | "apigateway" | "execute-api", _) => (429, "TooManyRequestsException"),
             ("sqs", _) => (403, "RequestThrottled"),
@@ -73,7 +73,7 @@ impl Failure {
     /// The answer to a client that speaks `protocol` with `service`.
     pub fn answer(&self, protocol: Protocol, service: &str) -> Response<Full<Bytes>> {
         let (content_type, body) = match protocol {
-            Protocol::RestXml if service == "s3" => ("application/xml", self.xml("<Error>", "</Error>", "RequestId")),
+            Protocol::RestXml if is_s3(service) => ("application/xml", self.xml("<Error>", "</Error>", "RequestId")),
             Protocol::RestXml | Protocol::AwsQuery => ("text/xml", self.wrapped_xml()),
             Protocol::Ec2Query => {
                 ("text/xml", self.xml("<Response><Errors><Error>", "</Error></Errors></Response>", "RequestID"))
@@ -89,7 +89,7 @@ impl Failure {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(MARK, HeaderValue::from_static("true"));
-        headers.insert(if service == "s3" { S3_REQUEST_ID } else { REQUEST_ID }, HeaderValue::from_static(NO_REQUEST));
+        headers.insert(if is_s3(service) { S3_REQUEST_ID } else { REQUEST_ID }, HeaderValue::from_static(NO_REQUEST));
         if protocol == Protocol::RpcV2Cbor {
             headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
         }
@@ -129,6 +129,11 @@ impl Failure {
         }
         bytes
     }
+}
+
+/// S3 and what is asked by its clients.
+fn is_s3(service: &str) -> bool {
+    matches!(service, "s3" | "s3express" | "s3-outposts" | "s3-object-lambda")
 }
 
 fn escaped(text: &str) -> String {

@@ -64,8 +64,11 @@ pub enum Unattributed {
     /// It has a signature without a region that can be read.
     #[error("its signature has no credential scope of the form key/date/region/service/aws4_request")]
     Scope,
-    /// Signature Version 2 names no region.
-    #[error("it is signed with Signature Version 2, which names no region")]
+    /// Signature Version 2 names no region, and nothing else tells it.
+    #[error(
+        "it is signed with Signature Version 2, which names no region, and neither its host nor the home region of what it \
+         names tells it"
+    )]
     SignatureV2,
     /// Signature Version 4A for several regions at once.
     #[error("it is signed for more than one region")]
@@ -87,11 +90,18 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
     if method == Method::CONNECT {
         return Err(Unattributed::Unknown);
     }
-    if let Some(page) = ["/_ministack/", "/_localstack/"].into_iter().find(|page| path.starts_with(page)) {
-        return Err(Unattributed::EmulatorPage(page.to_owned()));
+    if let Some(page) = page_of("/_ministack/", path).or_else(|| page_of("/_localstack/", path)) {
+        return Err(page);
     }
     let host = host(uri, headers);
-    match signed(uri, headers)? {
+    let signed = match signed(uri, headers) {
+        // It names no region, as if it were not signed.
+        Err(Unattributed::SignatureV2) => {
+            return unsigned(&host, path, homes).map_err(|_| Unattributed::SignatureV2);
+        }
+        signed => signed?,
+    };
+    match signed {
         Some((by, scope)) => {
             // Where a bucket lives may be asked in any region: the answer does not show that it lives there.
             let shows = if scope.service == "lambda" && answers_with_urls(&host, path) {
@@ -102,8 +112,17 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
             };
             Ok(Attribution { region: scope.region, service: scope.service, principal: Some(scope.key), by, shows })
         }
-        None => unsigned(&host, path, homes),
+        None => unsigned(&host, path, homes).map_err(|unknown| {
+            let api = [API, FUNCTION_URL].iter().any(|service| path.starts_with(&format!("/_aws/{service}/")));
+            let page = page_of("/_aws/", path).filter(|_| !api).or_else(|| page_of("/moto-api/", path));
+            page.unwrap_or(unknown)
+        }),
     }
+}
+
+/// The emulator's own page, if the path is one of those.
+fn page_of(pages: &str, path: &str) -> Option<Unattributed> {
+    path.starts_with(pages).then(|| Unattributed::EmulatorPage(pages.to_owned()))
 }
 
 /// Region and service of a signature.
@@ -116,24 +135,24 @@ struct Scope {
 
 fn signed(uri: &Uri, headers: &HeaderMap) -> Result<Option<(Evidence, Scope)>, Unattributed> {
     let presigned = presigned(uri, headers)?;
+    let version_2_in_query = asks(uri, "AWSAccessKeyId");
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(authorization) = authorizations.next() else {
-        return Ok(presigned.map(|scope| (Evidence::PresignedUrl, scope)));
-    };
+    let authorization = authorizations.next().map(|value| String::from_utf8_lossy(value.as_bytes()));
     if authorizations.next().is_some() {
         return Err(Unattributed::SignedTwice);
     }
-    let text = String::from_utf8_lossy(authorization.as_bytes());
-    let (algorithm, rest) = text.split_once(' ').unwrap_or((&text, ""));
-    if algorithm == "AWS" {
+    let text = authorization.as_deref().unwrap_or_default();
+    let (algorithm, rest) = text.split_once(' ').unwrap_or((text, ""));
+    // A bearer token or the like is no signature: that is an API's own business.
+    let (version_2, version_4) = (algorithm == "AWS", algorithm.starts_with("AWS4-"));
+    if [presigned.is_some(), version_2_in_query, version_2, version_4].into_iter().filter(|&one| one).count() > 1 {
+        return Err(Unattributed::SignedTwice);
+    }
+    if version_2 || version_2_in_query {
         return Err(Unattributed::SignatureV2);
     }
-    if !algorithm.starts_with("AWS4-") {
-        // A bearer token or the like: an API's own business, not a signature.
+    if !version_4 {
         return Ok(presigned.map(|scope| (Evidence::PresignedUrl, scope)));
-    }
-    if presigned.is_some() {
-        return Err(Unattributed::SignedTwice);
     }
     let credential =
         rest.split(',').find_map(|part| part.trim().strip_prefix("Credential=")).ok_or(Unattributed::Scope)?;
@@ -141,10 +160,9 @@ fn signed(uri: &Uri, headers: &HeaderMap) -> Result<Option<(Evidence, Scope)>, U
     scope(algorithm, credential, region_set).map(|scope| Some((Evidence::Signature, scope)))
 }
 
+/// The scope of a URL that is presigned with Version 4.
 fn presigned(uri: &Uri, headers: &HeaderMap) -> Result<Option<Scope>, Unattributed> {
-    let Some(algorithm) = query(uri, "X-Amz-Algorithm")? else {
-        return if asks(uri, "AWSAccessKeyId") { Err(Unattributed::SignatureV2) } else { Ok(None) };
-    };
+    let Some(algorithm) = query(uri, "X-Amz-Algorithm")? else { return Ok(None) };
     let credential = query(uri, "X-Amz-Credential")?.ok_or(Unattributed::Scope)?;
     let region_set = query(uri, "X-Amz-Region-Set")?
         .or_else(|| headers.get("x-amz-region-set").and_then(|value| value.to_str().ok()).map(str::to_owned));

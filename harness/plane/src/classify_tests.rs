@@ -68,7 +68,25 @@ fn more_than_one_signature_is_refused() {
     for again in ["X-Amz-Credential=k%2F20261123%2Feu-west-1%2Fs3%2Faws4_request", "X%2dAmz-Algorithm=other"] {
         assert_eq!(verdict(&format!("/b/k?{one}&{again}"), &[], &homes), "SignedTwice", "{again}");
     }
-    assert_eq!(verdict("/b/k?AWSAccessKeyId=k&Signature=s&Expires=1", &[], &homes), "SignatureV2");
+}
+
+#[test]
+fn signature_version_2_is_attributed_by_what_it_names() {
+    let homes = Homes::default();
+    homes.learn(&Resource::Bucket("b".to_owned()), &Region::from("us-east-1"));
+    let query = "AWSAccessKeyId=k&Signature=s&Expires=1";
+    assert_eq!(verdict(&format!("/b/k?{query}"), &[], &homes), "us-east-1 s3 Home");
+    assert_eq!(verdict(&format!("/unknown/k?{query}"), &[], &homes), "SignatureV2");
+    assert_eq!(verdict("/b/k", &[("authorization", "AWS k:signature")], &homes), "us-east-1 s3 Home");
+    let url = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20261123%2Feu-west-1%2Fs3%2Faws4_request";
+    for (target, authorization) in [
+        (format!("/b/k?{url}"), "AWS k:signature"),
+        (format!("/b/k?{url}&{query}"), "Bearer token"),
+        (format!("/b/k?{query}"), "AWS k:signature"),
+        (format!("/b/k?{query}"), SIGNED),
+    ] {
+        assert_eq!(verdict(&target, &[("authorization", authorization)], &homes), "SignedTwice", "{target}");
+    }
 }
 
 #[test]

@@ -58,19 +58,24 @@ impl Exchange<'_> {
         let mut request = request.map(Peeked::untouched);
         let mut read = None;
         if passage.needs_body() {
-            let (head, mut body) = request.into_parts();
             let whole = tokio::select! {
-                hit = passage.struck() => return cut(&passage, &hit).await,
-                whole = body.read(BODY_MAX) => whole.map_err(Unanswered::Client)?,
+                biased;
+                hit = passage.struck() => return hold(&passage, &hit, &mut request).await,
+                whole = request.body_mut().read(BODY_MAX) => whole.map_err(Unanswered::Client)?,
             };
             if let Some(whole) = whole {
+                let (head, body) = request.into_parts();
                 passage.learn(Facts::of(self.attribution, self.protocol, &head, Some(&whole)));
-                read = stale::key(&head.method, &head.uri, &head.headers, passage.operation(), &whole);
+                read = stale::key(self.attribution, &head, passage.operation(), &whole);
+                request = Request::from_parts(head, body);
             }
-            request = Request::from_parts(head, body);
         }
         let mut outgoing = Outgoing { request, shape: Shape::default(), twice: false, read };
         for hit in passage.meet(ExchangeSide::Request) {
+            // It ended while an earlier one made the request wait.
+            if hit.is_over() {
+                continue;
+            }
             if let Some(answer) = self.on_request(&hit, &mut passage, &mut outgoing).await? {
                 return Ok(answer);
             }
@@ -95,11 +100,7 @@ impl Exchange<'_> {
         match hit.effect() {
             Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
             Effect::BlackHole => {
-                tokio::select! {
-                    () = passage.cut(hit) => {}
-                    () = swallow(&mut outgoing.request) => {}
-                }
-                return Err(Unanswered::Cut);
+                return hold(passage, hit, &mut outgoing.request).await;
             }
             Effect::Error { .. } | Effect::Throttle => {
                 tokio::select! {
@@ -145,6 +146,9 @@ impl Exchange<'_> {
         let mut shape = Shape::default();
         let mut answer = answer.map(Peeked::untouched);
         for hit in passage.meet(ExchangeSide::Response) {
+            if hit.is_over() {
+                continue;
+            }
             match hit.effect() {
                 Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
                 Effect::BlackHole => return cut(&passage, &hit).await,
@@ -156,7 +160,7 @@ impl Exchange<'_> {
                 | Effect::SlowClose { .. } => shape.take(&hit),
                 Effect::StaleRead => {
                     if let Some(key) = read {
-                        answer = stale_read(&hit, key, answer).await?;
+                        answer = stale_read(&hit, key, answer, &mut passage).await?;
                     }
                 }
                 // Of requests alone.
@@ -209,6 +213,15 @@ async fn cut<T>(passage: &Passage, hit: &Hit) -> Result<T, Unanswered> {
     Err(Unanswered::Cut)
 }
 
+/// The same for a request whose body was not read yet: a network that takes everything and says nothing takes it.
+async fn hold<T>(passage: &Passage, hit: &Hit, request: &mut Request<Peeked>) -> Result<T, Unanswered> {
+    tokio::select! {
+        () = passage.cut(hit) => {}
+        () = swallow(request) => {}
+    }
+    Err(Unanswered::Cut)
+}
+
 /// Waits, unless the rule ends before or another cuts the request off.
 async fn wait(passage: &mut Passage, hit: &Hit, span: Span) -> Result<(), Unanswered> {
     let over = passage.over(hit);
@@ -240,12 +253,20 @@ fn shaped(request: Request<Peeked>, shape: Shape) -> Request<RequestBody> {
 }
 
 /// The first answer to a read; this one, when it is the first.
-async fn stale_read(hit: &Hit, key: Key, answer: Response<Peeked>) -> Result<Response<Peeked>, Unanswered> {
+async fn stale_read(
+    hit: &Hit,
+    key: Key,
+    answer: Response<Peeked>,
+    passage: &mut Passage,
+) -> Result<Response<Peeked>, Unanswered> {
     if let Some(first) = hit.memory().recall(key) {
         return Ok(first.map(Peeked::whole));
     }
     let (head, mut body) = answer.into_parts();
-    let whole = body.read(stale::ANSWER_MAX).await.map_err(Unanswered::Answer)?;
+    let whole = tokio::select! {
+        new = passage.struck() => return cut(passage, &new).await,
+        whole = body.read(stale::ANSWER_MAX) => whole.map_err(Unanswered::Answer)?,
+    };
     // What a service could not answer is no state of its data.
     if let Some(whole) = whole.filter(|_| !head.status.is_server_error()) {
         hit.memory().keep(key, &Response::from_parts(head.clone(), whole));

@@ -21,8 +21,6 @@ pub struct Facts {
     pub resources: Vec<String>,
     /// Access key that it is signed with.
     pub principal: Option<String>,
-    /// Zones that its client is placed in.
-    pub from: Vec<String>,
     /// Its body, which was not read yet, may tell an operation or more resources.
     pub body_tells: bool,
 }
@@ -39,7 +37,6 @@ impl Facts {
             operation: asked.operation,
             resources: asked.resources,
             principal: principal.clone(),
-            from: Vec::new(),
             body_tells: body.is_none()
                 && operation::told_by_body(service, protocol, &head.method, &head.uri, &head.headers, &host),
         }

@@ -173,7 +173,6 @@ impl Reader<'_> {
             operation: self.names("operation", raw.operation),
             resource: self.names("resource", raw.resource),
             principal: self.names("principal", raw.principal),
-            from: Vec::new(),
         };
         let count = match (raw.first, raw.every) {
             (Some(_), Some(_)) => {
@@ -195,11 +194,15 @@ impl Reader<'_> {
             }
             probability
         });
+        let lasts = self.span("for", raw.lasts);
+        if lasts == Some(Span::default()) {
+            self.wrong("`for` is 0: such a rule never stands");
+        }
         let fires = Firing {
             probability,
             count,
             after: self.span("after", raw.after),
-            lasts: self.span("for", raw.lasts),
+            lasts,
             ramp: self.span("ramp", raw.ramp),
         };
         let effect = match (raw.effect, raw.error) {
@@ -235,15 +238,9 @@ impl Reader<'_> {
         names.into_iter().map(Pattern::new).collect()
     }
 
-    /// Names of services as requests are signed; what LocalStack calls otherwise is understood.
     fn services(&mut self, names: Names) -> Vec<Pattern> {
-        let services = self.names("service", names);
-        if services.iter().any(|service| service.as_str() == "dynamodbstreams") {
-            self.wrong(
-                "`dynamodbstreams` is signed as `dynamodb`: name that, and the operations, such as `GetRecords`",
-            );
-        }
-        services.into_iter().map(|service| Pattern::new(signing_name(service.as_str()))).collect()
+        let named = self.names("service", names);
+        named.iter().filter_map(|name| service(name.as_str()).map_err(|why| self.wrong(why)).ok()).collect()
     }
 
     fn error(&mut self, error: RawError) -> Option<Effect> {
@@ -315,22 +312,44 @@ impl Reader<'_> {
     }
 }
 
-/// The name in signatures of a service that is otherwise known by another.
-fn signing_name(service: &str) -> &str {
-    match service {
+/// A service by its name or a pattern, as requests are signed; what LocalStack and the SDKs call otherwise is understood.
+/// Why it cannot be named so, when it cannot.
+///
+/// Source of the names: the service models of the AWS SDKs, `signingName`.
+pub fn service(name: &str) -> Result<Pattern, String> {
+    let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '*' | '?');
+    if name.is_empty() || !name.chars().all(is_known) {
+        return Err(format!("`{name}` is no service; requests are signed for `s3`, `dynamodb`, `lambda` …"));
+    }
+    let signed = match name {
+        "dynamodbstreams" => return Err(shares(name, "dynamodb")),
+        "s3control" => return Err(shares(name, "s3")),
+        "apigatewaymanagementapi" => "execute-api",
         "apigatewayv2" => "apigateway",
+        "appconfigdata" => "appconfig",
         "cloudwatch" => "monitoring",
+        "docdb" | "neptune" => "rds",
         "efs" => "elasticfilesystem",
         "elb" | "elbv2" => "elasticloadbalancing",
         "emr" => "elasticmapreduce",
+        "iot-data" => "iotdata",
+        "kinesisanalyticsv2" => "kinesisanalytics",
         "mwaa" => "airflow",
         "opensearch" => "es",
+        "pinpoint" => "mobiletargeting",
+        "qldb-session" => "qldb",
         "resourcegroupstaggingapi" => "tagging",
-        "s3control" => "s3",
+        "sagemaker-runtime" => "sagemaker",
         "sesv2" => "ses",
         "stepfunctions" => "states",
+        "timestream-query" | "timestream-write" => "timestream",
         other => other,
-    }
+    };
+    Ok(Pattern::new(signed))
+}
+
+fn shares(name: &str, signed: &str) -> String {
+    format!("`{name}` is signed as `{signed}`: name that, and the operations")
 }
 
 /// Why an effect does not go with a side of the exchange.

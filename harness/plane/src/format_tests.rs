@@ -48,6 +48,7 @@ fn services_are_named_as_they_are_signed() {
     let names = ["stepfunctions", "cloudwatch", "s3", "dynamodb*"].map(service);
     assert_eq!(names, ["states", "monitoring", "s3", "dynamodb*"].map(|name| Ok(name.to_owned())));
     assert!(service("dynamodbstreams").unwrap_err().contains("is signed as `dynamodb`"));
+    assert!(service("s3control").unwrap_err().contains("is signed as `s3`"));
 }
 
 #[test]

@@ -167,9 +167,12 @@ impl Forwarder {
         let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
         let attribution = match classify::attribute(method, uri, headers, &self.homes) {
             Ok(attribution) => attribution,
-            Err(reason) => match self.otherwise(&reason, &head) {
-                Some(attribution) => attribution,
-                None => return Ok(self.refuse(&reason.to_string(), &head, "")),
+            Err(reason) => match (self.otherwise(&reason, &head), &self.upstreams) {
+                (Some(attribution), _) => attribution,
+                (None, Upstreams::One(upstream)) if matches!(reason, Unattributed::EmulatorPage(_)) => {
+                    return self.pass(Request::from_parts(head, body), upstream, &reset).await;
+                }
+                (None, _) => return Ok(self.refuse(&reason.to_string(), &head, "")),
             },
         };
         let Attribution { region, service, .. } = &attribution;
@@ -189,16 +192,28 @@ impl Forwarder {
 
     /// What a request is taken for that cannot be attributed.
     fn otherwise(&self, reason: &Unattributed, head: &Parts) -> Option<Attribution> {
-        let Front::Proxy { default_region, .. } = &self.front else { return None };
-        let (region, service) = match reason {
-            // No rule is for the emulator's own pages: a region of AWS is never empty.
-            Unattributed::EmulatorPage(_) => (Region::new(""), String::new()),
-            Unattributed::Unknown => (default_region.clone()?, classify::unsigned_service(&head.uri, &head.headers)),
-            Unattributed::Scope | Unattributed::SignatureV2 | Unattributed::ManyRegions | Unattributed::SignedTwice => {
-                return None;
-            }
+        let (Front::Proxy { default_region: Some(region), .. }, Unattributed::Unknown | Unattributed::SignatureV2) =
+            (&self.front, reason)
+        else {
+            return None;
         };
+        let service = classify::unsigned_service(&head.uri, &head.headers);
+        let region = region.clone();
         Some(Attribution { region, service, principal: None, by: Evidence::Default, shows: Shows::Nothing })
+    }
+
+    /// Passes what no rule is for.
+    async fn pass(
+        &self,
+        request: Request<Incoming>,
+        upstream: &Authority,
+        reset: &ResetMark,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let answer = self.send(request.map(|body| body.map_err(BrokenOff::Body).boxed_unsync()), upstream).await;
+        if answer.is_err() {
+            reset.set();
+        }
+        Ok(answer?.map(|body| body.map_err(Unanswered::Answer).boxed_unsync()))
     }
 
     fn refuse(&self, reason: &str, head: &Parts, service: &str) -> Response<AnswerBody> {

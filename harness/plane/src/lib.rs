@@ -132,7 +132,7 @@ impl Plane {
     /// Puts rules in the place of those of the same source, from this moment, for requests under way as well.
     ///
     /// When this returns, the region of a rule that refuses everything refuses connections, and no request that a rule
-    /// refuses, resets or holds is forwarded any more.
+    /// refuses, resets or holds is answered any more.
     pub async fn switch_on(&self, by: &Source, rules: Vec<Rule>) -> Result<(), PlaneError> {
         self.gates.rules.switch_on(by, rules);
         self.gates.settle().await

@@ -65,7 +65,8 @@ impl Proxy {
     /// Opens the address.
     pub fn start(settings: Settings) -> Result<Self, ProxyError> {
         let Settings { listen, upstream, rules: given, seed, default_region, token } = settings;
-        if !listen.ip().is_loopback() && token.as_ref().is_none_or(String::is_empty) {
+        let token = token.filter(|token| !token.is_empty());
+        if !listen.ip().is_loopback() && token.is_none() {
             return Err(ProxyError::NoToken(listen.ip()));
         }
         // No fault of a drill is here that could bite.

@@ -16,9 +16,6 @@ use crate::rules::Hit;
 
 /// What is paced goes out in portions of so much time.
 const PORTION: Span = Span::from_ms(20);
-/// What a body without a length is taken to be long for the choice of the bytes that change.
-const UNKNOWN_LENGTH: u64 = 1024;
-
 /// The body broke off by a rule, or by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BrokenOff<E> {
@@ -107,7 +104,8 @@ pub(crate) struct Shaped<B> {
     held: Bytes,
     passed: u64,
     pause: Option<BoxFuture<'static, bool>>,
-    held_back: bool,
+    /// How long the end has been waiting.
+    held_back: Span,
     breaking_off: bool,
 }
 
@@ -123,9 +121,19 @@ impl<B: Body> Shaped<B> {
             held: Bytes::new(),
             passed: 0,
             pause: None,
-            held_back: false,
+            held_back: Span::default(),
             breaking_off: false,
         }
+    }
+
+    /// Whether the end has to wait, a portion of its time at once: it goes on when the rule ends.
+    fn holds_back(&mut self) -> bool {
+        let left = self.shape.holds_back().map(|by| by.micros().saturating_sub(self.held_back.micros()));
+        let Some(left @ 1..) = left else { return false };
+        let portion = Span::from_micros(left.min(PORTION.micros()));
+        self.held_back = self.held_back.plus(portion);
+        self.pause(portion);
+        true
     }
 
     fn pause(&mut self, span: Span) {
@@ -144,14 +152,8 @@ impl<B: Body> Shaped<B> {
             size = size.min(usize::try_from(limit - self.passed).unwrap_or(usize::MAX));
         }
         let last = self.length == Some(self.passed + size as u64);
-        if last
-            && size > 0
-            && !self.held_back
-            && let Some(by) = self.shape.holds_back()
-        {
+        if last && size > 0 && self.holds_back() {
             size -= 1;
-            self.held_back = true;
-            self.pause(by);
         }
         let portion = self.held.split_to(size);
         let start = self.passed;
@@ -161,7 +163,8 @@ impl<B: Body> Shaped<B> {
 
     /// The bytes that start at `start` of the body, with those changed that are to be.
     fn changed(&mut self, bytes: Bytes, start: u64) -> Bytes {
-        let length = self.length.unwrap_or(UNKNOWN_LENGTH);
+        // Of a body without a length, its beginning changes.
+        let length = self.length.unwrap_or(bytes.len() as u64);
         let shape = &self.shape;
         let places = self.places.get_or_insert_with(|| shape.places(length));
         let end = start + bytes.len() as u64;
@@ -211,22 +214,18 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(BrokenOff::Body(error)))),
-                None => {
-                    // The end of a body without a length is what is held back.
-                    match this.shape.holds_back() {
-                        Some(by) if this.length.is_none() && !this.held_back => {
-                            this.held_back = true;
-                            this.pause(by);
-                        }
-                        Some(_) | None => return Poll::Ready(None),
-                    }
-                }
+                // The end of a body without a length is what is held back.
+                None if this.length.is_none() && this.holds_back() => {}
+                None => return Poll::Ready(None),
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && self.pause.is_none() && self.body.is_end_stream() && self.shape.is_plain()
+        self.held.is_empty()
+            && self.pause.is_none()
+            && self.body.is_end_stream()
+            && (self.shape.is_plain() || self.length == Some(0))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -119,6 +119,17 @@ async fn a_pace_ends_with_its_rule() {
 }
 
 #[tokio::test]
+async fn what_is_held_back_goes_on_when_the_rule_ends() {
+    let (book, shape) = shaped(&[Effect::SlowClose { by: Span::from_secs(3600) }]);
+    let mut body = Shaped::new(whole(b"abc"), shape);
+    let first = body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
+    assert_eq!(&first[..], b"ab");
+    book.switch_off(&Source::Named("test".into()));
+    let rest = poll::at_most(Span::from_secs(10), arrives(body)).await.expect("not in an hour");
+    assert_eq!(rest, (b"c".to_vec(), true));
+}
+
+#[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "it measures a pause")]
 async fn the_last_byte_is_held_back() {
     for known in [true, false] {

@@ -6,8 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header, request::Parts};
 use sha2::{Digest, Sha256};
+
+use crate::classify::{self, Attribution};
 
 /// An answer that is larger passes as it is.
 pub(crate) const ANSWER_MAX: usize = 1 << 20;
@@ -17,28 +19,32 @@ const READS_MAX: usize = 4096;
 const BYTES_MAX: usize = 64 << 20;
 /// A prefix of an operation's name says that it reads.
 const READING: [&str; 8] = ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "Head"];
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+/// Headers that say what is read.
+static ASKING: [HeaderName; 6] = [
+    HeaderName::from_static("x-amz-target"),
+    header::RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+];
 
 /// Which read this is: the same request has the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
 
-/// The key of a read; `None` for what may write.
-pub(crate) fn key(
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    operation: Option<&str>,
-    body: &[u8],
-) -> Option<Key> {
+/// The key of a read; `None` for what may write. What is asked for counts, and not who asks or when.
+pub(crate) fn key(attribution: &Attribution, head: &Parts, operation: Option<&str>, body: &[u8]) -> Option<Key> {
+    let Parts { method, uri, headers, .. } = head;
     let reads = match operation {
         Some(operation) => READING.iter().any(|prefix| operation.starts_with(prefix)),
         None => method == Method::GET || method == Method::HEAD,
     };
+    let (host, path) = (classify::host(uri, headers), uri.path_and_query().map_or("", |path| path.as_str()));
+    let scope = [attribution.region.as_str(), &attribution.service, method.as_str(), &host, path];
+    let asked = ASKING.iter().map(|name| headers.get(name).map_or(&b""[..], |value| value.as_bytes()));
     let mut digest = Sha256::new();
-    let target = headers.get(TARGET).map_or(&b""[..], |target| target.as_bytes());
-    let path = uri.path_and_query().map_or("", |path| path.as_str());
-    for part in [method.as_str().as_bytes(), path.as_bytes(), target, body] {
+    for part in scope.into_iter().map(str::as_bytes).chain(asked).chain([body]) {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }

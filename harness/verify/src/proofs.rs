@@ -4,7 +4,7 @@ use firedrill_model::{
     findings::FindingKind,
     ids::ResourceId,
     plan::{Layout, Plan},
-    scenario::RecoveryStep,
+    scenario::{Fault, RecoveryStep},
     topology::Side,
 };
 
@@ -159,7 +159,11 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
 
 /// The source was away when it was looked at; a fault that ended while something was restored brought it back.
 fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
-    let of_source = plan.disaster.iter().filter(|planned| planned.fault.concerns(&plan.topology.primary));
+    let primary = &plan.topology.primary;
+    let taken = plan.disaster.iter().any(|planned| planned.fault.takes_away(primary));
+    // Beside the loss of the region, the end of anything less brings nothing back.
+    let counts = |fault: &Fault| if taken { fault.takes_away(primary) } else { fault.concerns(primary) };
+    let of_source = plan.disaster.iter().filter(|planned| counts(&planned.fault));
     let mut ends = of_source.filter_map(|planned| {
         let last = timeline.perhaps_restored()?;
         let (at, by) = timeline.ended_before(&planned.id, last)?;

@@ -153,7 +153,7 @@ fn table(requests: u64, rules: &[Listed]) -> String {
 /// Whom a rule is for: `us-east-1 s3 Put*`, or `everything`.
 fn scope(rule: &Rule) -> String {
     let scope = &rule.scope;
-    let parts = [&scope.region, &scope.service, &scope.operation, &scope.resource, &scope.principal, &scope.from];
+    let parts = [&scope.region, &scope.service, &scope.operation, &scope.resource, &scope.principal];
     let words = parts.into_iter().filter(|patterns| !patterns.is_empty());
     let words: Vec<String> =
         words.map(|patterns| patterns.iter().map(Pattern::as_str).collect::<Vec<_>>().join(",")).collect();

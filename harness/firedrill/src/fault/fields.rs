@@ -10,6 +10,8 @@ use firedrill_model::{
     units::Span,
 };
 
+use firedrill_plane::format;
+
 use crate::scenario::{nearest::suggest, raw::RawDisaster};
 
 /// Something is wrong with a key of the line, or with the line itself.
@@ -76,13 +78,20 @@ impl<'a> Fields<'a> {
     /// The services that it is about; empty: all.
     pub(super) fn services_or_all(&mut self) -> Vec<Pattern> {
         self.taken.insert("service");
-        self.raw.service.iter().flatten().map(|service| Pattern::new(service.clone())).collect()
+        let mut services = Vec::new();
+        for name in self.raw.service.iter().flatten() {
+            match format::service(name) {
+                Ok(service) => services.push(service),
+                Err(why) => self.tell(Some("service"), why, "here", "write it as requests are signed".to_owned()),
+            }
+        }
+        services
     }
 
     /// The services that it is about, which must be given.
     pub(super) fn services(&mut self) -> Option<Vec<Pattern>> {
         let services = self.services_or_all();
-        if services.is_empty() {
+        if self.raw.service.is_none() {
             self.missing("service", "service: [dynamodb]");
             return None;
         }

@@ -13,7 +13,7 @@ use firedrill_model::{
 };
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Page;
 use crate::{
@@ -45,14 +45,13 @@ struct Effects {
 
 impl Chaos {
     pub(super) fn new(book: RuleBook, given: Vec<(Value, Rule)>) -> Self {
-        let wanted = Wanted { rules: given, effects: Effects::default() };
-        let chaos = Self { book, wanted: Mutex::default() };
-        chaos.obey(&wanted);
-        Self { wanted: Mutex::new(wanted), ..chaos }
+        book.switch_on(&rules_source(), given.iter().map(|(_, rule)| rule.clone()));
+        Self { book, wanted: Mutex::new(Wanted { rules: given, effects: Effects::default() }) }
     }
 
     pub(super) fn faults(&self, method: &Method, body: &[u8]) -> Page {
         let mut wanted = self.lock();
+        self.forget_ended(&mut wanted);
         match method.as_str() {
             "GET" => return Ok(wanted.faults()),
             "POST" => wanted.rules = rules(body)?,
@@ -63,34 +62,47 @@ impl Chaos {
             }
             _ => return Err(not_here(method)),
         }
-        self.obey(&wanted);
+        self.book.switch_on(&rules_source(), wanted.rules.iter().map(|(_, rule)| rule.clone()));
         Ok(wanted.faults())
     }
 
+    /// The latency comes before all rules: whatever they say, it is late.
     pub(super) fn effects(&self, method: &Method, body: &[u8]) -> Page {
         let mut wanted = self.lock();
         match method.as_str() {
             "GET" => {}
-            "POST" => wanted.effects = serde_json::from_slice(body).map_err(|error| bad(&error))?,
+            "POST" => {
+                let effects: Map<String, Value> = serde_json::from_slice(body).map_err(|error| bad(&error))?;
+                wanted.effects = Effects::deserialize(Value::Object(effects)).map_err(|error| bad(&error))?;
+                let latency = wanted.effects.latency;
+                let effect = Effect::Latency(Delay::Fixed { by: Span::from_ms(latency.into()) });
+                let (scope, fires, side) = (Scope::default(), Firing::default(), ExchangeSide::Request);
+                let late = Rule { scope, fires, side, effect };
+                self.book.switch_on_first(&Source::Named("effects".to_owned()), (latency > 0).then_some(late));
+            }
             _ => return Err(not_here(method)),
         }
-        self.obey(&wanted);
         Ok(("application/json", serde_json::to_string(&wanted.effects).map_err(|error| bad(&error))?))
     }
 
-    /// The latency comes first: whatever the rules say, it is late.
-    fn obey(&self, wanted: &Wanted) {
-        let late = Effect::Latency(Delay::Fixed { by: Span::from_ms(wanted.effects.latency.into()) });
-        let late =
-            Rule { scope: Scope::default(), fires: Firing::default(), side: ExchangeSide::Request, effect: late };
-        self.book.switch_on(&Source::Named("effects".to_owned()), (wanted.effects.latency > 0).then_some(late));
-        let rules = wanted.rules.iter().map(|(_, rule)| rule.clone());
-        self.book.switch_on(&Source::Named("rules".to_owned()), rules);
+    /// Rules that ended by themselves are not switched on again.
+    fn forget_ended(&self, wanted: &mut Wanted) {
+        let mut stand: Vec<Rule> =
+            self.book.list().into_iter().filter(|rule| rule.by == rules_source()).map(|rule| rule.rule).collect();
+        wanted.rules.retain(|(_, rule)| {
+            let there = stand.iter().position(|standing| standing == rule);
+            there.map(|at| stand.remove(at)).is_some()
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Wanted> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Who switches the rules on.
+fn rules_source() -> Source {
+    Source::Named("rules".to_owned())
 }
 
 impl Wanted {
@@ -104,6 +116,9 @@ impl Wanted {
 fn rules(body: &[u8]) -> Result<Vec<(Value, Rule)>, (StatusCode, String)> {
     let mut written = serde_json::from_slice(body).map_err(|error| bad(&error))?;
     let written = if let Value::Array(rules) = &mut written { std::mem::take(rules) } else { vec![written] };
+    if let Some(rule) = written.iter().find(|rule| !rule.is_object()) {
+        return Err((StatusCode::BAD_REQUEST, format!("`{rule}` is no rule; a rule is an object, `{{}}` at least")));
+    }
     let raw = |rule: &Value| RawRule::deserialize(rule);
     let raw = written.iter().map(raw).collect::<Result<_, _>>().map_err(|error| bad(&error))?;
     let rules = format::read(raw).map_err(|error| bad(&error))?;

@@ -16,7 +16,11 @@ pub(super) fn text(counters: &Counters, rules: &[Listed]) -> String {
     let families: [(_, _, Vec<(String, u64)>); 5] = [
         ("requests", "Requests that came, the proxy's own pages left out.", read(&counters.requests)),
         ("unattributed", "Requests that could not be attributed to a region.", read(&counters.unattributed)),
-        ("unanswered", "Requests left without an answer, by a rule or by the service.", read(&counters.unanswered)),
+        (
+            "unanswered",
+            "Requests whose connection was cut before an answer began, by a rule or for want of one.",
+            read(&counters.unanswered),
+        ),
         (
             "rule_matched",
             "Requests that a rule was asked about and is for.",

@@ -40,7 +40,7 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     /// Those that could not be attributed to a region.
     pub(crate) unattributed: AtomicU64,
-    /// Those that the service left without an answer.
+    /// Those whose connection was cut before an answer began.
     pub(crate) unanswered: AtomicU64,
 }
 

@@ -69,9 +69,18 @@ impl RuleBook {
         Self { standing: watch::Sender::default(), clock: RunClock::start(), seed, bites, bitten: Arc::default() }
     }
 
-    /// Puts rules in the place of those of the same source, which end. A rule that stood already goes on as it was, with
-    /// what it counted and holds.
+    /// Puts rules in the place of those of the same source, which end, and asks them after all others. A rule that stood
+    /// already goes on as it was, with what it counted and holds.
     pub fn switch_on(&self, by: &Source, rules: impl IntoIterator<Item = Rule>) {
+        self.put(by, rules, false);
+    }
+
+    /// [`RuleBook::switch_on`], and asks them before all others.
+    pub fn switch_on_first(&self, by: &Source, rules: impl IntoIterator<Item = Rule>) {
+        self.put(by, rules, true);
+    }
+
+    fn put(&self, by: &Source, rules: impl IntoIterator<Item = Rule>, first: bool) {
         let now = self.clock.now();
         self.change(now, |standing, places| {
             let (mut own, others): (Vec<_>, Vec<_>) = standing.drain(..).partition(|rule| rule.by == *by);
@@ -84,6 +93,9 @@ impl RuleBook {
                     *place += 1;
                     Arc::new(StandingRule::new(by.clone(), *place, rule, now, self.seed))
                 }));
+            }
+            if first {
+                standing.sort_by_key(|rule| rule.by != *by);
             }
         });
     }
@@ -159,7 +171,8 @@ impl RuleBook {
     /// A request's own view of the rules.
     pub fn passage(&self, facts: Facts) -> Passage {
         let standing = self.standing.subscribe();
-        Passage { facts, standing, book: self.clone(), asked: 0 }
+        let asked = standing.borrow().serial;
+        Passage { facts, standing, book: self.clone(), asked, before: Vec::new() }
     }
 
     /// Reports that a fault struck a request, the first time.
@@ -189,8 +202,10 @@ pub struct Passage {
     facts: Facts,
     standing: watch::Receiver<Arc<Standing>>,
     book: RuleBook,
-    /// The first serial of those that were not asked yet.
+    /// The first serial of rules that began since the request came, or since it met the rules.
     asked: u64,
+    /// Rules that were asked before the request met the rules.
+    before: Vec<u64>,
 }
 
 /// Whether an effect leaves the client without the answer of the service.
@@ -235,7 +250,9 @@ impl Passage {
             self.asked = standing.serial;
         }
         let mut hits: Vec<Hit> = Vec::new();
-        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side) {
+        let before = std::mem::take(&mut self.before);
+        let new = |rule: &&Arc<StandingRule>| rule.serial.is_none_or(|serial| !before.contains(&serial));
+        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side).filter(new) {
             if !hits.last().is_some_and(|hit| ends(hit.effect())) {
                 hits.extend(self.ask(rule));
             }
@@ -244,10 +261,11 @@ impl Passage {
     }
 
     fn ask(&self, rule: &Arc<StandingRule>) -> Option<Hit> {
-        if rule.serial.is_none() || !rule.is_for(&self.facts) {
+        let now = self.book.clock.now();
+        if !rule.stands(now) || !rule.is_for(&self.facts) {
             return None;
         }
-        let draw = rule.fires(self.book.clock.now())?;
+        let draw = rule.fires(now)?;
         self.book.bite(&rule.by);
         Some(Hit { standing: Arc::clone(rule), draw })
     }
@@ -259,6 +277,9 @@ impl Passage {
             let new = |rule: &&Arc<StandingRule>| rule.serial.is_some_and(|serial| serial >= self.asked);
             let mut cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
             let hit = cutting.find_map(|rule| self.ask(rule));
+            self.before.extend(
+                standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule)).filter_map(|rule| rule.serial),
+            );
             self.asked = standing.serial;
             if let Some(hit) = hit {
                 return hit;

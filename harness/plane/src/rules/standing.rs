@@ -96,6 +96,11 @@ impl StandingRule {
         }
     }
 
+    /// Whether it has begun and not ended.
+    pub(super) fn stands(&self, now: RunTime) -> bool {
+        self.serial.is_some() && self.ends.is_none_or(|ends| now < ends)
+    }
+
     /// Whether the rule is for this request, as far as its facts are known.
     pub(super) fn is_for(&self, facts: &Facts) -> bool {
         let scope = &self.rule.scope;
@@ -110,7 +115,6 @@ impl StandingRule {
             && one(&scope.operation, facts.operation.as_deref())
             && any(&scope.resource, &facts.resources)
             && one(&scope.principal, facts.principal.as_deref())
-            && any(&scope.from, &facts.from)
     }
 
     /// Whether the body has to be in hand before the rule can be asked, or can do what it does.
@@ -138,7 +142,7 @@ impl StandingRule {
             && fires.probability.is_none()
             && fires.count.is_none()
             && fires.ramp.is_none()
-            && [&scope.service, &scope.operation, &scope.resource, &scope.principal, &scope.from]
+            && [&scope.service, &scope.operation, &scope.resource, &scope.principal]
                 .iter()
                 .all(|patterns| patterns.is_empty())
             && (scope.region.is_empty() || scope.region.iter().any(|pattern| pattern.matches(region.as_str())))
@@ -158,6 +162,12 @@ impl StandingRule {
         let grown = if matches!(self.rule.effect, Effect::Latency(_)) { 1.0 } else { draw.strength };
         let chance = f64::from(fires.probability.unwrap_or(Probability::ONE).millionths()) / 1e6 * grown;
         if !counted || (chance < 1.0 && draw.rng(Purpose::Chance).random::<f64>() >= chance) {
+            return None;
+        }
+        // At the foot of a ramp there is nothing to wait for.
+        if let Effect::Latency(delay) = self.rule.effect
+            && draw.delay(delay) == Span::default()
+        {
             return None;
         }
         self.struck.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use firedrill_model::{
     units::{ByteSize, Span},
 };
 
-use super::wire::{Bench, EAST, End, QUIET, Wire, bytes, fault, signed};
+use super::wire::{Bench, EAST, End, QUIET, Wire, by, bytes, fault, signed};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
 const BODY: &str = "Content-Length: 5\r\n";
@@ -158,6 +158,18 @@ async fn a_delay_ends_with_its_rule() {
 }
 
 #[tokio::test]
+async fn what_waited_for_a_rule_that_ended_is_struck_by_none_that_ended_with_it() {
+    let bench = Bench::new().await;
+    let rules = [late(Span::from_secs(3600)), slow_down()].map(|effect| east(ExchangeSide::Request, effect));
+    bench.plane.switch_on(&by(), rules.into()).await.unwrap();
+    let mut client = put(&bench, "/b/k").await;
+    client.hears_nothing().await;
+    bench.heal().await;
+    taken(&bench).await;
+    assert_eq!(answer(&mut client).await.0, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
 async fn what_is_delayed_is_cut_off_by_a_new_rule_and_goes_nowhere() {
     let bench = Bench::new().await;
     bench.east(late(Span::from_secs(3600))).await;
@@ -221,22 +233,27 @@ async fn a_stale_read_is_answered_as_at_first_and_writes_go_on() {
     bench.rule(east(ExchangeSide::Response, Effect::StaleRead)).await;
     let mut region = None;
     let mut client = bench.client(EAST).await;
-    for (method, path, says, hears) in [
-        ("GET", "/b/k", "one", "one"),
-        ("GET", "/b/other", "two", "two"),
-        ("GET", "/b/k", "new", "one"),
-        ("PUT", "/b/k", "put", "put"),
-        ("PUT", "/b/k", "pot", "pot"),
-        ("GET", "/b/other", "old", "two"),
+    let empty = "Content-Length: 0\r\n";
+    for (method, path, headers, says, hears) in [
+        ("GET", "/b/k", "", "one", "one"),
+        ("GET", "/b/other", "", "two", "two"),
+        ("GET", "/b/k", "", "new", "one"),
+        ("PUT", "/b/k", empty, "put", "put"),
+        ("PUT", "/b/k", empty, "pot", "pot"),
+        ("GET", "/b/other", "", "old", "two"),
+        ("GET", "/b/k", "Range: bytes=0-2\r\n", "ran", "ran"),
+        ("GET", "/b/k", "Range: bytes=3-5\r\n", "ges", "ges"),
+        ("GET", "/b/k", "If-None-Match: x\r\n", "non", "non"),
+        ("GET", "/b/k", "", "new", "one"),
     ] {
-        client.send(signed(method, path, if method == "PUT" { "Content-Length: 0\r\n" } else { "" })).await;
+        client.send(signed(method, path, headers)).await;
         let region = match &mut region {
             Some(region) => region,
             empty => empty.insert(bench.east.accept().await),
         };
         region.head().await;
         region.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{says}")).await;
-        assert_eq!(answer(&mut client).await.1, hears, "{method} {path}");
+        assert_eq!(answer(&mut client).await.1, hears, "{method} {path} {headers}");
     }
     bench.heal().await;
 }

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use firedrill_model::ids::Region;
+use firedrill_clock::poll::{self, Look};
+use firedrill_model::{ids::Region, units::Span};
 use firedrill_plane::proxy::{Proxy, ProxyError, Settings};
 use serde_json::{Value, json};
 
-use super::wire::{Stub, Wire, signed, signed_for};
+use super::wire::{End, QUIET, Stub, Wire, signed, signed_for};
 
 struct Bench {
     proxy: Proxy,
@@ -122,6 +123,26 @@ async fn a_latency_is_on_every_request_and_on_errors_too() {
 }
 
 #[tokio::test]
+async fn a_rule_that_ended_by_itself_does_not_come_back() {
+    let bench = Bench::new(|_| ()).await;
+    bench.faults("POST", json!([{"service": "s3", "for": "200ms"}, {"service": "sqs"}])).await;
+    assert_eq!(bench.passes(&get("us-east-1")).await.unwrap_err().0, 503);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let ended = poll::until("the rule's end", QUIET, Span::from_secs(10), &cancel, async || {
+        let stands = bench.proxy.list().len();
+        if stands == 1 { Look::Ready(()) } else { Look::NotYet(format!("{stands} rules")) }
+    });
+    ended.await.unwrap();
+    bench.page("GET", "/_localstack/chaos/effects", "").await;
+    bench.passes(&get("us-east-1")).await.unwrap();
+    assert_eq!(
+        bench.faults("PATCH", json!([{"service": "sns"}])).await,
+        json!([{"service": "sqs"}, {"service": "sns"}])
+    );
+    bench.passes(&get("us-east-1")).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_wrong_changes_nothing() {
     let bench = Bench::new(|_| ()).await;
     bench.faults("POST", json!([{"service": "s3"}])).await;
@@ -129,6 +150,10 @@ async fn what_is_wrong_changes_nothing() {
         ("POST", "/_localstack/chaos/faults", "[{", 400, "EOF"),
         ("POST", "/_localstack/chaos/faults", r#"[{"probability": 2}]"#, 400, "rule 1: `probability` is 2"),
         ("PATCH", "/_localstack/chaos/faults", r#"[{"servce": "s3"}]"#, 400, "unknown field `servce`"),
+        ("POST", "/_localstack/chaos/faults", "[[]]", 400, "`[]` is no rule"),
+        ("POST", "/_localstack/chaos/faults", r#"[{"for": "0s"}]"#, 400, "`for` is 0"),
+        ("POST", "/_localstack/chaos/faults", r#"[{"service": "S3"}]"#, 400, "`S3` is no service"),
+        ("POST", "/_localstack/chaos/effects", "[500]", 400, "invalid type"),
         ("PUT", "/_localstack/chaos/faults", "[]", 405, "PUT does nothing here"),
         ("POST", "/_localstack/chaos/effects", r#"{"jitter": 5}"#, 400, "unknown field `jitter`"),
         ("GET", "/_firedrill/nothing", "", 404, "there is no page"),
@@ -172,6 +197,8 @@ async fn beyond_loopback_a_token_is_needed() {
     let mut open = settings("127.0.0.1:1".parse().unwrap());
     open.listen = "0.0.0.0:0".parse().unwrap();
     assert!(matches!(Proxy::start(open), Err(ProxyError::NoToken(_))));
+    let bench = Bench::new(|settings| settings.token = Some(String::new())).await;
+    assert_eq!(bench.page("GET", "/_firedrill/rules", "").await.0, 200, "an empty token is none");
     let mut empty = settings("127.0.0.1:1".parse().unwrap());
     (empty.listen, empty.token) = ("0.0.0.0:0".parse().unwrap(), Some(String::new()));
     assert!(matches!(Proxy::start(empty), Err(ProxyError::NoToken(_))));
@@ -194,8 +221,8 @@ async fn what_names_no_region_is_refused_or_has_that_of_the_default() {
 #[tokio::test]
 async fn the_emulators_own_pages_pass() {
     let bench = Bench::new(|_| ()).await;
-    bench.faults("POST", json!([{"region": "*", "service": "s3"}])).await;
-    for page in ["/_localstack/health", "/_ministack/health"] {
+    bench.faults("POST", json!([{}])).await;
+    for page in ["/_localstack/health", "/_ministack/health", "/_aws/sqs/messages", "/moto-api/reset"] {
         bench.passes(&format!("GET {page} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await.unwrap();
     }
 }
@@ -216,4 +243,19 @@ async fn rules_are_for_operations_and_resources_that_only_bodies_name() {
     for (operation, table) in [("PutItem", "totals"), ("GetItem", "orders")] {
         bench.passes(&request(operation, table)).await.unwrap();
     }
+    // A rule is asked once, also where another has to know the body first.
+    let every_other = json!({"effect": "reset", "every": 2});
+    bench.faults("POST", json!([every_other, {"service": "dynamodb", "resource": "other", "error": {}}])).await;
+    for reset in [false, true, false, true] {
+        let mut client = bench.client().await;
+        client.send(request("PutItem", "orders")).await;
+        if reset {
+            assert_eq!(client.rest().await, (Vec::new(), End::Reset));
+        } else {
+            bench.emulator.accept().await.head().await;
+        }
+    }
+    let (_, listed) = bench.page("GET", "/_firedrill/rules", "").await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&listed[0]["matched"], &listed[0]["struck"]), (&json!(4), &json!(2)));
 }

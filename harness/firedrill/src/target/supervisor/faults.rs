@@ -50,7 +50,7 @@ impl Faults {
         self.on.keys().cloned().collect()
     }
 
-    /// Switches a fault on: the plane first, so that nothing new reaches a region, then the region's process.
+    /// Switches a fault on.
     pub(super) async fn arm(&mut self, regions: &mut Regions, fault: PlannedFault) -> Result<Outcome, String> {
         let PlannedFault { id, fault, duration_max, .. } = fault;
         if let Some(other) = self.in_the_way(&id, &fault) {
@@ -61,15 +61,12 @@ impl Faults {
                 return Err(format!("{} cannot be destroyed alone: all regions share one process", action.region()));
             }
         }
-        let (by, rules) = (Source::Fault(id.clone()), fault.rules.clone());
-        regions.plane()?.switch_on(&by, rules).await.map_err(|error| error.to_string())?;
         let ended = CancellationToken::new();
+        // First, so that whatever happens from now on is undone.
         self.on.insert(id.clone(), Active { fault: fault.clone(), ended: ended.clone() });
-        for action in &fault.actions {
-            if let Err(error) = act(regions, action).await {
-                self.heal(regions, &id, Wait::No).await?;
-                return Err(format!("{id} cannot be armed: {error}"));
-            }
+        if let Err(error) = switch_on(regions, &id, &fault).await {
+            self.heal(regions, &id, Wait::No).await?;
+            return Err(format!("{id} cannot be armed: {error}"));
         }
         self.timers.spawn(async move { poll::pause(duration_max, &ended).await.then_some(id) });
         tracing::info!(fault = fault.title, "a fault is on");
@@ -91,10 +88,11 @@ impl Faults {
         id: &FaultId,
         wait: Wait,
     ) -> Result<(Healing, bool), String> {
-        let Some(Active { fault, ended }) = self.on.remove(id) else { return Ok((Healing::WasNotOn, false)) };
+        let Some(Active { fault, ended }) = self.on.get(id) else { return Ok((Healing::WasNotOn, false)) };
         ended.cancel();
         if fault.stays() {
             tracing::info!(fault = fault.title, "what a fault destroyed stays gone");
+            self.on.remove(id);
             return Ok((Healing::RegionStaysGone, true));
         }
         let mut back = Ok(());
@@ -103,6 +101,7 @@ impl Faults {
         }
         // Requests pass again whatever became of the processes: a region that is up must never stay cut off.
         regions.plane()?.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
+        self.on.remove(id);
         back.map(|()| (Healing::RegionBack, true))
     }
 
@@ -120,6 +119,16 @@ impl Faults {
             }
         }
     }
+}
+
+/// The plane first, so that nothing new reaches a region, then the regions' processes.
+async fn switch_on(regions: &mut Regions, id: &FaultId, fault: &Fault) -> Result<(), String> {
+    let (by, rules) = (Source::Fault(id.clone()), fault.rules.clone());
+    regions.plane()?.switch_on(&by, rules).await.map_err(|error| error.to_string())?;
+    for action in &fault.actions {
+        act(regions, action).await?;
+    }
+    Ok(())
 }
 
 /// Does something to a region's process, if it has one of its own.
