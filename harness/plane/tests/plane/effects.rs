@@ -140,7 +140,7 @@ async fn a_delay_is_as_long_as_it_says_on_both_sides() {
         let began = Instant::now();
         let mut client = put(&bench, "/b/k").await;
         taken(&bench).await;
-        assert_eq!(began.elapsed() >= QUIET.std(), side == ExchangeSide::Request, "at the service");
+        assert!(side == ExchangeSide::Response || began.elapsed() >= QUIET.std(), "not before at the service");
         assert_eq!(answer(&mut client).await.0, "HTTP/1.1 200 OK");
         assert!(began.elapsed() >= QUIET.std());
     }

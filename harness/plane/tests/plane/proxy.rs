@@ -126,7 +126,6 @@ async fn a_latency_is_on_every_request_and_on_errors_too() {
 async fn a_rule_that_ended_by_itself_does_not_come_back() {
     let bench = Bench::new(|_| ()).await;
     bench.faults("POST", json!([{"service": "s3", "for": "200ms"}, {"service": "sqs"}])).await;
-    assert_eq!(bench.passes(&get("us-east-1")).await.unwrap_err().0, 503);
     let cancel = tokio_util::sync::CancellationToken::new();
     let ended = poll::until("the rule's end", QUIET, Span::from_secs(10), &cancel, async || {
         let stands = bench.proxy.list().len();
