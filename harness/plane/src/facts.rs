@@ -37,8 +37,7 @@ impl Facts {
             operation: asked.operation,
             resources: asked.resources,
             principal: principal.clone(),
-            body_tells: body.is_none()
-                && operation::told_by_body(service, protocol, &head.method, &head.uri, &head.headers, &host),
+            body_tells: asked.body_tells,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::rules::Hit;
 
 /// What is paced goes out in portions of so much time.
 const PORTION: Span = Span::from_ms(20);
+
 /// The body broke off by a rule, or by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BrokenOff<E> {
@@ -34,21 +35,9 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Takes a hit up when its effect is on bodies.
+    /// Takes up a hit whose effect is on bodies.
     pub(crate) fn take(&mut self, hit: &Hit) {
-        match hit.effect() {
-            Effect::Bandwidth { .. } | Effect::SlowClose { .. } | Effect::Truncate { .. } | Effect::Corrupt { .. } => {
-                self.hits.push(hit.clone());
-            }
-            Effect::Refuse
-            | Effect::Reset
-            | Effect::BlackHole
-            | Effect::Error { .. }
-            | Effect::Throttle
-            | Effect::Latency(_)
-            | Effect::StaleRead
-            | Effect::Duplicate => {}
-        }
+        self.hits.push(hit.clone());
     }
 
     /// Whether nothing happens.

@@ -45,6 +45,8 @@ pub struct Asked {
     ///
     /// `PartiQL` statements are not read: they tell an operation but no table.
     pub resources: Vec<String>,
+    /// Its body, which was not at hand, would tell more.
+    pub body_tells: bool,
 }
 
 impl Asked {
@@ -77,18 +79,6 @@ enum InBody {
     Form(Places),
 }
 
-/// Whether [`asked`] would tell more with the body in hand.
-pub fn told_by_body(
-    service: &str,
-    protocol: Protocol,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    host: &str,
-) -> bool {
-    !matches!(head(protocol, &Head { service, method, uri, headers, host }).1, InBody::Nothing)
-}
-
 /// What a request to `service`, named as it is signed, asks for. `host` is the host name it was sent to, lower case and
 /// without port.
 pub fn asked(
@@ -101,13 +91,12 @@ pub fn asked(
     body: Option<&[u8]>,
 ) -> Asked {
     let (mut asked, in_body) = head(protocol, &Head { service, method, uri, headers, host });
-    if let Some(body) = body {
-        match in_body {
-            InBody::Nothing => {}
-            InBody::Json(places) => document::json(body, service, places, &mut asked),
-            InBody::Cbor(places) => document::cbor(body, service, places, &mut asked),
-            InBody::Form(places) => form::read(body, service, places, &mut asked),
-        }
+    match (body, in_body) {
+        (_, InBody::Nothing) => {}
+        (None, InBody::Json(_) | InBody::Cbor(_) | InBody::Form(_)) => asked.body_tells = true,
+        (Some(body), InBody::Json(places)) => document::json(body, service, places, &mut asked),
+        (Some(body), InBody::Cbor(places)) => document::cbor(body, service, places, &mut asked),
+        (Some(body), InBody::Form(places)) => form::read(body, service, places, &mut asked),
     }
     asked
 }
@@ -130,7 +119,7 @@ fn head(protocol: Protocol, head: &Head<'_>) -> (Asked, InBody) {
 
 fn document_of(head: &Head<'_>, operation: Option<String>, in_body: fn(Places) -> InBody) -> (Asked, InBody) {
     let places = names::places(head.service, operation.as_deref());
-    (Asked { operation, resources: Vec::new() }, in_body(places))
+    (Asked { operation, ..Asked::default() }, in_body(places))
 }
 
 /// `…/service/<service>/operation/<operation>`.

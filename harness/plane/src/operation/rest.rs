@@ -72,7 +72,7 @@ pub(super) fn asked(head: &Head<'_>, routes: &'static [Route]) -> (Asked, InBody
     let query: Vec<(String, String)> = parameters(head.uri).collect();
     let fits = |route: &&Route| is_date(version) && route.fits(head.method, segments, &query);
     let Some(route) = routes.iter().find(fits) else { return nothing };
-    let mut asked = Asked { operation: Some(route.operation.to_owned()), resources: Vec::new() };
+    let mut asked = Asked { operation: Some(route.operation.to_owned()), ..Asked::default() };
     for (_, name) in route.path.split('/').zip(segments).filter(|(pattern, _)| *pattern == "{}") {
         asked.name(head.service, name);
     }

@@ -47,7 +47,7 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn told_by_body(&self) -> bool {
-        told_by_body(self.service, self.protocol(), &self.method, &self.uri, &self.headers, self.host)
+        self.asked(None).body_tells
     }
 
     fn asked(&self, body: Option<&[u8]>) -> Asked {

@@ -171,8 +171,8 @@ impl RuleBook {
     /// A request's own view of the rules.
     pub fn passage(&self, facts: Facts) -> Passage {
         let standing = self.standing.subscribe();
-        let asked = standing.borrow().serial;
-        Passage { facts, standing, book: self.clone(), asked, before: Vec::new() }
+        let came = standing.borrow().serial;
+        Passage { facts, of_head: None, standing, book: self.clone(), came, asked: came }
     }
 
     /// Reports that a fault struck a request, the first time.
@@ -200,12 +200,14 @@ impl Changes {
 #[derive(Debug)]
 pub struct Passage {
     facts: Facts,
+    /// What was known before the body was read, where it was.
+    of_head: Option<Facts>,
     standing: watch::Receiver<Arc<Standing>>,
     book: RuleBook,
-    /// The first serial of rules that began since the request came, or since it met the rules.
+    /// The first serial of rules that began since the request came.
+    came: u64,
+    /// The first serial of those that were not asked yet whether they cut it off.
     asked: u64,
-    /// Rules that were asked before the request met the rules.
-    before: Vec<u64>,
 }
 
 /// Whether an effect leaves the client without the answer of the service.
@@ -235,7 +237,7 @@ impl Passage {
 
     /// The body was read: what is known now.
     pub fn learn(&mut self, facts: Facts) {
-        self.facts = facts;
+        self.of_head = Some(std::mem::replace(&mut self.facts, facts));
     }
 
     /// The operation, as far as it is known.
@@ -246,16 +248,20 @@ impl Passage {
     /// Asks the rules of one side, once for each side; those that strike, in order. Only the last can end the exchange.
     pub fn meet(&mut self, side: ExchangeSide) -> Vec<Hit> {
         let standing = Arc::clone(&self.standing.borrow_and_update());
-        if side == ExchangeSide::Request {
-            self.asked = standing.serial;
-        }
+        let (came, asked) = (self.came, self.asked);
+        // One that only the body shows to be for the request was not asked while the body was being read.
+        let then = self.of_head.as_ref().unwrap_or(&self.facts);
+        let was_asked = |rule: &StandingRule| {
+            cuts(&rule.rule) && rule.serial.is_some_and(|serial| (came..asked).contains(&serial)) && rule.is_for(then)
+        };
         let mut hits: Vec<Hit> = Vec::new();
-        let before = std::mem::take(&mut self.before);
-        let new = |rule: &&Arc<StandingRule>| rule.serial.is_none_or(|serial| !before.contains(&serial));
-        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side).filter(new) {
+        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side && !was_asked(rule)) {
             if !hits.last().is_some_and(|hit| ends(hit.effect())) {
                 hits.extend(self.ask(rule));
             }
+        }
+        if side == ExchangeSide::Request {
+            self.asked = standing.serial;
         }
         hits
     }
@@ -277,9 +283,6 @@ impl Passage {
             let new = |rule: &&Arc<StandingRule>| rule.serial.is_some_and(|serial| serial >= self.asked);
             let mut cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
             let hit = cutting.find_map(|rule| self.ask(rule));
-            self.before.extend(
-                standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule)).filter_map(|rule| rule.serial),
-            );
             self.asked = standing.serial;
             if let Some(hit) = hit {
                 return hit;

@@ -119,6 +119,22 @@ async fn a_new_rule_strikes_what_is_under_way_once_and_its_fault_bites_once() {
     assert!(bitten.try_recv().is_err(), "one bite is reported");
 }
 
+#[test]
+fn what_begins_while_a_body_is_read_is_asked_once_and_when_all_is_known() {
+    let (book, _bitten) = book();
+    let head = Facts { region: EAST.to_owned(), body_tells: true, ..Facts::default() };
+    let mut passage = book.passage(head.clone());
+    let of_table = Scope { resource: vec![Pattern::new("orders")], ..Scope::default() };
+    let every_other = Firing { count: Some(Count::Every(2)), ..Firing::default() };
+    let counting = Rule { fires: every_other, ..of_east(Effect::Reset) };
+    book.switch_on(&named("a"), [counting, Rule { scope: of_table, ..of_east(Effect::Reset) }]);
+    assert!(passage.struck().now_or_never().is_none(), "the first of two, and a table that is not known yet");
+    passage.learn(Facts { resources: vec!["orders".to_owned()], body_tells: false, ..head });
+    assert_eq!(effects(&passage.meet(ExchangeSide::Request)), [Effect::Reset]);
+    let counts: Vec<_> = book.list().iter().map(|rule| (rule.matched, rule.struck)).collect();
+    assert_eq!(counts, [(1, 0), (1, 1)]);
+}
+
 #[tokio::test]
 async fn a_held_request_waits_for_the_end_of_its_own_rule() {
     let (book, _bitten) = book();
