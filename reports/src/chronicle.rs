@@ -91,7 +91,9 @@ impl Chronicle {
                 }
             }
             Event::FaultArmed { id } => self.fault(&id, |fault| fault.armed_ms = Some(at)),
-            Event::FaultBit { id } => self.fault(&id, |fault| fault.bit_ms = Some(at)),
+            Event::FaultBit { id } => self.fault(&id, |fault| {
+                fault.bit_ms.get_or_insert(at);
+            }),
             // One that ended by itself is healed again when the run ends: the first end is the one that counts.
             Event::FaultEnded { id, by } => self.fault(&id, |fault| {
                 fault.ended_ms.get_or_insert(at);
@@ -110,6 +112,7 @@ impl Chronicle {
             Event::SchedulingLag { max_ms } => self.lag = self.lag.max(Some(max_ms)),
             Event::Interrupted { reason } => self.interrupted = self.interrupted.take().or(Some(reason)),
             Event::FaultArming { .. }
+            | Event::Isolating { .. }
             | Event::TargetStarted { .. }
             | Event::Drained { .. }
             | Event::TargetInspected { .. }

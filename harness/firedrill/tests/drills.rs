@@ -244,7 +244,7 @@ fn a_restore_that_fails_for_good_misses_the_recovery_time_objective() {
     let dir = only_run(&out.path().join("runs"));
     let found = firedrill_verify::verify(&dir).unwrap();
     let kinds: BTreeSet<String> = found.findings.iter().map(|finding| finding.kind.to_string()).collect();
-    assert!(kinds.contains("rto-missed") && kinds.contains("run-incomplete"), "{:#?}", found.findings);
+    assert!(kinds.contains("rto-missed") && kinds.contains("recovery-failed"), "{:#?}", found.findings);
 }
 
 #[test]

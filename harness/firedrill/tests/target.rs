@@ -17,7 +17,7 @@ use firedrill::{
         error::Certainty,
     },
     target::{
-        Healing, INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, SUPERVISOR, TargetError, TargetEvent,
+        Healing, INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, SUPERVISOR, Switch as _, TargetError, TargetEvent,
         cache_folder,
         install::Stage,
         install_aside,
@@ -144,7 +144,7 @@ async fn a_region_is_taken_away_and_comes_back() {
     assert_eq!(refused.certainty(), Certainty::NotExecuted, "{refused}");
     assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-1") });
     put(&west, "meanwhile").await.expect("the other region works");
-    assert_eq!(target.heal(&FaultId::from("fault-1")).await.expect("healed"), Healing::RegionBack);
+    assert_eq!(target.heal(&FaultId::from("fault-1")).await.expect("healed"), Healing::Undone);
     assert_eq!(
         next(&mut events).await,
         TargetEvent::FaultEnded { id: FaultId::from("fault-1"), by: "heal".to_owned() }
@@ -155,7 +155,7 @@ async fn a_region_is_taken_away_and_comes_back() {
     let held = put(&east, "held").await.expect_err("no answer comes");
     assert_eq!(held.certainty(), Certainty::Unknown, "{held}");
     assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-2") });
-    assert_eq!(target.heal(&FaultId::from("fault-2")).await.expect("healed"), Healing::RegionBack);
+    assert_eq!(target.heal(&FaultId::from("fault-2")).await.expect("healed"), Healing::Undone);
     next(&mut events).await;
     assert!(has(&east, "before").await, "data is kept");
     assert!(!has(&east, "held").await, "a held request is never forwarded later");
@@ -166,7 +166,7 @@ async fn a_region_is_taken_away_and_comes_back() {
     assert_eq!(refused.certainty(), Certainty::NotExecuted, "{refused}");
     let region = target.processes().into_iter().find(|process| process.role == EAST).expect("recorded");
     assert_eq!(process::standing(&region), Standing::Gone);
-    assert_eq!(target.heal(&FaultId::from("fault-3")).await.expect("answered"), Healing::RegionStaysGone);
+    assert_eq!(target.heal(&FaultId::from("fault-3")).await.expect("answered"), Healing::Stays);
     put(&east, "after").await.expect_err("and stays gone");
     assert!(has(&west, "meanwhile").await);
 

@@ -85,6 +85,8 @@ pub enum FindingKind {
     CheckerCrashed,
     /// A phase of the run failed or was cut short.
     RunIncomplete,
+    /// A step of the recovery failed for good, and nothing else cut the run short.
+    RecoveryFailed,
 }
 
 impl fmt::Display for FindingKind {

@@ -211,7 +211,7 @@ pub enum Event {
     StepBegan {
         /// Index in the plan.
         step: usize,
-        /// Its kind: `restore`, `command`, `redrive`, `cutover`.
+        /// Its kind: `isolate`, `restore`, `command`, `redrive`, `cutover`.
         step_kind: String,
     },
     /// A step of the recovery ended.
@@ -232,6 +232,13 @@ pub enum Event {
     SourceReachability {
         /// The source answered.
         reachable: bool,
+    },
+    /// A region is about to be cut off by a step of the recovery; this record is synced to disk first.
+    Isolating {
+        /// Which isolation: its end has the same id as a fault's has.
+        id: FaultId,
+        /// What it does, and with that what undoes it.
+        fault: Box<Fault>,
     },
     /// Writes to a side are refused from now on.
     Fenced {

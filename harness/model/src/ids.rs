@@ -43,6 +43,10 @@ text_id!(
     Region
 );
 text_id!(
+    /// An availability zone, such as `us-east-1a`: the name of its region and a letter.
+    Zone
+);
+text_id!(
     /// One run: UTC start and seed, such as `20261123-140151-7f3a91`.
     RunId
 );
@@ -66,6 +70,14 @@ text_id!(
     /// A check of the scenario: `rto`, `rpo`, `state`, `effects.total-orders`, `consistent-cut` …
     CheckId
 );
+
+impl Zone {
+    /// Whether it is a zone of the region.
+    pub fn is_of(&self, region: &Region) -> bool {
+        let letter = self.0.strip_prefix(region.as_str()).unwrap_or_default();
+        letter.len() == 1 && letter.bytes().all(|byte| byte.is_ascii_lowercase())
+    }
+}
 
 /// What kind of thing a [`ResourceId`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

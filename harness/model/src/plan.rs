@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{FaultId, ProbeId, ResourceId},
+    ids::{FaultId, ProbeId, Region, ResourceId},
     scenario::{Backup, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, Traffic},
     stack::Stack,
     topology::{Side, Topology},
@@ -61,6 +61,24 @@ pub struct Plan {
     pub limits: Limits,
     /// Root findings that must be the only ones.
     pub must_fail: Vec<StatedFinding>,
+}
+
+impl Plan {
+    /// The regions that steps of the recovery cut off, each with the id that its cutting off has.
+    pub fn isolations(&self) -> impl Iterator<Item = (FaultId, &Region)> {
+        self.recover.iter().enumerate().filter_map(|(step, does)| match does {
+            RecoveryStep::Isolate { region } => Some((isolation_id(step), region)),
+            RecoveryStep::Restore { .. }
+            | RecoveryStep::Command { .. }
+            | RecoveryStep::Redrive { .. }
+            | RecoveryStep::Cutover { .. } => None,
+        })
+    }
+}
+
+/// The id that the step with this index has while it keeps a region cut off.
+pub fn isolation_id(step: usize) -> FaultId {
+    FaultId::new(format!("isolation-{}", step + 1))
 }
 
 /// Bound on the skew between the run's clock and those of functions that run on the same machine.

@@ -188,6 +188,8 @@ pub enum Effect {
     },
     /// The error with which this service tells its clients to slow down.
     Throttle,
+    /// The error with which this service tells its clients that no policy allows the request.
+    Deny,
     /// A delay before the request goes on, or before its answer does.
     Latency(Delay),
     /// So many bytes of a body a second.
@@ -225,6 +227,7 @@ impl Effect {
             Self::BlackHole => "black-hole",
             Self::Error { .. } => "error",
             Self::Throttle => "throttle",
+            Self::Deny => "deny",
             Self::Latency(_) => "latency",
             Self::Bandwidth { .. } => "bandwidth",
             Self::SlowClose { .. } => "slow-close",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     critical::CriticalAttribute,
-    ids::{Region, ResourceId},
+    ids::{Region, ResourceId, Zone},
     plan::Layout,
     rule::{Firing, Rule},
     topology::Topology,
@@ -71,6 +71,9 @@ pub struct Traffic {
     pub with: Option<Companion>,
     /// The client's own time-out for one request.
     pub timeout: Span,
+    /// The zone in which its clients are; `None`: outside of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
 }
 
 impl Traffic {
@@ -221,6 +224,11 @@ pub enum Onset {
         /// How many.
         count: u32,
     },
+    /// Once so many more are than were when the fault before it was on.
+    AfterMoreBackups {
+        /// How many.
+        count: u32,
+    },
     /// Once the traffic has this many acknowledged writes.
     AfterWrites {
         /// How many.
@@ -246,6 +254,9 @@ pub struct Fault {
     /// What is done to the regions themselves, after the rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<TargetAction>,
+    /// What is done to what lives in them, last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 impl Fault {
@@ -254,12 +265,14 @@ impl Fault {
         self.lost.contains(region)
     }
 
-    /// Whether it takes the region away or does something to requests there.
+    /// Whether it takes the region away or does something to requests there, or to what lives there.
     pub fn concerns(&self, region: &Region) -> bool {
         let strikes = |rule: &Rule| {
             rule.scope.region.is_empty() || rule.scope.region.iter().any(|pattern| pattern.matches(region.as_str()))
         };
-        self.takes_away(region) || self.rules.iter().any(strikes)
+        self.takes_away(region)
+            || self.rules.iter().any(strikes)
+            || self.changes.iter().any(|change| change.region == *region)
     }
 
     /// Whether every request that its rules are for is struck, for as long as it is on: nothing is left to chance.
@@ -267,9 +280,19 @@ impl Fault {
         !self.rules.is_empty() && self.rules.iter().all(|rule| rule.fires == Firing::default())
     }
 
-    /// Whether what it did is still so when it is over.
-    pub fn stays(&self) -> bool {
+    /// Whether a region that it destroyed is still gone when it is over.
+    pub fn destroys(&self) -> bool {
         self.actions.iter().any(|action| matches!(action, TargetAction::Destroy { .. }))
+    }
+
+    /// Whether there is nothing to switch off: what it did is still so when it is over.
+    pub fn stays(&self) -> bool {
+        self.destroys() || self.only_changes()
+    }
+
+    /// Whether all that it does is to what lives in a region: whoever reads it there, gets it.
+    pub fn only_changes(&self) -> bool {
+        self.rules.is_empty() && self.actions.is_empty()
     }
 }
 
@@ -296,6 +319,47 @@ impl TargetAction {
             Self::Stop { region } | Self::Destroy { region } => region,
         }
     }
+}
+
+/// What is done to a resource through the region's own API, as an accident or an attacker does it. Only a recovery undoes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Where.
+    pub region: Region,
+    /// To what.
+    pub resource: ResourceId,
+    /// What.
+    pub what: Alteration,
+}
+
+/// What can be done to a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Alteration {
+    /// A bucket or table is deleted with everything in it.
+    Delete,
+    /// Every version of every object below a prefix is deleted, the bucket stays.
+    DeleteBelow {
+        /// The prefix.
+        prefix: String,
+    },
+    /// Objects or items hold other content, of the same size.
+    Corrupt {
+        /// How many, drawn from the seed; all when `None`.
+        count: Option<u64>,
+    },
+    /// Every object is overwritten with noise, and every older version of it deleted.
+    Encrypt,
+    /// The code of a function is replaced by code that fails, and its alias points at that.
+    BreakCode,
+    /// A function loses a variable of its environment, and its alias points at that version.
+    Unset {
+        /// Its name.
+        variable: String,
+    },
+    /// A trigger is disconnected: its notification is removed, its event source mapping deleted.
+    Disconnect,
 }
 
 /// What clients see of a disaster.
@@ -327,8 +391,11 @@ impl Symptom {
 /// How the disaster is noticed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detect {
-    /// The resource whose canary write is watched.
+    /// The bucket, table or trigger that the canary uses.
     pub canary: ResourceId,
+    /// The canary also reads its write back, and data that was there before. That of a trigger always waits for the effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads: bool,
     /// Between two canary writes.
     pub every: Span,
     /// What the canary's failures must come to.
@@ -376,6 +443,11 @@ impl Detect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum RecoveryStep {
+    /// Cut a region off, so that nothing more is read or written there until the drill is over.
+    Isolate {
+        /// Which.
+        region: Region,
+    },
     /// Rebuild everything that was protected from a recovery point.
     Restore {
         /// Which recovery point.
@@ -408,8 +480,10 @@ pub enum RecoveryStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum RestoreFrom {
-    /// The latest that was complete and verified before the fault.
+    /// The latest that is complete and verified; where the fault takes things away, of those from before it.
     Latest,
+    /// The latest that was complete and verified before the fault, whatever the fault did to the data: the latest clean one.
+    Clean,
     /// The n-th captured, counted from 1.
     Number {
         /// Which.

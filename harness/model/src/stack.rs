@@ -204,6 +204,15 @@ pub struct Table {
     pub delivery_log: bool,
 }
 
+impl Table {
+    /// Attributes of its key, its indexes' keys and its TTL.
+    pub fn key_attributes(&self) -> Vec<&str> {
+        let own = std::iter::once(&self.hash).chain(&self.range);
+        let indexes = self.indexes.values().flat_map(|index| std::iter::once(&index.hash).chain(&index.range));
+        own.chain(indexes).map(|attribute| attribute.name.as_str()).chain(self.ttl.as_deref()).collect()
+    }
+}
+
 /// A Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {

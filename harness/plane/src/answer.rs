@@ -70,6 +70,23 @@ impl Failure {
         Self { message: "Rate exceeded".to_owned(), ..Self::by_rule(status, code) }
     }
 
+    /// With which a service tells its clients that no policy allows a request.
+    ///
+    /// Source: the API reference of each service, "Common errors"; Amazon S3 API reference, "Error responses".
+    pub fn denying(service: &str, protocol: Protocol) -> Self {
+        let (status, code) = match (service, protocol) {
+            (service, _) if is_s3(service) => (403, "AccessDenied"),
+            ("ec2", _) => (403, "UnauthorizedOperation"),
+            ("sns", _) => (403, "AuthorizationError"),
+            (_, Protocol::AwsQuery | Protocol::Ec2Query | Protocol::RestXml) => (403, "AccessDenied"),
+            (_, Protocol::RestJson) => (403, "AccessDeniedException"),
+            (_, Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::AwsJsonCbor | Protocol::RpcV2Cbor) => {
+                (400, "AccessDeniedException")
+            }
+        };
+        Self { message: "No policy allows this request".to_owned(), ..Self::by_rule(status, code) }
+    }
+
     /// The answer to a client that speaks `protocol` with `service`.
     pub fn answer(&self, protocol: Protocol, service: &str) -> Response<Full<Bytes>> {
         let (content_type, body) = match protocol {
@@ -173,6 +190,15 @@ mod tests {
             all.push(format!("{protocol:?} of {service}\n{}", shown(failure.answer(protocol, service)).await));
         }
         insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    #[test]
+    fn each_service_denies_with_its_own_code() {
+        let denied = PROTOCOLS.map(|(protocol, service)| {
+            let Failure { status, code, .. } = Failure::denying(service, protocol);
+            format!("{service}: {} {code}", status.as_u16())
+        });
+        insta::assert_snapshot!(denied.join("\n"));
     }
 
     #[tokio::test]

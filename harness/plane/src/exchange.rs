@@ -102,12 +102,12 @@ impl Exchange<'_> {
             Effect::BlackHole => {
                 return hold(passage, hit, &mut outgoing.request).await;
             }
-            Effect::Error { .. } | Effect::Throttle => {
+            Effect::Error { .. } | Effect::Throttle | Effect::Deny => {
                 tokio::select! {
                     new = passage.struck() => return cut(passage, &new).await,
                     () = take(&mut outgoing.request) => {}
                 }
-                return Ok(Some(self.failure(own_error(hit.effect()))));
+                return Ok(Some(self.failure(hit.effect())));
             }
             Effect::Latency(delay) => wait(passage, hit, hit.delay(*delay)).await?,
             Effect::Bandwidth { .. } | Effect::Corrupt { .. } | Effect::Truncate { .. } | Effect::SlowClose { .. } => {
@@ -152,7 +152,7 @@ impl Exchange<'_> {
             match hit.effect() {
                 Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
                 Effect::BlackHole => return cut(&passage, &hit).await,
-                Effect::Error { .. } | Effect::Throttle => return Ok(self.failure(own_error(hit.effect()))),
+                Effect::Error { .. } | Effect::Throttle | Effect::Deny => return Ok(self.failure(hit.effect())),
                 Effect::Latency(delay) => wait(&mut passage, &hit, hit.delay(*delay)).await?,
                 Effect::Bandwidth { .. }
                 | Effect::Corrupt { .. }
@@ -192,20 +192,19 @@ impl Exchange<'_> {
     }
 
     /// The answer of a rule that answers in the place of the service, with its own error or with that of the service.
-    fn failure(&self, error: Option<(u16, &str)>) -> Response<AnswerBody> {
+    fn failure(&self, effect: &Effect) -> Response<AnswerBody> {
         let service = self.attribution.service.as_str();
-        let failure = match error {
-            Some((status, code)) => Failure::by_rule(status, code),
-            None => Failure::throttling(service, self.protocol),
+        let failure = if let Effect::Error { status, code } = effect {
+            Failure::by_rule(*status, code)
+        } else if *effect == Effect::Deny {
+            Failure::denying(service, self.protocol)
+        } else {
+            Failure::throttling(service, self.protocol)
         };
         fail(&failure, self.protocol, service)
     }
 }
 
-/// The error that an effect answers with; `None` for the one with which the service tells clients to slow down.
-fn own_error(effect: &Effect) -> Option<(u16, &str)> {
-    if let Effect::Error { status, code } = effect { Some((*status, code)) } else { None }
-}
 
 /// Leaves the client without an answer, when the rule says so.
 async fn cut<T>(passage: &Passage, hit: &Hit) -> Result<T, Unanswered> {

@@ -95,6 +95,8 @@ enum RawEffect {
     BlackHole,
     /// The error with which the service tells its clients to slow down.
     Throttle,
+    /// The error with which the service tells its clients that no policy allows the request.
+    Deny,
     /// A delay: `200ms`, `{mean: 100ms, deviation: 20ms}` (normal), `{least: 50ms, shape: 1.5}` (Pareto).
     Latency(RawDelay),
     /// Bytes of a body a second: `64KiB`.
@@ -263,6 +265,7 @@ impl Reader<'_> {
             RawEffect::Reset => Effect::Reset,
             RawEffect::BlackHole => Effect::BlackHole,
             RawEffect::Throttle => Effect::Throttle,
+            RawEffect::Deny => Effect::Deny,
             RawEffect::Latency(delay) => Effect::Latency(self.delay(delay)?),
             RawEffect::Bandwidth(text) => {
                 let per_second: ByteSize = self.quantity("bandwidth", text.strip_suffix("/s").unwrap_or(&text))?;
@@ -365,6 +368,7 @@ fn misplaced(effect: &Effect, side: ExchangeSide) -> Option<&'static str> {
         | Effect::BlackHole
         | Effect::Error { .. }
         | Effect::Throttle
+        | Effect::Deny
         | Effect::Latency(_)
         | Effect::Bandwidth { .. }
         | Effect::SlowClose { .. }

@@ -197,7 +197,7 @@ impl<'a> Comparison<'a> {
         let blame = self.wrong_value(text, entry, of_key, reading, probe);
         let blame = if probe { blame } else { blame.or_else(|| self.lost_after_cutover(text, of_key)) };
         let blame = if probe { blame } else { self.lost(text, of_key, reading, held, blame) };
-        let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, probe));
+        let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, held, probe));
         let first = u32::try_from(range.start).unwrap_or(u32::MAX);
         let key = &mut writes.keys[index];
         key.seen = seen(entry, reading, first);
@@ -284,6 +284,7 @@ impl<'a> Comparison<'a> {
         entry: Option<&Entry>,
         writes: &[Write],
         reading: Reading,
+        held: Option<&Entry>,
         probe: bool,
     ) -> Option<FindingKind> {
         if !self.versioned || probe {
@@ -298,7 +299,12 @@ impl<'a> Comparison<'a> {
             None => &[],
         };
         let current = reading.write.map(|index| &writes[index]);
-        let faults = versions::examine(writes, versions, current, begun);
+        let mut faults = versions::examine(writes, versions, current, begun);
+        // The recovery point knows nothing of the key, and nothing of it was written since.
+        if entry.is_none() && held.is_none() && writes.iter().all(|write| write.epoch == 0) {
+            let gone = faults.remove(&FindingKind::Missing).map(|fact| (FindingKind::BackupIncomplete, fact));
+            faults.extend(gone);
+        }
         let may_be_owed = |write: &Write| write.acknowledged() && write.digest != 0 && write.fate == Fate::Unknown;
         if entry.is_none() && begun.is_none() && faults.is_empty() && writes.iter().any(may_be_owed) {
             self.versions_unknown.add(text, || "neither it nor its versions are there".to_owned());

@@ -64,7 +64,13 @@ pub(crate) fn as_stated(
     Some(stated.iter().all(seen) && all_stated)
 }
 
-/// Undecided, and known from the scenario alone: what cannot be proved in the layout, or with what is taken away.
+/// Undecided, and known from the scenario alone: what cannot be proved in the layout, with what is taken away, by waiting, or after
+/// a procedure that does not work.
 fn is_of_the_scenario(kind: FindingKind) -> bool {
-    matches!(kind, FindingKind::NotProvable | FindingKind::SourceReachable)
+    matches!(kind, 
+        FindingKind::NotProvable
+            | FindingKind::SourceReachable
+            | FindingKind::SelfHealed
+            | FindingKind::RecoveryFailed
+    )
 }

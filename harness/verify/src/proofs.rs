@@ -2,7 +2,7 @@
 
 use firedrill_model::{
     findings::FindingKind,
-    ids::ResourceId,
+    ids::{FaultId, ResourceId},
     plan::{Layout, Plan},
     scenario::{Fault, RecoveryStep},
     topology::Side,
@@ -49,7 +49,7 @@ impl Rebuilt {
                 let from_backup = !plan.backups.is_empty() || plan.recover.iter().any(restores);
                 Some(Self { side: Side::Recovery, from_backup })
             }
-            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
         })
     }
 }
@@ -60,10 +60,14 @@ fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
         incomplete.push("the recovery never began".to_owned());
     }
     if !incomplete.is_empty() {
-        let draft = Draft::undecided(FindingKind::RunIncomplete, "the run was not completed")
-            .detail(incomplete)
-            .help("mend what stopped it and run the drill again; what was measured until then stands")
-            .follows(book.unseen());
+        let draft = if timeline.recovery_failed() {
+            Draft::undecided(FindingKind::RecoveryFailed, "a step of the recovery failed for good")
+                .help("mend the procedure; what would have been seen after it is not known")
+        } else {
+            Draft::undecided(FindingKind::RunIncomplete, "the run was not completed")
+                .help("mend what stopped it and run the drill again; what was measured until then stands")
+        };
+        let draft = draft.detail(incomplete).follows(book.unseen());
         let finding = book.undecide_all(&draft);
         book.remember_unseen(finding);
     }
@@ -89,7 +93,7 @@ fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
 }
 
 fn layout(plan: &Plan, book: &mut Book) {
-    let region_lost = plan.disaster.iter().any(|planned| !planned.fault.lost.is_empty());
+    let region_lost = plan.disaster.iter().any(|planned| !planned.fault.lost.is_empty()) || plan.isolations().next().is_some();
     if region_lost && plan.target.layout == Layout::SharedProcess {
         let draft = Draft::undecided(
             FindingKind::NotProvable,
@@ -160,16 +164,23 @@ fn source_unreachable(plan: &Plan, timeline: &Timeline, book: &mut Book) {
 /// The source was away when it was looked at; a fault that ended while something was restored brought it back.
 fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
     let primary = &plan.topology.primary;
-    let taken = plan.disaster.iter().any(|planned| planned.fault.takes_away(primary));
-    // Beside the loss of the region, the end of anything less brings nothing back.
-    let counts = |fault: &Fault| if taken { fault.takes_away(primary) } else { fault.concerns(primary) };
-    let of_source = plan.disaster.iter().filter(|planned| counts(&planned.fault));
-    let mut ends = of_source.filter_map(|planned| {
-        let last = timeline.perhaps_restored()?;
-        let (at, by) = timeline.ended_before(&planned.id, last)?;
-        Some((last, &planned.id, at, by))
-    });
-    if let Some((last, fault, at, by)) = ends.next() {
+    let Some(last) = timeline.perhaps_restored() else { return };
+    let first = plan.recover.iter().take_while(|step| matches!(step, RecoveryStep::Isolate { .. })).count();
+    let cut_off = plan.isolations().take(first).find(|(_, region)| *region == primary).map(|(id, _)| id);
+    let of_faults = |counts: &dyn Fn(&Fault) -> bool| {
+        let faults = plan.disaster.iter().filter(|planned| counts(&planned.fault));
+        faults.map(|planned| planned.id.clone()).collect::<Vec<FaultId>>()
+    };
+    // What cut the source off, first of all things, kept it so; beside the loss of the region, the end of anything less brings
+    // nothing back.
+    let lost = of_faults(&|fault| fault.takes_away(primary));
+    let of_source = match cut_off {
+        Some(cut_off) => vec![cut_off],
+        None if lost.is_empty() => of_faults(&|fault| fault.concerns(primary)),
+        None => lost,
+    };
+    let mut ends = of_source.iter().filter_map(|id| timeline.ended_before(id, last).map(|(at, by)| (id, at, by)));
+    if let Some((fault, at, by)) = ends.next() {
         // What a program reads that is run after the cutover is not known.
         let during = timeline.restored().filter(|restored| at <= *restored);
         let what = during.map_or("a program of the recovery ran after the cutover", |_| "the restore ran");

@@ -8,7 +8,7 @@ use firedrill_model::{
     ids::{FaultId, ProbeId, RecoveryPointId, ResourceId},
     plan::Plan,
     recovery_point::RecoveryPoint,
-    scenario::RecoveryStep,
+    scenario::{Fault, RecoveryStep},
     topology::Side,
     units::{RunTime, Span},
 };
@@ -68,6 +68,9 @@ pub(crate) struct SealedLedger {
 /// The three times of a fault, and what ended it.
 #[derive(Clone, Debug, Default)]
 struct FaultTimes {
+    /// So long after it was switched on, something of it ends by itself.
+    eases_after: Option<Span>,
+    arming: Option<RunTime>,
     armed: Option<RunTime>,
     bit: Option<RunTime>,
     ended: Option<(RunTime, String)>,
@@ -78,6 +81,12 @@ impl FaultTimes {
     fn bites(&self) -> Option<RunTime> {
         let at = self.armed?.max(self.bit?);
         self.ended.as_ref().is_none_or(|(ended, _)| *ended > at).then_some(at)
+    }
+
+    /// When something of it had ended by its own time, if that was at or before `until`.
+    fn eased_before(&self, until: RunTime) -> Option<RunTime> {
+        let at = self.arming?.plus(self.eases_after?);
+        (at <= until).then_some(at)
     }
 
     fn ended_before(&self, until: RunTime) -> Option<(RunTime, &str)> {
@@ -122,6 +131,8 @@ pub(crate) struct Timeline {
     captures_ended: bool,
     /// Detection was given up or came to its end, without an interruption.
     detection_ended: bool,
+    /// The last step of the recovery that ended failed, or took too long.
+    step_failed: bool,
     /// What cut the run short, in words.
     incomplete: Vec<String>,
 }
@@ -131,6 +142,9 @@ impl Timeline {
     pub(crate) fn of<'r>(plan: &Plan, records: impl IntoIterator<Item = &'r Record>) -> Self {
         let own_program = plan.recover.iter().any(|step| matches!(step, RecoveryStep::Command { .. }));
         let mut timeline = Self { own_program, ..Self::default() };
+        for planned in &plan.disaster {
+            timeline.fault(&planned.id).eases_after = eases_after(&planned.fault);
+        }
         for record in records {
             timeline.take(record);
         }
@@ -156,6 +170,9 @@ impl Timeline {
             Event::Sabotaged { resource, key } => {
                 self.sabotaged.insert(resource.clone(), key.clone());
             }
+            Event::FaultArming { id, .. } => {
+                self.fault(id).arming.get_or_insert(at);
+            }
             Event::FaultArmed { id } => {
                 self.fault(id).armed.get_or_insert(at);
             }
@@ -175,7 +192,8 @@ impl Timeline {
             Event::StepBegan { step, step_kind } => {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
-            Event::StepEnded { step, .. } => {
+            Event::StepEnded { step, ending, .. } => {
+                self.step_failed = matches!(ending, Ending::Failed | Ending::TimedOut);
                 let begun = self.begun.get(step).cloned();
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
             }
@@ -219,7 +237,7 @@ impl Timeline {
             | Event::BackupBegan { .. }
             | Event::BackupFailed { .. }
             | Event::BackupPruned { .. }
-            | Event::FaultArming { .. }
+            | Event::Isolating { .. }
             | Event::Healed { .. }
             | Event::TornDown { .. } => {}
         }
@@ -252,6 +270,11 @@ impl Timeline {
             incomplete.push("the traffic never came to its end: the history has no digest of the ledger".to_owned());
         }
         incomplete
+    }
+
+    /// Nothing cut the run short but a step of the recovery that failed for good: the procedure failed, and not the run.
+    pub(crate) fn recovery_failed(&self) -> bool {
+        self.step_failed && self.incomplete.len() == 1 && self.incomplete[0].starts_with(Phase::Recover.word())
     }
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {
@@ -320,10 +343,13 @@ impl Timeline {
         self.faults.get(fault)?.ended_before(until)
     }
 
-    /// A fault that had stopped requests and ended at or before `until`.
+    /// A fault that had stopped requests and ended, or something of which ended, at or before `until`.
     pub(crate) fn healed_before(&self, until: RunTime) -> Option<(&FaultId, RunTime, &str)> {
         let mut bitten = self.faults.iter().filter(|(_, fault)| fault.bites().is_some());
-        bitten.find_map(|(id, fault)| fault.ended_before(until).map(|(at, by)| (id, at, by)))
+        bitten.find_map(|(id, fault)| {
+            let ended = fault.ended_before(until).map(|(at, by)| (id, at, by));
+            ended.or_else(|| fault.eased_before(until).map(|at| (id, at, "its own time")))
+        })
     }
 
     /// The recovery points that the recovery used: the named one, and with a program of the user's own the latest of each
@@ -369,6 +395,12 @@ impl Timeline {
             None => format!("{} ms into the run", at.ms()),
         }
     }
+}
+
+/// When the first rule of a fault is over by itself.
+fn eases_after(fault: &Fault) -> Option<Span> {
+    let ends = fault.rules.iter().filter_map(|rule| Some(rule.fires.lasts?.plus(rule.fires.after.unwrap_or_default())));
+    ends.min()
 }
 
 fn duration(at: RunTime) -> SignedDuration {

@@ -188,6 +188,7 @@ pub(super) fn plan() -> Plan {
             duration_max: Span::from_secs(120),
         }],
         detect: Detect {
+            reads: false,
             canary: resource("table/orders"),
             every: Span::from_ms(500),
             by: Detector::Failures { in_a_row: 3 },
@@ -312,5 +313,6 @@ pub(crate) fn outage() -> Fault {
         lost: vec![Region::new("us-east-1")],
         rules: Vec::new(),
         actions: Vec::new(),
+        changes: Vec::new(),
     }
 }

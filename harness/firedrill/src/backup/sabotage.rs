@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use firedrill_model::{
     history::Event,
     ids::ResourceId,
@@ -19,7 +18,10 @@ use firedrill_model::{
 use super::BackupError;
 use crate::{
     run::Drill,
-    services::dynamodb::{AttributeValue, Item},
+    services::{
+        dynamodb::{AttributeValue, Item},
+        flip,
+    },
     workload::dataset::Dataset,
 };
 
@@ -70,7 +72,7 @@ impl Saboteur {
             return item;
         }
         let change: fn(&AttributeValue) -> Option<AttributeValue> = match self.sabotage {
-            Some(Sabotage::FlipByte { .. }) => flipped_text,
+            Some(Sabotage::FlipByte { .. }) => flip::text,
             Some(Sabotage::NumberToString { .. }) => number_as_text,
             Some(Sabotage::SkipKey { .. } | Sabotage::ForgetTtl { .. } | Sabotage::ReturnEarly) | None => return item,
         };
@@ -86,18 +88,9 @@ impl Saboteur {
         item
     }
 
-    /// Point 3, before the body of an object's newest version is restored: whether [`Saboteur::flip_body`] applies.
+    /// Point 3, before the body of an object's newest version is restored: whether [`flip::last_byte`] applies.
     pub fn flips_body(&self, resource: &ResourceId, key: &str) -> bool {
         matches!(self.sabotage, Some(Sabotage::FlipByte { .. })) && self.hits(resource, key)
-    }
-
-    /// The body with its last byte changed: the size, the metadata and the first line stay.
-    pub fn flip_body(body: &Bytes) -> Bytes {
-        let mut bytes = body.to_vec();
-        if let Some(last) = bytes.last_mut() {
-            *last ^= 1;
-        }
-        bytes.into()
     }
 
     /// Point 4, before a table is made.
@@ -153,15 +146,6 @@ fn pick<T>(choices: Vec<T>, seed: u64) -> Option<T> {
     let count = u64::try_from(choices.len()).ok().filter(|count| *count > 0)?;
     let index = usize::try_from(seed % count).unwrap_or(0);
     choices.into_iter().nth(index)
-}
-
-/// The text with one ASCII letter or digit changed to another.
-fn flipped_text(value: &AttributeValue) -> Option<AttributeValue> {
-    let text = value.as_s().ok()?;
-    let at = text.bytes().position(|byte| byte.is_ascii_alphanumeric())?;
-    let mut bytes = text.clone().into_bytes();
-    bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
-    String::from_utf8(bytes).ok().map(AttributeValue::S)
 }
 
 fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
@@ -260,7 +244,7 @@ mod tests {
 
         #[test]
         fn a_flipped_body_differs_in_its_last_byte_alone(body in prop::collection::vec(any::<u8>(), 1..50)) {
-            let flipped = Saboteur::flip_body(&Bytes::from(body.clone()));
+            let flipped = flip::last_byte(&bytes::Bytes::from(body.clone()));
             prop_assert_eq!(flipped.len(), body.len());
             prop_assert_eq!(&flipped[..body.len() - 1], &body[..body.len() - 1]);
             prop_assert_ne!(flipped.last(), body.last());

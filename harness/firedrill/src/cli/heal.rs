@@ -165,7 +165,7 @@ impl Trace {
             self.processes.extend(runner);
         } else if let Event::TargetStarted { processes } = event {
             self.processes.extend(processes);
-        } else if let Event::FaultArming { id, .. } = event {
+        } else if let Event::FaultArming { id, .. } | Event::Isolating { id, .. } = event {
             self.faults.push(id);
         } else if let Event::FaultEnded { id, .. } = event {
             self.faults.retain(|fault| *fault != id);

@@ -3,22 +3,25 @@
 use std::collections::BTreeSet;
 
 use firedrill_model::{
-    ids::Region,
+    ids::{Region, ResourceId, ResourceKind, Zone},
     rule::{Pattern, Probability, Rule, Scope},
-    scenario::{Fault, Symptom},
+    scenario::{Alteration, Change, Fault, Symptom},
+    stack::Stack,
     topology::Topology,
     units::Span,
 };
 
 use firedrill_plane::format;
 
-use crate::scenario::{nearest::suggest, raw::RawDisaster};
+use crate::scenario::{names::Catalogue, nearest::suggest, raw::RawDisaster};
 
 /// Something is wrong with a key of the line, or with the line itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
     /// The key; `None` for the line.
     pub(crate) key: Option<&'static str>,
+    /// What about it.
+    pub(crate) of: Of,
     /// What is wrong.
     pub(crate) message: String,
     /// What is there.
@@ -27,11 +30,22 @@ pub(crate) struct Wrong {
     pub(crate) help: String,
 }
 
+/// What about a key is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Its presence or its value.
+    Shape,
+    /// It names what the stack does not have: wrong whatever else the file says.
+    Name,
+}
+
 /// A disaster's line, read key by key.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     raw: &'a RawDisaster,
     topology: &'a Topology,
+    stack: &'a Stack,
+    catalogue: &'a Catalogue,
     /// The word of the disaster.
     word: String,
     taken: BTreeSet<&'static str>,
@@ -39,9 +53,15 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(raw: &'a RawDisaster, topology: &'a Topology) -> Self {
+    pub(crate) fn new(
+        raw: &'a RawDisaster,
+        topology: &'a Topology,
+        stack: &'a Stack,
+        catalogue: &'a Catalogue,
+    ) -> Self {
         let word = serde_json::to_value(raw.fault).ok().and_then(|word| word.as_str().map(str::to_owned));
-        Self { raw, topology, word: word.unwrap_or_default(), taken: BTreeSet::new(), wrong: Vec::new() }
+        let word = word.unwrap_or_default();
+        Self { raw, topology, stack, catalogue, word, taken: BTreeSet::new(), wrong: Vec::new() }
     }
 
     /// The region that it happens in, which must be given.
@@ -122,9 +142,105 @@ impl<'a> Fields<'a> {
         self.raw.over.as_ref().map_or(default, |over| over.0)
     }
 
+    /// The resource that it is done to, of one of `kinds`; it must be given.
+    pub(super) fn resource(&mut self, kinds: &[ResourceKind]) -> Option<ResourceId> {
+        self.taken.insert("resource");
+        let known = self.catalogue.only(kinds);
+        let Some(name) = &self.raw.resource else {
+            let example = known.all().first().map_or("…", ResourceId::name).to_owned();
+            self.missing("resource", &format!("resource: {example}"));
+            return None;
+        };
+        match known.find(name) {
+            Ok(id) => Some(id),
+            Err(unnamed) => {
+                let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+                let found = format!("expected a {}", words.join(" or "));
+                let (message, help) = (unnamed.message, unnamed.help);
+                self.wrong.push(Wrong { key: Some("resource"), of: Of::Name, message, found, help });
+                None
+            }
+        }
+    }
+
+    /// The zone that it happens in, which must be given.
+    pub(super) fn zone(&mut self) -> Option<Zone> {
+        self.taken.insert("zone");
+        let Some(zone) = &self.raw.zone else {
+            self.missing("zone", &format!("zone: {}a", self.topology.primary));
+            return None;
+        };
+        Some(Zone::new(zone))
+    }
+
+    /// The bucket of the vault that it is done to, which must be given.
+    pub(super) fn vault(&mut self) -> Option<String> {
+        self.taken.insert("vault");
+        if self.raw.vault.is_none() {
+            self.missing("vault", "vault: order-vault");
+        }
+        self.raw.vault.clone()
+    }
+
+    /// What the keys of the objects that it is done to begin with.
+    pub(super) fn prefix(&mut self) -> Option<String> {
+        self.taken.insert("prefix");
+        self.raw.prefix.clone()
+    }
+
+    /// To how many it is done; `None`: to all.
+    pub(super) fn count(&mut self) -> Option<u64> {
+        self.taken.insert("count");
+        self.raw.count
+    }
+
+    /// A variable of the environment of `of`, if that is a function; `None` when none is given.
+    pub(super) fn variable(&mut self, of: Option<&ResourceId>) -> Option<String> {
+        self.taken.insert("variable");
+        let variable = self.raw.variable.clone()?;
+        let function = of.filter(|of| of.kind() == Some(ResourceKind::Function));
+        if let Some(function) = function.and_then(|of| self.stack.functions.get(of.name()))
+            && !function.environment.contains_key(&variable)
+        {
+            let message = format!("the function has no variable `{variable}` in its environment");
+            let help = suggest(&variable, function.environment.keys().map(String::as_str));
+            let found = "nothing to lose".to_owned();
+            self.wrong.push(Wrong { key: Some("variable"), of: Of::Name, message, found, help });
+        }
+        Some(variable)
+    }
+
+    /// The operations that it is about; empty: all.
+    pub(super) fn operations_or_all(&mut self) -> Vec<Pattern> {
+        self.taken.insert("operation");
+        self.raw.operation.iter().flatten().map(Pattern::new).collect()
+    }
+
+    /// Tells that a key does not go with what the others say.
+    pub(super) fn misplaced(&mut self, key: &'static str, message: &str, help: &str) {
+        self.tell(Some(key), message.to_owned(), "not here", help.to_owned());
+    }
+
     /// Tells of keys that this disaster does not take. Its own have all been read.
     pub(super) fn end(&mut self) {
-        let RawDisaster { after: _, at: _, fault: _, region, symptom, service, share, latency, over } = self.raw;
+        let RawDisaster {
+            after: _,
+            at: _,
+            fault: _,
+            region,
+            symptom,
+            service,
+            share,
+            latency,
+            over,
+            zone,
+            vault,
+            resource,
+            prefix,
+            count,
+            variable,
+            operation,
+        } = self.raw;
         let given = [
             ("region", region.is_some()),
             ("symptom", symptom.is_some()),
@@ -132,6 +248,13 @@ impl<'a> Fields<'a> {
             ("share", share.is_some()),
             ("latency", latency.is_some()),
             ("over", over.is_some()),
+            ("zone", zone.is_some()),
+            ("vault", vault.is_some()),
+            ("resource", resource.is_some()),
+            ("prefix", prefix.is_some()),
+            ("count", count.is_some()),
+            ("variable", variable.is_some()),
+            ("operation", operation.is_some()),
         ];
         let takes: Vec<String> = self.taken.iter().map(|key| format!("`{key}`")).collect();
         for (key, is_given) in given {
@@ -147,19 +270,33 @@ impl<'a> Fields<'a> {
         self.wrong
     }
 
-    fn missing(&mut self, key: &str, example: &str) {
+    /// Tells that a key must be given.
+    pub(super) fn missing(&mut self, key: &str, example: &str) {
         let message = format!("`{}` must say its `{key}`", self.word);
         self.tell(None, message, "here", format!("add `{example}`"));
     }
 
     fn tell(&mut self, key: Option<&'static str>, message: String, found: &str, help: String) {
-        self.wrong.push(Wrong { key, message, found: found.to_owned(), help });
+        self.wrong.push(Wrong { key, of: Of::Shape, message, found: found.to_owned(), help });
     }
 
     /// A fault that is made of rules alone.
     pub(super) fn of_rules(&self, title: String, symptoms: String, rules: Vec<Rule>) -> Fault {
-        let (lost, actions) = (Vec::new(), Vec::new());
-        Fault { kind: self.word.clone(), title, symptoms, lost, rules, actions }
+        let (lost, actions, changes) = (Vec::new(), Vec::new(), Vec::new());
+        Fault { kind: self.word.clone(), title, symptoms, lost, rules, actions, changes }
+    }
+
+    /// A fault that is one change of a resource.
+    pub(super) fn of_change(
+        &self,
+        title: String,
+        symptoms: String,
+        region: &Region,
+        resource: ResourceId,
+        what: Alteration,
+    ) -> Fault {
+        let changes = vec![Change { region: region.clone(), resource, what }];
+        Fault { changes, ..self.of_rules(title, symptoms, Vec::new()) }
     }
 }
 

@@ -1,15 +1,28 @@
 //! Disasters: one file each, which says what its line in a scenario takes and what is made of it.
 
+mod bad_deploy;
 mod brownout;
+pub mod change;
+mod config_drift;
+mod corruption;
+mod credential_loss;
+mod data_loss;
 mod fields;
+mod isolation;
+mod key_loss;
+mod permission_loss;
+mod quota_exhausted;
+mod ransomware;
 mod region_outage;
 mod service_outage;
 mod throttling_storm;
+mod vault_loss;
+mod zone_outage;
 
 use firedrill_model::scenario::Fault;
 
-pub(crate) use self::fields::{Fields, Wrong};
-pub use self::region_outage::region_outage;
+pub(crate) use self::fields::{Fields, Of, Wrong};
+pub use self::{isolation::isolation, region_outage::region_outage};
 use crate::scenario::raw::FaultWord;
 
 /// Makes the fault of a disaster's line; `None` when the line was told to be wrong.
@@ -19,6 +32,17 @@ pub(crate) fn make(word: FaultWord, fields: &mut Fields<'_>) -> Option<Fault> {
         FaultWord::ServiceOutage => service_outage::make(fields),
         FaultWord::Brownout => brownout::make(fields),
         FaultWord::ThrottlingStorm => throttling_storm::make(fields),
+        FaultWord::ZoneOutage => zone_outage::make(fields),
+        FaultWord::PermissionLoss => permission_loss::make(fields),
+        FaultWord::CredentialLoss => credential_loss::make(fields),
+        FaultWord::QuotaExhausted => quota_exhausted::make(fields),
+        FaultWord::VaultLoss => vault_loss::make(fields),
+        FaultWord::KeyLoss => key_loss::make(fields),
+        FaultWord::DataLoss => data_loss::make(fields),
+        FaultWord::Corruption => corruption::make(fields),
+        FaultWord::Ransomware => ransomware::make(fields),
+        FaultWord::BadDeploy => bad_deploy::make(fields),
+        FaultWord::ConfigDrift => config_drift::make(fields),
     };
     fields.end();
     fault

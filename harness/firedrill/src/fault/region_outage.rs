@@ -35,5 +35,6 @@ pub fn region_outage(region: &Region, symptom: Symptom) -> Option<Fault> {
         lost: vec![region.clone()],
         rules: vec![Rule::of_region(region, effect)],
         actions: vec![action],
+        changes: Vec::new(),
     })
 }

@@ -3,13 +3,17 @@ use std::path::Path;
 use firedrill_model::{scenario::Fault, topology::Topology};
 
 use super::{Fields, fields::Wrong, make};
-use crate::scenario::raw::RawDisaster;
+use crate::{
+    scenario::{load, names::Catalogue, raw::RawDisaster, tests::root},
+};
 
 /// What is made of a disaster's line, and what is wrong with it.
 fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
     let raw: RawDisaster = serde_saphyr::from_str(line).unwrap();
     let topology = Topology { primary: "us-east-1".into(), recovery: "eu-west-1".into() };
-    let mut fields = Fields::new(&raw, &topology);
+    let stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
+    let catalogue = Catalogue::of(&stack);
+    let mut fields = Fields::new(&raw, &topology, &stack, &catalogue);
     let fault = make(raw.fault, &mut fields);
     (fault, fields.wrong())
 }
@@ -38,10 +42,73 @@ fn each_disaster_is_made_of_rules_and_actions() {
             "{ at: 1s, fault: brownout, region: us-east-1, service: [s3], share: 0.5, latency: 2s, over: 1m }",
         ),
         ("throttling-storm", "{ at: 1s, fault: throttling-storm, region: us-east-1, service: [dynamodb], share: 1 }"),
+        ("zone", "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-1b, share: 0.25, over: 20s }"),
+        ("permission-loss", "{ at: 1s, fault: permission-loss, region: us-east-1, service: [dynamodb], operation: [Put*] }"),
+        ("credential-loss", "{ at: 1s, fault: credential-loss, region: us-east-1 }"),
+        ("quota-exhausted", "{ at: 1s, fault: quota-exhausted, region: eu-west-1, service: [dynamodb, s3] }"),
+        ("vault-loss", "{ at: 1s, fault: vault-loss, region: eu-west-1, vault: order-vault }"),
+        ("key-loss", "{ at: 1s, fault: key-loss, region: us-east-1 }"),
+        ("bucket-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: uploads }"),
+        ("prefix-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: uploads, prefix: a/ }"),
+        ("table-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders }"),
+        ("items-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, count: 7 }"),
+        ("objects-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: uploads }"),
+        ("ransomware", "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads }"),
+        ("bad-deploy", "{ at: 1s, fault: bad-deploy, region: us-east-1, resource: function/total-orders }"),
+        ("disconnected", "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders }"),
+        (
+            "unset",
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, variable: TOTALS_TABLE }",
+        ),
     ] {
         let (fault, wrong) = made(line);
         assert_eq!(wrong, [], "{line}");
         insta::assert_json_snapshot!(name, fault.unwrap());
+    }
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_told() {
+    for (line, key, message) in [
+        (
+            "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-2a }",
+            Some("zone"),
+            "`us-east-2a` is not a zone of us-east-1",
+        ),
+        ("{ at: 1s, fault: data-loss, region: us-east-1 }", None, "`data-loss` must say its `resource`"),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, prefix: a }",
+            Some("prefix"),
+            "a table has no prefixes",
+        ),
+        (
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: orders }",
+            Some("resource"),
+            "the stack has no `orders` that can stand here",
+        ),
+        (
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, count: 3 }",
+            Some("count"),
+            "`count` does not belong to `ransomware`",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, variable: TOTAL_TABLE }",
+            Some("variable"),
+            "the function has no variable `TOTAL_TABLE` in its environment",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders }",
+            None,
+            "`config-drift` must say its `variable`",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders, variable: X }",
+            Some("variable"),
+            "a trigger has no environment",
+        ),
+    ] {
+        let told: Vec<_> = made(line).1.into_iter().map(|wrong| (wrong.key, wrong.message)).collect();
+        assert_eq!(told, [(key, message.to_owned())], "{line}");
     }
 }
 
@@ -64,7 +131,7 @@ fn a_fault_concerns_the_region_of_its_rules() {
 
 #[test]
 fn the_page_names_every_disaster() {
-    let page = std::fs::read_to_string(crate::scenario::tests::root().join(Path::new("docs/faults.md"))).unwrap();
+    let page = std::fs::read_to_string(root().join(Path::new("docs/faults.md"))).unwrap();
     let words = serde_json::to_value(schemars::schema_for!(crate::scenario::raw::FaultWord)).unwrap();
     let named: Vec<&str> =
         words["oneOf"].as_array().unwrap().iter().filter_map(|word| word["const"].as_str()).collect();

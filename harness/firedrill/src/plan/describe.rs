@@ -82,7 +82,14 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
             detect.shortest()
         ),
     };
-    row("detect", format!("a write to {} every {}; {means}{decide}", detect.canary, detect.every));
+    let does = if detect.canary.kind() == Some(ResourceKind::Trigger) {
+        format!("the effect of a write on {}", detect.canary)
+    } else if detect.reads {
+        format!("a write to {}, read back with old data", detect.canary)
+    } else {
+        format!("a write to {}", detect.canary)
+    };
+    row("detect", format!("{does} every {}; {means}{decide}", detect.every));
     for (step, number) in plan.recover.iter().zip(1..) {
         row("recover", format!("{number}. {}", recovery(step)));
     }
@@ -112,8 +119,9 @@ fn traffic(load: &Traffic) -> String {
     let size = load.size.map_or(String::new(), |size| format!(", {}", size.write()));
     let with =
         load.with.as_ref().map_or(String::new(), |with| format!(", each new key after one of {}", with.resource));
+    let zone = load.zone.as_ref().map_or(String::new(), |zone| format!(" in {zone}"));
     format!(
-        "{}: {} writers on {}, {} (put {}, update {}, delete {}){size}{with}, time-out {}",
+        "{}: {} writers{zone} on {}, {} (put {}, update {}, delete {}){size}{with}, time-out {}",
         load.name, load.writers, load.resource, load.rate, mix.put, mix.update, mix.delete, load.timeout
     )
 }
@@ -164,6 +172,7 @@ fn onset(when: Onset) -> String {
     match when {
         Onset::At { delay } => format!("{delay} after the traffic began"),
         Onset::AfterBackups { count } => format!("after {count} verified backups"),
+        Onset::AfterMoreBackups { count } => format!("after {count} more verified backups"),
         Onset::AfterWrites { count } => format!("after {count} acknowledged writes"),
     }
 }
@@ -174,9 +183,11 @@ fn fault_text(fault: &Fault) -> String {
 
 fn recovery(step: &RecoveryStep) -> String {
     match step {
+        RecoveryStep::Isolate { region } => format!("isolate {region}: nothing is read or written there any more"),
         RecoveryStep::Restore { from, into, sabotage } => {
             let from = match from {
                 RestoreFrom::Latest => "the latest recovery point".to_owned(),
+                RestoreFrom::Clean => "the latest clean recovery point".to_owned(),
                 RestoreFrom::Number { number } => format!("recovery point {number}"),
             };
             let mut text = format!("restore from {from} into {into}");

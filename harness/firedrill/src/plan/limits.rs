@@ -15,8 +15,8 @@ pub fn of_phase(plan: &Plan, phase: Phase) -> Span {
     let planned = match phase {
         // The alarm is steady before the fault.
         Phase::Traffic | Phase::Fault => {
-            let onsets = plan.disaster.iter().map(|fault| onset(&plan.backups, &plan.traffic, fault.when));
-            onsets.max().unwrap_or_default().plus(backup_program(plan)).plus(plan.detect.shortest())
+            let onsets = plan.disaster.iter().map(|fault| fault.when);
+            last_onset(&plan.backups, &plan.traffic, onsets).plus(backup_program(plan)).plus(plan.detect.shortest())
         }
         Phase::Detect => plan.detect.shortest(),
         Phase::Recover => {
@@ -52,7 +52,7 @@ fn program(plan: &Plan, step: &RecoveryStep) -> Span {
     match step {
         RecoveryStep::Command { timeout, .. } => *timeout,
         RecoveryStep::Restore { .. } => backup_program(plan),
-        RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => Span::default(),
+        RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => Span::default(),
     }
 }
 
@@ -65,14 +65,18 @@ fn backup_program(plan: &Plan) -> Span {
     timeouts.max().unwrap_or_default()
 }
 
-/// From the beginning of the traffic to a fault, at the earliest.
-pub fn onset(backups: &[Backup], traffic: &[Traffic], when: Onset) -> Span {
+/// From the beginning of the traffic to the last fault, at the earliest. Each waits for the one before it.
+pub fn last_onset(backups: &[Backup], traffic: &[Traffic], onsets: impl IntoIterator<Item = Onset>) -> Span {
+    let next = |before: Span, when| before.max(onset(backups, traffic, when, before));
+    onsets.into_iter().fold(Span::default(), next)
+}
+
+fn onset(backups: &[Backup], traffic: &[Traffic], when: Onset, before: Span) -> Span {
+    let every = || backups.iter().map(|rule| rule.every).min().unwrap_or_default();
     match when {
         Onset::At { delay } => delay,
-        Onset::AfterBackups { count } => {
-            let shortest = backups.iter().map(|rule| rule.every).min().unwrap_or_default();
-            times(shortest, count.saturating_sub(1))
-        }
+        Onset::AfterBackups { count } => times(every(), count.saturating_sub(1)),
+        Onset::AfterMoreBackups { count } => before.plus(times(every(), count)),
         Onset::AfterWrites { count } => {
             let intervals = traffic.iter().filter_map(|load| load.rate.interval());
             let per_1000_s: u64 = intervals.map(|interval| KILOSECOND / interval.micros().max(1)).sum();

@@ -10,7 +10,7 @@ use firedrill_model::{
     findings::FindingKind,
     ids::{Region, ResourceId, ResourceKind},
     plan::Layout,
-    scenario::{Backup, BackupUsing, Detector, Disaster, Fault, Onset, RecoveryStep, RestoreFrom, Scenario},
+    scenario::{Backup, BackupUsing, Change, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, VaultPlace},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -18,7 +18,9 @@ use firedrill_model::{
 use miette::Severity;
 
 use super::{limits, names, probes};
-use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
+use crate::scenario::{
+    Loaded, Problem, ScenarioSource, key_path::KeyPath, nearest::suggest, raw::NOTHING_CHECKED, written::Format as _,
+};
 
 /// Runtimes that the emulator of the `local` target executes itself; it wants Docker for all others.
 const RUNTIMES: [&str; 3] = ["python", "nodejs", "provided"];
@@ -166,13 +168,16 @@ impl Lint<'_> {
             let path = path.index(index);
             self.one_process(&path, &disaster.fault);
             let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
-            if let Some(region) = disaster.fault.lost.iter().find(elsewhere) {
+            self.vaults(&path, &disaster.fault);
+            let of_stack = |change: &&Change| self.stack.resources().contains(&change.resource);
+            let changed = disaster.fault.changes.iter().filter(of_stack).map(|change| &change.region);
+            if let Some(region) = disaster.fault.lost.iter().chain(changed).find(elsewhere) {
                 let message = format!("{region} is not where the workload runs");
-                let help = format!("take away {}", self.scenario.topology.primary);
+                let help = format!("write `{}`", self.scenario.topology.primary);
                 self.error(&path.key("region"), message, "not the primary region", help);
             }
             match disaster.when {
-                Onset::AfterBackups { .. } if self.scenario.backups.is_empty() => {
+                Onset::AfterBackups { .. } | Onset::AfterMoreBackups { .. } if self.scenario.backups.is_empty() => {
                     let help = "add a `backup`, or write `at: 20s`";
                     self.error(&path.key("after"), "there is no backup to wait for", "never comes", help);
                 }
@@ -180,7 +185,27 @@ impl Lint<'_> {
                     let help = "add `traffic`, or write `at: 20s`";
                     self.error(&path.key("after"), "there is no write to wait for", "never comes", help);
                 }
-                Onset::At { .. } | Onset::AfterBackups { .. } | Onset::AfterWrites { .. } => {}
+                Onset::At { .. }
+                | Onset::AfterBackups { .. }
+                | Onset::AfterMoreBackups { .. }
+                | Onset::AfterWrites { .. } => {}
+            }
+        }
+    }
+
+    /// What is not in the stack and is changed all the same is a vault of one of the backup rules.
+    fn vaults(&mut self, path: &KeyPath, fault: &Fault) {
+        let resources = self.stack.resources();
+        for change in fault.changes.iter().filter(|change| !resources.contains(&change.resource)) {
+            let vaults = self.scenario.backups.iter().filter_map(|rule| match &rule.using {
+                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => Some((region, bucket.as_str())),
+                BackupUsing::Vault { .. } | BackupUsing::Command { .. } => None,
+            });
+            let vaults: Vec<_> = vaults.collect();
+            if !vaults.contains(&(&change.region, change.resource.name())) {
+                let message = format!("no backup rule has its vault `{}` in {}", change.resource.name(), change.region);
+                let help = suggest(change.resource.name(), vaults.iter().map(|(_, bucket)| *bucket));
+                self.error(&path.key("vault"), message, "not a vault", help);
             }
         }
     }
@@ -190,7 +215,7 @@ impl Lint<'_> {
         if fault.lost.is_empty() || super::layout(self.scenario, self.stack) != Layout::SharedProcess {
             return;
         }
-        if fault.stays() {
+        if fault.destroys() {
             let message = "one region of a shared process cannot be destroyed alone";
             let help = "write `refused` or `timeouts`, or `layout: process-per-region` in `topology`";
             self.error(&path.key("symptom"), message, "all regions share one process", help);
@@ -205,7 +230,8 @@ impl Lint<'_> {
         let steps = &self.scenario.recover;
         let path = KeyPath::of(["recover"]);
         let cutover = steps.iter().position(|step| matches!(step, RecoveryStep::Cutover { .. }));
-        if cutover.is_none() && !self.scenario.disaster.is_empty() {
+        let rides_out = self.scenario.expect.rto.as_ref().is_some_and(|rto| rto.ride_out);
+        if cutover.is_none() && !rides_out && !self.scenario.disaster.is_empty() {
             let help = format!("end `recover` with `- cutover: {{ to: {} }}`", self.scenario.topology.recovery);
             self.warn(&path, "the traffic is never moved to the recovery region", "no cutover", help);
         }
@@ -214,6 +240,10 @@ impl Lint<'_> {
             let (region, path) = match step {
                 RecoveryStep::Restore { into, .. } => (into, path.key("restore").key("into")),
                 RecoveryStep::Cutover { to } => (to, path.key("cutover").key("to")),
+                RecoveryStep::Isolate { region } => {
+                    self.isolation(index, region, &path.key("isolate"));
+                    continue;
+                }
                 RecoveryStep::Command { .. } | RecoveryStep::Redrive { .. } => continue,
             };
             if self.scenario.topology.side(region) != Some(Side::Recovery) {
@@ -227,6 +257,19 @@ impl Lint<'_> {
         {
             let help = "restore first; a restore under traffic overwrites what clients write";
             self.warn(&path.index(cutover).key("cutover"), "the cutover comes before a restore", "here", help);
+        }
+    }
+
+    /// A region is cut off before anything is rebuilt, and it is not the one in which that happens.
+    fn isolation(&mut self, index: usize, region: &Region, path: &KeyPath) {
+        if self.scenario.topology.side(region) != Some(Side::Primary) {
+            let help = format!("write `{}`", self.scenario.topology.primary);
+            self.error(path, format!("the recovery happens in {region}"), "not the primary region", help);
+        }
+        let acts = |step: &RecoveryStep| !matches!(step, RecoveryStep::Isolate { .. });
+        if self.scenario.recover[..index].iter().any(acts) {
+            let help = "make it the first step: what came before may have read what it cuts off";
+            self.error(path, format!("{region} is cut off too late"), "after another step", help);
         }
     }
 
@@ -262,7 +305,7 @@ impl Lint<'_> {
     fn backups_before_the_fault(&self) -> Option<u32> {
         self.scenario.disaster.iter().find_map(|disaster| match disaster.when {
             Onset::AfterBackups { count } => Some(count),
-            Onset::At { .. } | Onset::AfterWrites { .. } => None,
+            Onset::At { .. } | Onset::AfterMoreBackups { .. } | Onset::AfterWrites { .. } => None,
         })
     }
 
@@ -290,19 +333,24 @@ impl Lint<'_> {
             .iter()
             .filter_map(|step| match step {
                 RecoveryStep::Redrive { triggers } => Some(triggers),
-                RecoveryStep::Restore { .. } | RecoveryStep::Command { .. } | RecoveryStep::Cutover { .. } => None,
+                RecoveryStep::Isolate { .. }
+                | RecoveryStep::Restore { .. }
+                | RecoveryStep::Command { .. }
+                | RecoveryStep::Cutover { .. } => None,
             })
             .flatten()
             .collect();
         let by_command = self.scenario.recover.iter().any(|step| matches!(step, RecoveryStep::Command { .. }));
-        for name in self.scenario.expect.effects.keys() {
+        // What nothing is done about comes back by itself, or does not.
+        let effects = self.scenario.expect.effects.keys().filter(|_| !self.scenario.recover.is_empty());
+        for name in effects {
             let path = KeyPath::of(["expect", "effects", name]);
             let id = ResourceId::new(ResourceKind::Trigger, name);
             let protected = self.scenario.backups.iter().any(|rule| rule.protect.contains(&id));
             if !protected && !by_command {
                 let help = format!("add `{id}` to `protect`, or create it in a `command`");
                 self.warn(&path, format!("no backup protects `{id}`, whose effects are expected"), "here", help);
-            } else if !redriven.contains(name) && !by_command && !self.scenario.recover.is_empty() {
+            } else if !redriven.contains(name) && !by_command {
                 let message = format!("effects that the backup missed are not made up: `{name}` is not redriven");
                 self.warn(&path, message, "expected here", "add `- redrive: all` before the cutover");
             }
@@ -345,9 +393,9 @@ impl Lint<'_> {
         let scenario = self.scenario;
         let detect = scenario.detect.shortest();
         let objective = scenario.expect.rto.as_ref().map_or(Span::default(), |rto| rto.within.plus(rto.stable_for));
-        let onset = |disaster: &Disaster| limits::onset(&scenario.backups, &scenario.traffic, disaster.when);
-        let onset = scenario.disaster.iter().map(onset).max();
-        let needed = onset.unwrap_or_default().plus(detect).plus(objective);
+        let onsets = scenario.disaster.iter().map(|disaster| disaster.when);
+        let onset = limits::last_onset(&scenario.backups, &scenario.traffic, onsets);
+        let needed = onset.plus(detect).plus(objective);
         if needed > scenario.limits.run {
             let message = format!("the run would be cut short after {}", scenario.limits.run.write());
             let help = format!("give `limits.run` more than {needed}: onset, detection and recovery time objective");

@@ -30,12 +30,12 @@ pub fn of(scenario: &Scenario, stack: &Stack) -> Vec<PlannedProbe> {
         .data_resources()
         .into_iter()
         .filter(|id| used.contains(id) && stack.derived_by(id).is_none())
-        .map(|id| probe(id, DATA_TIMEOUT));
+        .map(probe);
     let triggers = stack
         .triggers
         .iter()
         .filter(|(_, trigger)| used.contains(&trigger.source_resource()) && unseen(stack, trigger).is_none())
-        .map(|(name, _)| probe(ResourceId::new(ResourceKind::Trigger, name), TRIGGER_TIMEOUT));
+        .map(|(name, _)| probe(ResourceId::new(ResourceKind::Trigger, name)));
     data.chain(triggers).collect()
 }
 
@@ -54,6 +54,11 @@ pub(super) fn unseen(stack: &Stack, trigger: &Trigger) -> Option<&'static str> {
     }
 }
 
-fn probe(resource: ResourceId, timeout: Span) -> PlannedProbe {
-    PlannedProbe { id: ProbeId::new(resource.as_str()), resource, timeout }
+fn probe(resource: ResourceId) -> PlannedProbe {
+    PlannedProbe { id: ProbeId::new(resource.as_str()), timeout: limit(&resource), resource }
+}
+
+/// Limit of one pass over a resource.
+pub fn limit(resource: &ResourceId) -> Span {
+    if resource.kind() == Some(ResourceKind::Trigger) { TRIGGER_TIMEOUT } else { DATA_TIMEOUT }
 }

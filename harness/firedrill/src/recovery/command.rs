@@ -44,7 +44,6 @@ mod tests {
     use firedrill_model::{
         plan::Plan,
         scenario::{Backup, BackupUsing},
-        units::RunTime,
     };
     use tokio::sync::OnceCell;
 
@@ -52,6 +51,7 @@ mod tests {
     use crate::{
         backup::{Backups, process::tests::Stage},
         poll::{self, Look},
+        recovery::isolate::tests::Idle,
         services::clients::Conduct,
     };
 
@@ -90,10 +90,11 @@ mod tests {
         .await
         .unwrap();
         backups.stop().await.unwrap();
+        let idle = Idle(stage.drill.dir.clone());
         let attempt = |attempt| Recovery {
             drill: &stage.drill,
             backups: &backups,
-            fault_at: RunTime::from_micros(u64::MAX),
+            switch: &idle,
             attempt,
             outputs: Mutex::default(),
             handed: OnceCell::new(),

@@ -17,7 +17,7 @@ pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, Rec
     if old == side && attempt > 1 {
         return Ok(StepNote(format!("traffic already goes to {to}")));
     }
-    let fenced = old != side && drill.faults_on.refuse(&drill.plan.disaster, topology.region(old));
+    let fenced = old != side && drill.faults_on.refuse(topology.region(old));
     if fenced {
         drill.journal.append_synced(Event::Fenced { side: old })?;
     }
@@ -29,26 +29,17 @@ pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, Rec
 
 #[cfg(test)]
 mod tests {
-    use firedrill_model::{
-        ids::FaultId,
-        plan::{Plan, PlannedFault},
-        scenario::{Onset, Symptom},
-        topology::Side,
-        units::Span,
-    };
+    use firedrill_model::{ids::FaultId, scenario::Symptom, topology::Side};
 
     use super::*;
     use crate::{fault, run, workload::sample};
 
-    /// A run of a plan with an outage of `region`, and nothing else of it.
+    /// A run that has ordered an outage of `region`, and nothing else of it.
     fn drill(folder: &std::path::Path, region: &str) -> Drill {
-        let outage = PlannedFault {
-            id: FaultId::new("fault-1"),
-            when: Onset::At { delay: Span::default() },
-            fault: fault::region_outage(&region.into(), Symptom::Refused).unwrap(),
-            duration_max: Span::from_secs(60),
-        };
-        run::sample::drill(folder, Plan { disaster: vec![outage], ..sample::plan(7) })
+        let drill = run::sample::drill(folder, sample::plan(7));
+        let outage = fault::region_outage(&region.into(), Symptom::Refused).unwrap();
+        drill.faults_on.arming(&FaultId::new("fault-1"), &outage);
+        drill
     }
 
     fn events(drill: &Drill) -> Vec<Event> {

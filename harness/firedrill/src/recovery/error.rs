@@ -30,6 +30,9 @@ pub enum RecoveryError {
         /// Which.
         region: Region,
     },
+    /// The target did not cut a region off.
+    #[error(transparent)]
+    Target(#[from] crate::target::TargetError),
     /// Events could not be delivered again.
     #[error(transparent)]
     Redrive(#[from] RedriveError),
@@ -55,6 +58,7 @@ impl RecoveryError {
             Self::Backup(_)
             | Self::Service(_)
             | Self::NoRecoveryPoint { .. }
+            | Self::Target(_)
             | Self::UnknownRegion { .. }
             | Self::Redrive(_)
             | Self::TimedOut { .. } => true,
@@ -73,6 +77,7 @@ impl RecoveryError {
             | Self::Service(_)
             | Self::Journal(_)
             | Self::NoRecoveryPoint { .. }
+            | Self::Target(_)
             | Self::UnknownRegion { .. }
             | Self::Redrive(_) => Ending::Failed,
         }

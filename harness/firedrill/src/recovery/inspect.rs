@@ -61,7 +61,7 @@ pub async fn source(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
             Err(error) => error.was_answered() && !error.says_out(),
         }))
         .await;
-    let left_to_chance = !drill.faults_on.are_certain(&drill.plan.disaster, &drill.plan.topology.primary);
+    let left_to_chance = !drill.faults_on.are_certain(&drill.plan.topology.primary);
     let reachable = left_to_chance || answers.contains(&true);
     drill.journal.append(Event::SourceReachability { reachable })?;
     Ok(())
@@ -77,7 +77,7 @@ pub(super) fn rebuilt_side(recovery: &Recovery<'_>) -> Result<Option<Side>, Reco
                 return side.map(Some).ok_or_else(|| RecoveryError::UnknownRegion { region: into.clone() });
             }
             RecoveryStep::Command { .. } => return Ok(Some(Side::Recovery)),
-            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => {}
+            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => {}
         }
     }
     Ok(None)

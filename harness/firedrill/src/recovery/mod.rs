@@ -4,6 +4,7 @@ pub mod command;
 pub mod cutover;
 pub mod error;
 pub mod inspect;
+pub mod isolate;
 pub mod redrive;
 pub mod restore;
 
@@ -29,6 +30,7 @@ use crate::{
     poll,
     run::{Drill, chain},
     services::clients::Conduct,
+    target::Switch,
 };
 
 /// What the steps of one recovery attempt share.
@@ -36,10 +38,10 @@ use crate::{
 pub struct Recovery<'a> {
     /// The run.
     pub drill: &'a Drill,
+    /// What cuts regions off.
+    pub switch: &'a dyn Switch,
     /// Its backups, stopped: no capture may begin while points are chosen.
     pub backups: &'a Backups,
-    /// When the fault was switched on: only points that were complete before are used.
-    pub fault_at: RunTime,
     /// Counts from 1.
     pub attempt: u32,
     /// Outputs of the `command` steps so far.
@@ -64,18 +66,18 @@ pub struct Recovered {
 }
 
 /// Runs every step of the plan in order. The first one that fails ends the attempt; another attempt may follow, since every
-/// step can be run again. Whether the source can be reached is looked at before the first step and after the last one that
-/// reads recovery points.
+/// step can be run again. Whether the source can be reached is looked at before the first step that reads recovery points and
+/// after the last one.
 pub async fn run_all(
     drill: &Drill,
+    switch: &dyn Switch,
     backups: &Backups,
-    fault_at: RunTime,
     attempt: u32,
 ) -> Result<Recovered, RecoveryError> {
     let recovery = Recovery {
         drill,
+        switch,
         backups,
-        fault_at,
         attempt,
         outputs: Mutex::default(),
         handed: OnceCell::new(),
@@ -85,10 +87,12 @@ pub async fn run_all(
     drill.journal.append_synced(Event::RecoveryBegan { attempt, recovery_point })?;
     let unseen = |error| RecoveryError::Unseen(Box::new(error));
     inspect::target(&recovery).await.map_err(unseen)?;
-    inspect::source(&recovery).await.map_err(unseen)?;
     let steps = &drill.plan.recover;
+    let begins = steps.iter().position(rebuilds).unwrap_or(0);
     let rebuilt = steps.iter().rposition(rebuilds).map_or(0, |last| last + 1);
-    let mut notes = run_steps(&recovery, 0..rebuilt).await?;
+    let mut notes = run_steps(&recovery, 0..begins).await?;
+    inspect::source(&recovery).await.map_err(unseen)?;
+    notes.extend(run_steps(&recovery, begins..rebuilt).await?);
     // Whether the source was away from the first look to the last: it is looked at again beside what comes after the
     // rebuilding, so that the look takes no recovery time.
     let (looked, more) = tokio::join!(inspect::source(&recovery), run_steps(&recovery, rebuilt..steps.len()));
@@ -102,7 +106,7 @@ pub async fn run_all(
 fn rebuilds(step: &RecoveryStep) -> bool {
     match step {
         RecoveryStep::Restore { .. } | RecoveryStep::Command { .. } => true,
-        RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => false,
+        RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => false,
     }
 }
 
@@ -133,6 +137,7 @@ async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec
 /// Performs one step.
 pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep) -> Result<StepNote, RecoveryError> {
     match step {
+        RecoveryStep::Isolate { region } => isolate::isolate(recovery.drill, recovery.switch, number, region).await,
         RecoveryStep::Restore { from, into, sabotage } => {
             restore::restore(recovery, from, into, sabotage.as_ref()).await
         }
@@ -145,6 +150,7 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
 /// The kind of a step as the history writes it.
 fn kind(step: &RecoveryStep) -> &'static str {
     match step {
+        RecoveryStep::Isolate { .. } => "isolate",
         RecoveryStep::Restore { .. } => "restore",
         RecoveryStep::Command { .. } => "command",
         RecoveryStep::Redrive { .. } => "redrive",
@@ -153,9 +159,20 @@ fn kind(step: &RecoveryStep) -> &'static str {
 }
 
 impl Recovery<'_> {
-    /// The recovery point that `from` names among those that were complete and verified before the fault.
+    /// The recovery point that `from` names among those that are complete and verified.
     pub fn choose(&self, from: &RestoreFrom) -> Result<RecoveryPoint, RecoveryError> {
-        restore::choose(&self.backups.points(), &self.backups.available(), from, self.fault_at)
+        restore::choose(&self.backups.points(), &self.backups.available(), from, self.until(from))
+    }
+
+    /// Only points that were complete by then are used. One that was complete after something was taken away may be torn; what
+    /// merely changed data did so behind everybody's back, and only who has examined the points knows the clean ones.
+    fn until(&self, from: &RestoreFrom) -> RunTime {
+        let drill = self.drill;
+        let until = match from {
+            RestoreFrom::Clean => drill.struck.get(),
+            RestoreFrom::Latest | RestoreFrom::Number { .. } => drill.taken_away.get(),
+        };
+        until.copied().unwrap_or_else(|| drill.clock.now())
     }
 
     /// The latest usable point that the user's own program made: what a `command` step finds in
@@ -167,7 +184,7 @@ impl Recovery<'_> {
         };
         let own = |points: Vec<Completed>| points.into_iter().filter(by_program).collect::<Vec<_>>();
         let (points, available) = (own(self.backups.points()), own(self.backups.available()));
-        restore::choose(&points, &available, &RestoreFrom::Latest, self.fault_at).ok()
+        restore::choose(&points, &available, &RestoreFrom::Latest, self.until(&RestoreFrom::Latest)).ok()
     }
 
     /// The point that the first step to use one will use.
@@ -175,7 +192,7 @@ impl Recovery<'_> {
         self.drill.plan.recover.iter().find_map(|step| match step {
             RecoveryStep::Restore { from, .. } => self.choose(from).ok(),
             RecoveryStep::Command { .. } => self.own_point(),
-            RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
         })
     }
 

@@ -55,16 +55,16 @@ impl Recovery<'_> {
 }
 
 /// The point that `from` names. `completed` is every point of the run in order, `available` those still there. A point
-/// that was complete only after the fault may be torn, and one that did not read back whole is damaged: neither is used.
+/// that was complete only after `until` is not used, nor one that did not read back whole.
 pub fn choose(
     completed: &[Completed],
     available: &[Completed],
     from: &RestoreFrom,
-    fault_at: RunTime,
+    until: RunTime,
 ) -> Result<RecoveryPoint, RecoveryError> {
-    let usable = |candidate: &&Completed| candidate.point.verified && candidate.at < fault_at;
+    let usable = |candidate: &&Completed| candidate.point.verified && candidate.at < until;
     let chosen = match from {
-        RestoreFrom::Latest => available.iter().rfind(usable),
+        RestoreFrom::Latest | RestoreFrom::Clean => available.iter().rfind(usable),
         RestoreFrom::Number { number } => {
             let index = usize::try_from(*number).unwrap_or(usize::MAX).checked_sub(1);
             let named = index.and_then(|index| completed.get(index));
@@ -76,7 +76,7 @@ pub fn choose(
         let before = completed.iter().filter(usable).count();
         RecoveryError::NoRecoveryPoint {
             why: format!(
-                "{} completed, {verified} of them verified, {before} of those before the fault, {} still kept",
+                "{} completed, {verified} of them verified, {before} of those in time, {} still kept",
                 completed.len(),
                 available.len(),
             ),
@@ -106,6 +106,7 @@ mod tests {
             ("complete only after the fault", RestoreFrom::Latest, &all[..], 400, Some("rp-0002")),
             ("not verified", RestoreFrom::Latest, &all[..3], 999, Some("rp-0002")),
             ("the last", RestoreFrom::Latest, &all[..], 401, Some("rp-0004")),
+            ("the last clean one", RestoreFrom::Clean, &all[..], 250, Some("rp-0002")),
             ("named", number(1), &all[..], 401, Some("rp-0001")),
             ("named, removed since", number(1), &all[1..], 401, None),
             ("named, not verified", number(3), &all[..], 401, None),
@@ -123,7 +124,7 @@ mod tests {
         let error = super::choose(&all, &all, &RestoreFrom::Latest, RunTime::from_ms(150)).unwrap_err();
         insta::assert_snapshot!(
             error,
-            @"no recovery point can be restored: 2 completed, 1 of them verified, 0 of those before the fault, 2 still kept"
+            @"no recovery point can be restored: 2 completed, 1 of them verified, 0 of those in time, 2 still kept"
         );
     }
 }

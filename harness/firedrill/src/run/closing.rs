@@ -3,6 +3,7 @@
 use firedrill_model::{
     capture::CaptureName,
     history::{Event, Phase},
+    plan::Plan,
     topology::Side,
     units::{RunTime, Span},
     verification::Verification,
@@ -209,30 +210,22 @@ async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, Close
 
 /// Ends every fault that is still on. With `whole`, reads the side that was given up, if it came back.
 async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
-    let mut healed = Vec::new();
-    let mut source_is_back = false;
-    let to_heal = drill.faults_on.to_heal();
+    let (mut healed, mut undone) = (Vec::new(), 0_usize);
     if let Some(target) = &holdings.target {
-        for fault in &drill.plan.disaster {
-            let of_source = fault.fault.concerns(&drill.plan.topology.primary);
-            if !to_heal.contains(&fault.id) {
-                source_is_back |= of_source && drill.struck.get().is_some(); // over by itself
-                continue;
-            }
-            drill.faults_on.ended(&fault.id);
-            let healing = target.heal(&fault.id).await?;
-            source_is_back |= of_source && healing != Healing::RegionStaysGone;
-            drill.journal.append_synced(Event::FaultEnded { id: fault.id.clone(), by: "heal".into() })?;
-            healed.push(fault.id.clone());
+        for id in drill.faults_on.to_heal() {
+            drill.faults_on.ended(&id);
+            undone += usize::from(target.heal(&id).await? == Healing::Undone);
+            drill.journal.append_synced(Event::FaultEnded { id: id.clone(), by: "heal".into() })?;
+            healed.push(id);
         }
     }
-    let mut note = match healed.len() {
+    let mut note = match undone {
         0 => "nothing to undo".to_owned(),
         1 => "1 fault undone".to_owned(),
         many => format!("{many} faults undone"),
     };
     drill.journal.append_synced(Event::Healed { faults: healed })?;
-    if whole && source_is_back && drill.authority.standing().side == Side::Recovery {
+    if whole && drill.struck.get().is_some() && comes_back(&drill.plan) && drill.authority.standing().side == Side::Recovery {
         let reading = capture(drill, CaptureName::Returned, Side::Primary, Scope::Written);
         match poll::at_most(drill.plan.limits.drain, reading).await {
             Some(Ok(entries)) => note = format!("{note}; {entries} items and objects are still there"),
@@ -242,6 +235,14 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
         }
     }
     noted((), note)
+}
+
+/// Whether the faults of a plan concern the side that is given up and leave something there to be read once they are over.
+fn comes_back(plan: &Plan) -> bool {
+    let primary = &plan.topology.primary;
+    let mut faults = plan.disaster.iter().map(|planned| &planned.fault);
+    faults.clone().any(|fault| fault.concerns(primary))
+        && !faults.any(|fault| fault.destroys() && fault.takes_away(primary))
 }
 
 async fn report(

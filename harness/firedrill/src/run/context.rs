@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use firedrill_model::{ids::Region, plan::Plan, run_dir::RunDir, topology::Side, units::RunTime};
+use firedrill_model::{ids::{Region, Zone}, plan::Plan, run_dir::RunDir, topology::Side, units::RunTime};
 use tokio_util::sync::CancellationToken;
 
 use super::{FaultsOn, Journal};
@@ -36,8 +36,10 @@ pub struct Drill {
     pub authority: Authority,
     /// Where each region answers, once the target is up.
     pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
-    /// When the first fault was switched on, once it was.
+    /// When the first fault that concerns the primary region was switched on, once it was.
     pub struck: Arc<OnceLock<RunTime>>,
+    /// When the first was that takes something away from clients, and does not merely change what is there.
+    pub taken_away: Arc<OnceLock<RunTime>>,
     /// Faults that are on.
     pub faults_on: FaultsOn,
     /// How late firedrill itself was.
@@ -68,6 +70,7 @@ impl Drill {
             authority: Authority::default(),
             endpoints: Arc::default(),
             struck: Arc::default(),
+            taken_away: Arc::default(),
             faults_on: FaultsOn::default(),
             lag: Lag::default(),
             tools: Arc::default(),
@@ -86,11 +89,19 @@ impl Drill {
     /// # Panics
     /// Before preflight has started the target, or when that lacks one of the plan's regions: firedrill's own fault.
     pub fn site(&self, side: Side, conduct: Conduct) -> Site {
+        self.site_from(side, conduct, None)
+    }
+
+    /// The same for clients in a zone.
+    ///
+    /// # Panics
+    /// As [`Drill::site`].
+    pub fn site_from(&self, side: Side, conduct: Conduct, zone: Option<&Zone>) -> Site {
         let region = self.plan.topology.region(side);
         let endpoint = self.endpoint(region).expect("preflight starts every region of the plan");
         Site::new(
             side,
-            Clients::connect(endpoint, conduct),
+            Clients::connect_from(endpoint, conduct, zone),
             endpoint.plane_url.clone(),
             self.plan.names.of(side).clone(),
         )

@@ -1,8 +1,9 @@
 //! The middle of a run: traffic and backups, the fault, detection, recovery.
 
+use std::sync::OnceLock;
+
 use firedrill_model::{
     history::{Ending, Event, Phase},
-    ids::FaultId,
     plan::PlannedFault,
     scenario::{Detector, Onset},
     topology::Side,
@@ -20,11 +21,12 @@ use super::{
 };
 use crate::{
     backup::schedule::{Backups, ScheduleError},
+    fault::change::{self, ChangeError},
     plan::limits,
     poll::{self, Look, WaitError},
     recovery::{self, Recovered},
     services::clients::Conduct,
-    target::{RunningTarget, TargetError, TargetEvent},
+    target::{RunningTarget, Switch as _, TargetError, TargetEvent},
     workload::{canary::Canary, probe::Prober, traffic::Traffic},
 };
 
@@ -36,6 +38,8 @@ enum StrikeError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
@@ -54,13 +58,13 @@ enum RecoverError {
 async fn attempts(
     drill: &Drill,
     progress: &dyn Progress,
+    target: &RunningTarget,
     backups: &Backups,
 ) -> Result<Recovered, recovery::RecoveryError> {
-    let fault_at = drill.struck.get().copied().unwrap_or_default();
     let allowed = drill.plan.limits.attempts;
     let mut attempt = 1;
     loop {
-        match recovery::run_all(drill, backups, fault_at, attempt).await {
+        match recovery::run_all(drill, target, backups, attempt).await {
             Err(error) if attempt < allowed && error.ending() != Ending::Interrupted => {
                 progress.setback(&format!("attempt {attempt} of {allowed} failed: {}", chain(&error)));
                 attempt += 1;
@@ -82,7 +86,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
         holdings.canary.insert(Canary::start(drill).await?).steady().await?;
         backups.start().await;
         if let Some(fault) = first {
-            await_onset(drill, fault.when, began, backups.completed()).await?;
+            await_onset(drill, fault.when, (began, 0), backups.completed()).await?;
         }
         let counts = drill.ledger.counts();
         let note = format!(
@@ -99,12 +103,16 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     };
     phase(drill, progress, Phase::Fault, true, async {
         canary.steady().await?;
-        for fault in first.into_iter().chain(faults) {
-            await_onset(drill, fault.when, began, backups.completed()).await?;
+        let mut before = 0;
+        for (number, fault) in first.into_iter().chain(faults).enumerate() {
+            if number > 0 {
+                await_onset(drill, fault.when, (began, before), backups.completed()).await?;
+            }
             let at = arm(drill, target, fault).await?;
             if holdings.prober.is_none() {
                 holdings.prober = Some(Prober::start(drill)?);
             }
+            before = *backups.completed().borrow();
             progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
         }
         noted::<_, StrikeError>((), "")
@@ -113,28 +121,51 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     Ok(())
 }
 
-/// Writes the fault down, waits until that is on disk, then switches it on.
+/// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. A change bites when the
+/// first resource of the workload has been changed: of the loss of a vault no client feels anything.
 async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
-    drill.faults_on.arming(&fault.id);
+    drill.faults_on.arming(&fault.id, &fault.fault);
+    if !fault.fault.only_changes() && fault.fault.concerns(&drill.plan.topology.primary) {
+        drill.taken_away.get_or_init(|| drill.clock.now());
+    }
     target.arm(fault).await?;
-    armed(drill, &fault.id)?;
+    let first = OnceLock::new();
+    let changed = || match first.set(()) {
+        Ok(()) => {
+            armed(drill, fault)?;
+            drill.journal.append(Event::FaultBit { id: fault.id.clone() }).map(drop)
+        }
+        Err(()) => Ok(()),
+    };
+    let resources = drill.plan.stack.resources();
+    for change in &fault.fault.changes {
+        let side = drill.plan.topology.side(&change.region).unwrap_or(Side::Primary);
+        let (site, seed) = (drill.site(side, Conduct::Clean), drill.plan.seed);
+        let told: change::Changed<'_> = if resources.contains(&change.resource) { &changed } else { &|| Ok(()) };
+        change::make(&site, (&drill.plan.stack, seed), change, told).await?;
+    }
+    armed(drill, fault)?;
     Ok(drill.clock.now())
 }
 
-/// Writes down, once, that a fault is on: when all of it is, or when it stops a request before that.
-fn armed(drill: &Drill, id: &FaultId) -> Result<(), JournalError> {
-    if drill.faults_on.began(id) {
-        let at = drill.journal.append(Event::FaultArmed { id: id.clone() })?;
-        drill.struck.get_or_init(|| at);
+/// Writes down, once, that a fault is on: when all of it is, or when it stops a request before that. The workload is struck by
+/// the first that concerns the region where it runs.
+fn armed(drill: &Drill, fault: &PlannedFault) -> Result<(), JournalError> {
+    if drill.faults_on.began(&fault.id) {
+        let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
+        if fault.fault.concerns(&drill.plan.topology.primary) {
+            drill.struck.get_or_init(|| at);
+        }
     }
     Ok(())
 }
 
+/// Waits for an onset. When the fault before it was on, `before` backups were complete.
 async fn await_onset(
     drill: &Drill,
     onset: Onset,
-    traffic_began: RunTime,
+    (traffic_began, before): (RunTime, u32),
     mut completed: watch::Receiver<u32>,
 ) -> Result<(), WaitError> {
     let limit = limits::of_phase(&drill.plan, Phase::Traffic);
@@ -148,7 +179,8 @@ async fn await_onset(
                 Err(WaitError::Cancelled { what: "the fault's time".into() })
             }
         }
-        Onset::AfterBackups { count } => {
+        Onset::AfterBackups { count } | Onset::AfterMoreBackups { count } => {
+            let count = if matches!(onset, Onset::AfterMoreBackups { .. }) { before.saturating_add(count) } else { count };
             poll::until(format!("{count} verified backups"), every, limit, &drill.cancel, || {
                 let done = *completed.borrow_and_update();
                 async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
@@ -179,11 +211,11 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
         noted::<_, StrikeError>((), note)
     })
     .await?;
-    let Some(backups) = holdings.backups.take() else { return Ok(()) };
+    let (Some(target), Some(backups)) = (&holdings.target, holdings.backups.take()) else { return Ok(()) };
     let mut gave_up = false;
     let result = phase(drill, progress, Phase::Recover, true, async {
         backups.stop().await?;
-        let recovered = attempts(drill, progress, &backups).await;
+        let recovered = attempts(drill, progress, target, &backups).await;
         gave_up = recovered.as_ref().is_err_and(recovery::RecoveryError::is_of_a_step);
         let recovered = recovered?;
         let note = match &recovered.restored {
@@ -203,9 +235,11 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
 pub(super) async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
-            Some(TargetEvent::FaultBit { id }) => {
-                armed(drill, &id).and_then(|()| drill.journal.append(Event::FaultBit { id }))
-            }
+            Some(TargetEvent::FaultBit { id }) => match drill.plan.disaster.iter().find(|fault| fault.id == id) {
+                Some(fault) => armed(drill, fault).and_then(|()| drill.journal.append(Event::FaultBit { id })),
+                // What a step of the recovery cut off stops requests too, and is no fault.
+                None => continue,
+            },
             Some(TargetEvent::FaultEnded { id, by }) => {
                 drill.faults_on.ended(&id);
                 drill.journal.append_synced(Event::FaultEnded { id, by })

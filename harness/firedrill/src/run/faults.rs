@@ -7,13 +7,13 @@ use std::{
 
 use firedrill_model::{
     ids::{FaultId, Region},
-    plan::PlannedFault,
     scenario::Fault,
 };
 
-/// The faults that were ordered, and neither healed nor over by themselves. Cheap to clone.
+/// The faults that were ordered, and what steps of the recovery cut off, as far as neither was healed or is over by itself.
+/// Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct FaultsOn(Arc<Mutex<BTreeMap<FaultId, State>>>);
+pub struct FaultsOn(Arc<Mutex<BTreeMap<FaultId, (Fault, State)>>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -25,13 +25,21 @@ enum State {
 
 impl FaultsOn {
     /// A fault is about to be switched on: from now on there is something to heal.
-    pub fn arming(&self, id: &FaultId) {
-        self.lock().insert(id.clone(), State::Arming);
+    pub fn arming(&self, id: &FaultId, fault: &Fault) {
+        self.lock().insert(id.clone(), (fault.clone(), State::Arming));
     }
 
-    /// A fault is on; true when that is news.
+    /// A fault that was ordered is on; true when that is news.
     pub fn began(&self, id: &FaultId) -> bool {
-        self.lock().insert(id.clone(), State::On) != Some(State::On)
+        match self.lock().get_mut(id) {
+            Some((_, state)) => std::mem::replace(state, State::On) == State::Arming,
+            None => false,
+        }
+    }
+
+    /// Whether all of it is on.
+    pub fn is_on(&self, id: &FaultId) -> bool {
+        self.lock().get(id).is_some_and(|(_, state)| *state == State::On)
     }
 
     /// A fault is off, or about to be switched off.
@@ -39,29 +47,29 @@ impl FaultsOn {
         self.lock().remove(id);
     }
 
-    /// Every fault that has to be healed.
+    /// Everything that has to be healed.
     pub fn to_heal(&self) -> Vec<FaultId> {
         self.lock().keys().cloned().collect()
     }
 
-    /// Whether one of `disaster` is on that lets no request through to `region`.
-    pub fn refuse(&self, disaster: &[PlannedFault], region: &Region) -> bool {
-        let on = self.lock();
-        disaster.iter().any(|planned| planned.fault.takes_away(region) && on.get(&planned.id) == Some(&State::On))
+    /// Whether something is on that lets no request through to `region`.
+    pub fn refuse(&self, region: &Region) -> bool {
+        self.lock().values().any(|(fault, state)| *state == State::On && fault.takes_away(region))
     }
 
-    /// Whether of `disaster` something is on that takes `region` away, or else something that concerns it and nothing of that is
-    /// left to chance.
-    pub fn are_certain(&self, disaster: &[PlannedFault], region: &Region) -> bool {
+    /// Whether something is on that takes `region` away, or else something that stops requests there and nothing of that is left
+    /// to chance.
+    pub fn are_certain(&self, region: &Region) -> bool {
         let on = self.lock();
-        let is_on = |planned: &&PlannedFault| on.get(&planned.id) == Some(&State::On);
-        let concern =
-            || disaster.iter().filter(is_on).map(|planned| &planned.fault).filter(|fault| fault.concerns(region));
+        let concern = || {
+            let is_on = on.values().filter(|(_, state)| *state == State::On).map(|(fault, _)| fault);
+            is_on.filter(|fault| fault.concerns(region) && !fault.only_changes())
+        };
         concern().any(|fault| fault.takes_away(region))
             || concern().next().is_some() && concern().all(Fault::is_certain)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<FaultId, State>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<FaultId, (Fault, State)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,29 +77,29 @@ impl FaultsOn {
 #[cfg(test)]
 mod tests {
     use firedrill_model::{
+        ids::{ResourceId, ResourceKind},
         rule::{Effect, Firing, Probability, Rule},
-        scenario::{Onset, Symptom},
-        units::Span,
+        scenario::{Alteration, Change, Symptom},
     };
 
     use super::*;
-    use crate::fault::region_outage;
-
-    fn planned(number: u32, fault: Fault) -> PlannedFault {
-        PlannedFault {
-            id: FaultId::new(format!("fault-{number}")),
-            when: Onset::At { delay: Span::default() },
-            fault,
-            duration_max: Span::from_secs(60),
-        }
-    }
+    use crate::fault::{isolation, region_outage};
 
     /// A fault of one rule.
     fn fault(region: &str, chance: Option<f64>) -> Fault {
         let fires = Firing { probability: chance.and_then(Probability::new), ..Firing::default() };
         let rule = Rule { fires, ..Rule::of_region(&region.into(), Effect::Throttle) };
         let (kind, title, symptoms) = (String::new(), String::new(), String::new());
-        Fault { kind, title, symptoms, lost: Vec::new(), rules: vec![rule], actions: Vec::new() }
+        let (lost, actions, changes) = (Vec::new(), Vec::new(), Vec::new());
+        Fault { kind, title, symptoms, lost, rules: vec![rule], actions, changes }
+    }
+
+    /// A fault that leaves every request alone.
+    fn change(region: &str) -> Fault {
+        let what = Alteration::Corrupt { count: None };
+        let change =
+            Change { region: region.into(), resource: ResourceId::new(ResourceKind::Table, "orders"), what };
+        Fault { rules: Vec::new(), changes: vec![change], ..fault(region, None) }
     }
 
     #[test]
@@ -100,17 +108,22 @@ mod tests {
         let outage = region_outage(&east, Symptom::Timeouts).expect("a fault");
         for (faults, certain) in [
             (vec![], false),
+            (vec![change("us-east-1")], false),
+            (vec![change("us-east-1"), fault("us-east-1", None)], true),
+            (vec![fault("us-east-1", Some(0.9)), isolation(&east)], true),
+            (vec![isolation(&"eu-west-1".into())], false),
             (vec![fault("us-east-1", None)], true),
             (vec![fault("us-east-1", Some(0.9))], false),
             (vec![fault("us-east-1", None), fault("us-east-1", Some(0.9))], false),
             (vec![fault("us-east-1", None), fault("eu-west-1", Some(0.9))], true),
             (vec![outage, fault("us-east-1", Some(0.9))], true),
         ] {
-            let disaster: Vec<PlannedFault> = (1..).zip(faults).map(|(number, fault)| planned(number, fault)).collect();
             let on = FaultsOn::default();
-            assert!(!on.are_certain(&disaster, &east), "nothing is on");
-            assert!(disaster.iter().all(|planned| on.began(&planned.id)));
-            assert_eq!(on.are_certain(&disaster, &east), certain, "{disaster:#?}");
+            let ids: Vec<FaultId> = (1..=faults.len()).map(|number| FaultId::new(format!("fault-{number}"))).collect();
+            ids.iter().zip(&faults).for_each(|(id, fault)| on.arming(id, fault));
+            assert!(!on.are_certain(&east), "nothing is on yet");
+            assert!(ids.iter().all(|id| on.began(id) && !on.began(id)));
+            assert_eq!(on.are_certain(&east), certain, "{faults:#?}");
         }
     }
 }

@@ -38,11 +38,13 @@ pub struct Command {
     pub timeout: Span,
 }
 
-/// `latest`, or the number of a recovery point.
+/// `latest`, `clean`, or the number of a recovery point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointName {
-    /// The latest verified one before the fault.
+    /// The latest verified one.
     Latest,
+    /// The latest verified one before the fault.
+    Clean,
     /// The n-th, counted from 1.
     Number(u32),
 }
@@ -176,10 +178,14 @@ impl<'de> Alternatives<'de> for Command {
 }
 
 impl Alternatives<'_> for PointName {
-    const EXPECTED: &'static str = "`latest` or a number from 1";
+    const EXPECTED: &'static str = "`latest`, `clean` or a number from 1";
 
     fn from_word(word: &str) -> Option<Self> {
-        (word == "latest").then_some(Self::Latest)
+        match word {
+            "latest" => Some(Self::Latest),
+            "clean" => Some(Self::Clean),
+            _ => None,
+        }
     }
 
     fn from_number(number: u64) -> Option<Self> {
@@ -251,9 +257,10 @@ impl JsonSchema for PointName {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [
-            { "const": "latest", "description": "The latest complete and verified one before the fault." },
+            { "const": "latest", "description": "The latest complete and verified one." },
+            { "const": "clean", "description": "The latest from before the disaster." },
             { "type": "integer", "minimum": 1, "maximum": u32::MAX, "description": "The n-th captured." },
-        ], "examples": ["latest", 2] })
+        ], "examples": ["latest", "clean", 2] })
     }
 }
 

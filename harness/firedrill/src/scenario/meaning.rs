@@ -8,7 +8,7 @@ use std::{
 };
 
 use firedrill_model::{
-    ids::{Region, ResourceId, ResourceKind},
+    ids::{Region, ResourceId, ResourceKind, Zone},
     scenario::{
         Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Guarantee, Limits, Mix, Onset,
         RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
@@ -31,7 +31,7 @@ use super::{
     source::Source,
     written::Written,
 };
-use crate::fault::{self, Fields, Wrong};
+use crate::fault::{self, Fields, Of, Wrong};
 
 /// What can hold data.
 const DATA: [ResourceKind; 2] = [ResourceKind::Bucket, ResourceKind::Table];
@@ -187,7 +187,18 @@ impl Reader<'_> {
             size,
             with,
             timeout: raw.timeout.0,
+            zone: raw.zone.as_ref().and_then(|zone| self.zone(zone, &path.key("zone"))),
         })
+    }
+
+    /// A zone of the primary region.
+    fn zone(&mut self, name: &str, path: &KeyPath) -> Option<Zone> {
+        let (zone, region) = (Zone::new(name), &self.topology.primary);
+        if !zone.is_of(region) {
+            self.wrong(path, format!("`{name}` is not a zone of {region}"), "not a zone", format!("write `{region}a`"));
+            return None;
+        }
+        Some(zone)
     }
 
     /// The one table or bucket that `path` writes to, and the sizes of its objects.
@@ -361,11 +372,14 @@ impl Reader<'_> {
                 None
             }
         };
-        let mut fields = Fields::new(raw, self.topology);
+        let mut fields = Fields::new(raw, self.topology, self.stack, &self.catalogue);
         let fault = fault::make(raw.fault, &mut fields);
-        for Wrong { key, message, found, help } in fields.wrong() {
+        for Wrong { key, of, message, found, help } in fields.wrong() {
             let place = key.map_or_else(|| path.clone(), |key| path.key(key));
-            self.wrong(&place, message, &found, help);
+            match of {
+                Of::Shape => self.wrong(&place, message, &found, help),
+                Of::Name => self.unnamed(&place, message, &found, help),
+            }
         }
         Some(Disaster { when: when?, fault: fault? })
     }
@@ -373,10 +387,14 @@ impl Reader<'_> {
     fn step(&mut self, index: usize, raw: &RawStep) -> Option<RecoveryStep> {
         let path = KeyPath::of(["recover"]).index(index);
         match raw {
+            RawStep::Isolate(region) => {
+                Some(RecoveryStep::Isolate { region: self.side(&region.0, &path.key("isolate"))? })
+            }
             RawStep::Restore(raw) => {
                 let path = path.key("restore");
                 let from = match raw.from {
                     PointName::Latest => RestoreFrom::Latest,
+                    PointName::Clean => RestoreFrom::Clean,
                     PointName::Number(number) => RestoreFrom::Number { number },
                 };
                 let sabotage = match &raw.sabotage {

@@ -116,6 +116,10 @@ pub struct RawTraffic {
     /// The client's own time-out for one request.
     #[serde(default = "default_traffic_timeout")]
     pub timeout: Written<Span>,
+    /// The availability zone of the primary region in which its clients are, and with which they are lost; outside of all when
+    /// left out.
+    #[schemars(example = "us-east-1a")]
+    pub zone: Option<String>,
 }
 
 /// What a writer writes first, each time it writes a new key.
@@ -201,7 +205,8 @@ pub enum Operator {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawDisaster {
-    /// Once so many backups are complete and verified, or so many writes are acknowledged.
+    /// Once so many backups are complete and verified, or so many writes are acknowledged; `2 more backups` counts from when the
+    /// disaster before it was on.
     pub after: Option<Written<Onset>>,
     /// So long after the traffic began.
     pub at: Option<Written<Span>>,
@@ -212,17 +217,39 @@ pub struct RawDisaster {
     /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`) and `service-outage` (`errors`, `refused`,
     /// `timeouts`).
     pub symptom: Option<Symptom>,
-    /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout` and
-    /// `throttling-storm` all when left out.
+    /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout`,
+    /// `throttling-storm`, `permission-loss` and `quota-exhausted` all when left out.
     #[schemars(length(min = 1))]
     pub service: Option<Vec<String>>,
-    /// The share of requests that fail, from 0 to 1. In `brownout` and `throttling-storm`; 0.9 when left out.
+    /// The share of requests that fail, from 0 to 1. In `brownout` and `throttling-storm`; 0.9 when left out. In `zone-outage`,
+    /// where it is that of the zone; a third when left out.
     #[schemars(range(min = 0, max = 1))]
     pub share: Option<f64>,
     /// How late requests are in the end. In `brownout`; 500 ms when left out.
     pub latency: Option<Written<Span>>,
-    /// How long errors and delays take to rise. In `brownout`; 10 s when left out.
+    /// How long errors and delays take to rise. In `brownout`; 10 s when left out. How long services take to fail over. In
+    /// `zone-outage`; 30 s when left out.
     pub over: Option<Written<Span>>,
+    /// Which availability zone of the region. In `zone-outage`.
+    #[schemars(example = "us-east-1a")]
+    pub zone: Option<String>,
+    /// Which vault: the bucket of a backup rule. In `vault-loss`.
+    #[schemars(length(min = 1))]
+    pub vault: Option<String>,
+    /// To which resource it is done. In every fault that changes one.
+    pub resource: Option<String>,
+    /// Of a bucket, only the objects whose keys begin so, and not the bucket itself. In `data-loss`.
+    #[schemars(length(min = 1))]
+    pub prefix: Option<String>,
+    /// How many objects or items. In `corruption`; all when left out.
+    #[schemars(range(min = 1))]
+    pub count: Option<u64>,
+    /// Which variable of the environment of a function is lost. In `config-drift` of a function.
+    #[schemars(length(min = 1))]
+    pub variable: Option<String>,
+    /// Which operations, by name or pattern. In `permission-loss`; all when left out.
+    #[schemars(length(min = 1))]
+    pub operation: Option<Vec<String>>,
 }
 
 /// What can be taken away.
@@ -237,14 +264,41 @@ pub enum FaultWord {
     Brownout,
     /// Services tell their clients to slow down; the region and its data stay.
     ThrottlingStorm,
+    /// A zone: clients in it lose everything, and the region's services fail for others until they have failed over.
+    ZoneOutage,
+    /// Services deny requests as if a policy forbade them; the region and its data stay.
+    PermissionLoss,
+    /// The access keys of the workload's clients are revoked; the region and its data stay.
+    CredentialLoss,
+    /// Nothing new can be made in a region, such as the one that is recovered into.
+    QuotaExhausted,
+    /// Every recovery point in a vault is deleted.
+    VaultLoss,
+    /// The key that encrypts the data is disabled: nothing can be read or written that needs it; the data stay.
+    KeyLoss,
+    /// A table, a bucket or a part of one is deleted for good.
+    DataLoss,
+    /// Objects or items change behind everybody's back, their sizes do not.
+    Corruption,
+    /// Every object of a bucket is overwritten with noise, and its older versions are deleted.
+    Ransomware,
+    /// A function gets code that fails.
+    BadDeploy,
+    /// A trigger is disconnected, or a function loses a variable of its environment.
+    ConfigDrift,
 }
 
 /// How the disaster is noticed.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawDetect {
-    /// The table or bucket that canary writes go to; the first with traffic when left out.
+    /// The table or bucket that canary writes go to, or the trigger whose effect they wait for; the first table or bucket with
+    /// traffic when left out.
+    #[schemars(example = &"orders", example = &"trigger/describe-upload")]
     pub canary: Option<String>,
+    /// The canary does all that a probe does: it reads its write back, and old data too, which shows a loss or corruption that
+    /// leaves writes alone. That of a trigger always waits for the effect.
+    pub reads: bool,
     /// Between two canary writes.
     pub every: Written<Span>,
     /// Failures in a row that mean a disaster; 3 when neither this nor `alarm` is given.
@@ -275,6 +329,9 @@ pub struct RawAlarm {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawStep {
+    /// Cut a region off until the drill is over: nothing is read or written there any more, so that a recovery elsewhere neither
+    /// uses nor meets what the disaster has left up. Comes before everything that rebuilds.
+    Isolate(Written<Region>),
     /// Rebuild what was protected from a recovery point.
     Restore(RawRestore),
     /// Run a program of yours.
@@ -289,7 +346,9 @@ pub enum RawStep {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRestore {
-    /// `latest` complete and verified before the fault, or the number of a recovery point, counted from 1.
+    /// `latest` complete and verified; where the disaster takes something away, of those from before it. `clean`: the latest from
+    /// before the disaster even if that only changes data, as one would know who has examined the points. Or the number of a
+    /// recovery point, counted from 1.
     pub from: PointName,
     /// The region to restore into.
     pub into: Written<Region>,
@@ -469,6 +528,7 @@ impl Default for RawDetect {
     fn default() -> Self {
         Self {
             canary: None,
+            reads: false,
             every: Written(Span::from_ms(500)),
             failures: None,
             alarm: None,

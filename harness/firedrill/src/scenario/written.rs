@@ -179,7 +179,7 @@ impl Format for Region {
 
 impl Format for Onset {
     const NAME: &'static str = "count";
-    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`.";
+    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`; `2 more backups` than when the disaster before it was on.";
     const EXAMPLE: &'static str = "3 backups";
 
     fn read(text: &str) -> Result<Self, Unreadable> {
@@ -193,10 +193,11 @@ impl Format for Onset {
             number.parse().map_err(|_| unreadable(format!("`{number}` is not a whole number that fits here")))?;
         match unit.trim() {
             "backup" | "backups" => Ok(Self::AfterBackups { count }),
+            "more backup" | "more backups" => Ok(Self::AfterMoreBackups { count }),
             "write" | "writes" => Ok(Self::AfterWrites { count: count.into() }),
             unit => Err(Unreadable {
                 message: format!("`{unit}` cannot be counted here"),
-                help: suggest(unit, ["backups", "writes"]),
+                help: suggest(unit, ["backups", "more backups", "writes"]),
             }),
         }
     }
@@ -205,6 +206,7 @@ impl Format for Onset {
         match self {
             Self::At { delay } => delay.write(),
             Self::AfterBackups { count } => format!("{count} backups"),
+            Self::AfterMoreBackups { count } => format!("{count} more backups"),
             Self::AfterWrites { count } => format!("{count} writes"),
         }
     }

@@ -4,7 +4,11 @@ use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::Builder;
 use aws_types::{SdkConfig, region, sdk_config::SharedCredentialsProvider};
-use firedrill_model::{ids::Region, units::Span};
+use firedrill_model::{
+    ids::{Region, Zone},
+    rule::Pattern,
+    units::Span,
+};
 
 /// Where a region answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +59,50 @@ pub struct Clients {
 /// Account of every emulator: the access key that emulators read as the account id.
 pub const EMULATOR_ACCOUNT: &str = "000000000000";
 
+/// The access key with which clients of the workload, in `zone` or outside of all, use `region`: the fault plane knows them by
+/// it. A key that is no account id stands for the default account of an emulator, which is the same.
+pub fn access_key(region: &Region, zone: Option<&Zone>) -> String {
+    format!("AKIA{}{}", letters(region.as_str()), zone.map_or(String::new(), from))
+}
+
+/// The access keys of all clients of a region.
+pub fn access_keys_of(region: &Region) -> Pattern {
+    Pattern::new(format!("{}*", access_key(region, None)))
+}
+
+/// The access keys of all clients in a zone.
+pub fn access_keys_from(zone: &Zone) -> Pattern {
+    Pattern::new(format!("AKIA*{}", from(zone)))
+}
+
+fn from(zone: &Zone) -> String {
+    format!("FROM{}", letters(zone.as_str()))
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
+}
+
 impl Clients {
     /// Clients of `endpoint`'s region. Nothing is sent.
     pub fn connect(endpoint: &Endpoint, conduct: Conduct) -> Self {
+        Self::connect_from(endpoint, conduct, None)
+    }
+
+    /// The same for traffic in `zone`, or outside of all.
+    pub fn connect_from(endpoint: &Endpoint, conduct: Conduct, zone: Option<&Zone>) -> Self {
         let url = match conduct {
             Conduct::Traffic { .. } | Conduct::Control => &endpoint.plane_url,
             Conduct::Clean => &endpoint.direct_url,
         };
-        let (retry, timeouts) = match conduct {
+        let (access_key, retry, timeouts) = match conduct {
             Conduct::Traffic { timeout } => (
+                access_key(&endpoint.region, zone),
                 RetryConfig::disabled(),
                 TimeoutConfig::builder().operation_timeout(timeout.std()).connect_timeout(timeout.std()).build(),
             ),
             Conduct::Control | Conduct::Clean => (
+                EMULATOR_ACCOUNT.to_owned(),
                 RetryConfig::standard().with_max_attempts(4),
                 TimeoutConfig::builder()
                     .operation_attempt_timeout(Span::from_secs(30).std())
@@ -80,7 +115,7 @@ impl Clients {
             .endpoint_url(url)
             .region(region::Region::new(endpoint.region.as_str().to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
-                EMULATOR_ACCOUNT,
+                access_key,
                 "emulator",
                 None,
             )))

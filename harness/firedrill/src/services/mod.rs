@@ -17,6 +17,7 @@ pub mod cloudwatch;
 pub mod dynamodb;
 pub mod error;
 pub(crate) mod fields;
+pub mod flip;
 pub mod iam;
 pub mod lambda;
 pub(crate) mod raw;

@@ -24,6 +24,6 @@ pub use self::{
     install::{InstallError, InstallProgress},
     installing::{INSTALL_LIMIT, install_aside},
     launch::{Launch, cache_folder},
-    running::{RunningTarget, SUPERVISOR},
+    running::{RunningTarget, SUPERVISOR, Switch},
     supervisor::protocol::{EndpointRecord, Healing, TargetEvent},
 };

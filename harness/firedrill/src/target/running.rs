@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
+use async_trait::async_trait;
 use firedrill_model::{
     history::ProcessRecord,
     ids::{FaultId, Region},
@@ -107,12 +109,6 @@ impl RunningTarget {
         self.record.processes.clone()
     }
 
-    /// Switches a fault on. When this returns, nothing of what it takes away answers any more. Write the journal first.
-    pub async fn arm(&self, fault: &PlannedFault) -> Result<(), TargetError> {
-        let outcome = self.link.ask(Command::Arm { fault: fault.clone() }).await?;
-        if let Outcome::Armed = outcome { Ok(()) } else { Err(TargetError::Protocol(format!("{outcome:?}"))) }
-    }
-
     /// Switches a fault off. When the region is back, it was seen to answer before its requests passed again.
     pub async fn heal(&self, id: &FaultId) -> Result<Healing, TargetError> {
         let outcome = self.link.ask(Command::Heal { fault: id.clone() }).await?;
@@ -150,6 +146,21 @@ impl RunningTarget {
             self.supervisor.kill().await.map_err(|error| TargetError::Protocol(error.to_string()))?;
         }
         stopped.map(drop)
+    }
+}
+
+/// What takes regions away.
+#[async_trait]
+pub trait Switch: fmt::Debug + Send + Sync {
+    /// Switches a fault on. When this returns, nothing of what it takes away answers any more. Write the journal first.
+    async fn arm(&self, fault: &PlannedFault) -> Result<(), TargetError>;
+}
+
+#[async_trait]
+impl Switch for RunningTarget {
+    async fn arm(&self, fault: &PlannedFault) -> Result<(), TargetError> {
+        let outcome = self.link.ask(Command::Arm { fault: fault.clone() }).await?;
+        if let Outcome::Armed = outcome { Ok(()) } else { Err(TargetError::Protocol(format!("{outcome:?}"))) }
     }
 }
 

@@ -1,11 +1,11 @@
-//! The canary: a small write, time and again from the first traffic on, whose failures mean that the disaster has been
-//! noticed.
+//! The canary: a small write, or all that a probe does, time and again from the first traffic on; its failures mean that the
+//! disaster has been noticed.
 
 use std::sync::Arc;
 
 use firedrill_model::{
     history::Phase,
-    ledger::{Origin, Outcome},
+    ids::ResourceKind,
     scenario::Detector,
     topology::Side,
     units::Span,
@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     WorkloadError,
     background::Background,
-    dataset::{Dataset, KeyNumber, ProbeSlot},
+    dataset::Dataset,
+    probe_pass::{By, Pass},
     traffic::Sites,
-    writer::{Write, Writer},
 };
 use crate::{
-    plan::limits,
+    plan::{limits, probes},
     poll::{self, Look, WaitError},
     run::Drill,
     services::{
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// A canary waits for its answer as long as the next one is away, but never less than this.
+/// A canary that only writes waits for its answer as long as the next one is away, but never less than this.
 const TIMEOUT_MIN: Span = Span::from_ms(250);
 
 /// A running canary.
@@ -121,15 +121,15 @@ async fn write_until(
 ) -> Result<(), WorkloadError> {
     let plan = &drill.plan.detect;
     let dataset = Arc::new(Dataset::of(&drill.plan)?);
-    let sites = Sites::connect(&drill, plan.every.max(TIMEOUT_MIN));
-    let name = format!("canary.{}", plan.canary.file_stem());
-    let mut writer = Writer::new(&drill, &dataset, name, Origin::Probe);
+    let whole = plan.reads || plan.canary.kind() == Some(ResourceKind::Trigger);
+    let limit = if whole { probes::limit(&plan.canary) } else { plan.every.max(TIMEOUT_MIN) };
+    let sites = Sites::connect(&drill, limit, None);
     loop {
-        let began = drill.clock.now();
-        let write = Write::first(KeyNumber::probe(ProbeSlot::Canary, began.micros()), None);
-        let standing = drill.authority.standing();
-        let line = writer.attempt(sites.of(standing.side), standing, &plan.canary, &write).await?;
-        let failed = line.outcome != Outcome::Acknowledged;
+        let (began, standing) = (drill.clock.now(), drill.authority.standing());
+        let (site, deadline) = (sites.of(standing.side), began.plus(limit));
+        let pass = Pass { drill: &drill, dataset: &dataset, site, standing, began, deadline, by: By::Canary };
+        let seen = if whole { pass.run(&plan.canary).await? } else { pass.writes(&plan.canary).await? };
+        let failed = seen.is_err();
         if matches!(plan.by, Detector::Alarm(_)) {
             cloudwatch::publish(&watchtower, &plan.canary, failed).await?;
         }

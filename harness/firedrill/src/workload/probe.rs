@@ -14,7 +14,7 @@ use firedrill_model::{
 use futures_util::future::{join_all, try_join_all};
 use tokio_util::sync::CancellationToken;
 
-use super::{WorkloadError, background::Background, dataset::Dataset, probe_pass::Pass, traffic::Sites};
+use super::{WorkloadError, background::Background, dataset::Dataset, probe_pass::{By, Pass}, traffic::Sites};
 use crate::{
     poll::{self, Look, WaitError},
     run::Drill,
@@ -49,7 +49,7 @@ impl Probe {
         let probes = drill.plan.probes.iter().map(|planned| Self {
             drill: drill.clone(),
             dataset: Arc::clone(&dataset),
-            sites: Arc::new(Sites::connect(drill, planned.timeout)),
+            sites: Arc::new(Sites::connect(drill, planned.timeout, None)),
             planned: planned.clone(),
         });
         Ok(probes.collect())
@@ -66,6 +66,7 @@ impl Probe {
             standing,
             began,
             deadline: began.plus(self.planned.timeout),
+            by: By::Probe,
         };
         let seen = pass.run(&self.planned.resource).await?;
         let (ok, detail) = match seen {

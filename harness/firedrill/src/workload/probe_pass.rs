@@ -42,6 +42,15 @@ pub(super) struct Pass<'a> {
     pub(super) standing: Standing,
     pub(super) began: RunTime,
     pub(super) deadline: RunTime,
+    /// Whose keys it writes.
+    pub(super) by: By,
+}
+
+/// Who passes: each has keys of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Probe,
+    Canary,
 }
 
 /// `Err` says what failed, as one line.
@@ -74,9 +83,23 @@ impl Pass<'_> {
         }
     }
 
+    /// Writes a key of its own into a bucket or table, and no more.
+    pub(super) async fn writes(&self, resource: &ResourceId) -> Result<Seen, WorkloadError> {
+        let line = self.write(resource, self.number(ProbeSlot::Data), "data").await?;
+        Ok(acknowledged(&line))
+    }
+
+    fn number(&self, slot: ProbeSlot) -> KeyNumber {
+        let slot = match self.by {
+            By::Probe => slot,
+            By::Canary => ProbeSlot::Canary,
+        };
+        KeyNumber::probe(slot, self.began.micros())
+    }
+
     /// A bucket or table: a write of its own, the same value read back, and the sentinels as the seed wrote them.
     async fn data(&self, resource: &ResourceId) -> Result<Seen, WorkloadError> {
-        let number = KeyNumber::probe(ProbeSlot::Data, self.began.micros());
+        let number = self.number(ProbeSlot::Data);
         let line = self.write(resource, number, "data").await?;
         let reading = async {
             acknowledged(&line)?;
@@ -92,8 +115,7 @@ impl Pass<'_> {
     /// A trigger: a write to its source, then its effect.
     async fn trigger(&self, trigger: &Trigger) -> Result<Seen, WorkloadError> {
         let source = trigger.source_resource();
-        let number = KeyNumber::probe(ProbeSlot::Trigger, self.began.micros());
-        let line = self.write(&source, number, "trigger").await?;
+        let line = self.write(&source, self.number(ProbeSlot::Trigger), "trigger").await?;
         let looking = async {
             acknowledged(&line)?;
             let effect = trigger.effect.as_ref().ok_or("no effect is declared that could be seen")?;
@@ -113,7 +135,11 @@ impl Pass<'_> {
 
     /// Writes a key that no other pass has.
     async fn write(&self, resource: &ResourceId, number: KeyNumber, what: &str) -> Result<LedgerLine, WorkloadError> {
-        let name = format!("probe.{what}.{}.{}", resource.file_stem(), self.began.micros());
+        let by = match self.by {
+            By::Probe => "probe",
+            By::Canary => "canary",
+        };
+        let name = format!("{by}.{what}.{}.{}", resource.file_stem(), self.began.micros());
         let mut writer = Writer::new(self.drill, self.dataset, name, Origin::Probe);
         writer.attempt(self.site, self.standing, resource, &Write::first(number, None)).await
     }

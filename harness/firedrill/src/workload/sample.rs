@@ -48,6 +48,7 @@ pub(crate) fn load(resource: ResourceId, writers: u32, rate: u64) -> Traffic {
         size: Some(SizeRange { min: ByteSize::new(1 << 10), max: ByteSize::new(64 << 10) }),
         with: None,
         timeout: Span::from_secs(2),
+        zone: None,
     }
 }
 
@@ -99,6 +100,7 @@ pub(crate) fn plan(seed: u64) -> Plan {
         disaster: Vec::new(),
         detect: Detect {
             canary: orders(),
+            reads: false,
             every: Span::from_ms(100),
             by: Detector::Failures { in_a_row: 3 },
             decide: Span::default(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use firedrill_model::{
-    ids::ResourceId,
+    ids::{ResourceId, Zone},
     ledger::{Origin, Outcome},
     plan::Plan,
     scenario::Traffic as Load,
@@ -53,7 +53,7 @@ impl Traffic {
         let began = drill.clock.now();
         let mut shares = Shares::of(&drill.plan);
         for load in &drill.plan.traffic {
-            let sites = Arc::new(Sites::connect(drill, load.timeout));
+            let sites = Arc::new(Sites::connect(drill, load.timeout, load.zone.as_ref()));
             for at in 0..load.writers {
                 let name = format!("{}.{at}", load.name);
                 let mut keys = |resource: &ResourceId, habits| {
@@ -127,9 +127,10 @@ pub(super) struct Sites {
 }
 
 impl Sites {
-    pub(super) fn connect(drill: &Drill, timeout: Span) -> Self {
-        let conduct = Conduct::Traffic { timeout };
-        Self { primary: drill.site(Side::Primary, conduct), recovery: drill.site(Side::Recovery, conduct) }
+    /// Both sides for clients in `zone`, or outside of all.
+    pub(super) fn connect(drill: &Drill, timeout: Span, zone: Option<&Zone>) -> Self {
+        let site = |side| drill.site_from(side, Conduct::Traffic { timeout }, zone);
+        Self { primary: site(Side::Primary), recovery: site(Side::Recovery) }
     }
 
     pub(super) fn of(&self, side: Side) -> &Site {

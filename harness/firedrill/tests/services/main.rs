@@ -3,6 +3,7 @@
 //!
 //! Each test has an emulator of its own, with both regions in one process.
 
+mod changes;
 mod container;
 mod objects;
 mod pipeline;

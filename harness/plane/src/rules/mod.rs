@@ -213,7 +213,12 @@ pub struct Passage {
 /// Whether an effect leaves the client without the answer of the service.
 fn ends(effect: &Effect) -> bool {
     match effect {
-        Effect::Refuse | Effect::Reset | Effect::BlackHole | Effect::Error { .. } | Effect::Throttle => true,
+        Effect::Refuse
+        | Effect::Reset
+        | Effect::BlackHole
+        | Effect::Error { .. }
+        | Effect::Throttle
+        | Effect::Deny => true,
         Effect::Latency(_)
         | Effect::Bandwidth { .. }
         | Effect::SlowClose { .. }

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Reader, blueprint,
-    items::{key_attributes, key_of},
+    items::key_of,
     manifest::{Manifest, Part, PartRole, ResourceParts},
     objects::{ObjectContent, ObjectLine, by_key},
     place::Body,
@@ -25,6 +25,7 @@ use crate::{
     services::{
         Blueprint, Site,
         dynamodb::{self, Item, canonical::describe_item},
+        flip,
         s3, service,
     },
 };
@@ -150,7 +151,7 @@ impl Restore<'_> {
     async fn items(&self, parts: &ResourceParts, table: &Table, made: Made) -> Result<Written, BackupError> {
         let resource = &parts.resource;
         let there = if made == Made::Before { self.item_digests(resource, table).await? } else { HashMap::new() };
-        let keep = key_attributes(table);
+        let keep = table.key_attributes();
         let mut written = Written::default();
         for part in parts.of(PartRole::ExportData) {
             let mut wanted: Vec<Item> = Vec::new();
@@ -292,7 +293,7 @@ impl Restore<'_> {
         flip: bool,
     ) -> Result<(), BackupError> {
         let body = self.part(&body_part(content)).await?;
-        let body = if flip { Body::Memory(Saboteur::flip_body(&body.bytes().await?)) } else { body };
+        let body = if flip { Body::Memory(flip::last_byte(&body.bytes().await?)) } else { body };
         let upload = s3::Upload { key: key.to_owned(), settings: content.settings.clone() };
         s3::put(self.into, bucket.name(), &upload, body.len(), body.stream().await?).await?;
         Ok(())

@@ -18,6 +18,9 @@ use crate::scenario::{
 /// When a scenario says nothing else.
 const FAILURES_IN_A_ROW: u32 = 3;
 
+/// What a canary can use.
+const CANARY: [ResourceKind; 3] = [ResourceKind::Bucket, ResourceKind::Table, ResourceKind::Trigger];
+
 /// For periods under an hour (CloudWatch API reference, `PutMetricAlarm`, `Period`).
 const ALARM_SECONDS_MAX: u64 = 86_400;
 
@@ -30,7 +33,7 @@ impl Reader<'_> {
     ) -> Detect {
         let path = KeyPath::of(["detect"]);
         let canary = match &raw.detect.canary {
-            Some(name) => self.resource(name, &DATA, &path.key("canary")),
+            Some(name) => self.resource(name, &CANARY, &path.key("canary")),
             None => traffic.first().map(|load| load.resource.clone()).or_else(|| seed.keys().next().cloned()),
         };
         let canary = canary.or_else(|| self.catalogue.only(&DATA).all().first().cloned());
@@ -40,6 +43,7 @@ impl Reader<'_> {
         }
         Detect {
             canary: canary.unwrap_or_else(|| ResourceId::new(ResourceKind::Table, "none")),
+            reads: raw.detect.reads,
             every: raw.detect.every.0,
             by: self.detector(&raw.detect, &path),
             decide: raw.detect.decide.0,

@@ -98,7 +98,7 @@ fn environment(site: &Site, spec: &Function) -> HashMap<String, String> {
     variables
 }
 
-async fn until_active(site: &Site, physical: &str) -> Result<(), ServiceError> {
+pub(super) async fn until_active(site: &Site, physical: &str) -> Result<(), ServiceError> {
     poll::until(format!("function {physical} to become active"), EVERY, LIMIT, &CancellationToken::new(), || async {
         let found = match describe::find(site, physical).await {
             Err(error) => return Look::Ready(Err(error)),
@@ -108,7 +108,7 @@ async fn until_active(site: &Site, physical: &str) -> Result<(), ServiceError> {
         match (function.state, function.last_update_status) {
             (Some(State::Active), None | Some(LastUpdateStatus::Successful)) => Look::Ready(Ok(())),
             (Some(State::Failed), _) => Look::Ready(Err(ServiceError::Unusable {
-                operation: format!("Lambda CreateFunction {physical}"),
+                operation: format!("Lambda GetFunction {physical}"),
                 what: format!("that it failed: {}", function.state_reason.unwrap_or_default()),
             })),
             (state, update) => Look::NotYet(format!("{state:?}, {update:?}")),

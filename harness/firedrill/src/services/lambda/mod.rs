@@ -3,6 +3,7 @@
 mod code;
 mod configuration;
 mod create;
+pub mod deploy;
 mod describe;
 pub mod invoke;
 pub mod package;

@@ -23,19 +23,32 @@ pub fn package(folder: &Path) -> Result<Bytes, ServiceError> {
     let mut names = Vec::new();
     collect(folder, Path::new(""), &mut names).map_err(failed(folder))?;
     names.sort();
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::DEFAULT)
-        .unix_permissions(0o644);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for name in &names {
         let path = folder.join(name);
         let content = fs::read(&path).map_err(failed(&path))?;
-        let entry = archive.start_file(slashed(name), options).map_err(into_io);
-        entry.and_then(|()| archive.write_all(&content)).map_err(failed(&path))?;
+        add(&mut archive, &slashed(name), &content).map_err(failed(&path))?;
     }
     let packed = archive.finish().map_err(into_io).map_err(failed(folder))?;
     Ok(Bytes::from(packed.into_inner()))
+}
+
+/// Packs one file.
+pub fn archive(name: &str, content: &[u8]) -> Result<Bytes, ServiceError> {
+    let failed = |source: io::Error| ServiceError::File { path: name.to_owned(), source };
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    add(&mut archive, name, content).map_err(failed)?;
+    let packed = archive.finish().map_err(into_io).map_err(failed)?;
+    Ok(Bytes::from(packed.into_inner()))
+}
+
+fn add(archive: &mut ZipWriter<Cursor<Vec<u8>>>, name: &str, content: &[u8]) -> io::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::DEFAULT)
+        .unix_permissions(0o644);
+    archive.start_file(name, options).map_err(into_io)?;
+    archive.write_all(content)
 }
 
 /// Collects the names of all files below `folder/within`, relative to `folder`.

@@ -25,8 +25,8 @@ async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// A page of versions is what one `DeleteObjects` takes: 1,000.
-async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {
+/// Deletes a page of versions and markers: what one `DeleteObjects` takes, 1,000.
+pub async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {
     if page.is_empty() {
         return Ok(());
     }

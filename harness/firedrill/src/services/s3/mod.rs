@@ -4,7 +4,7 @@ pub mod canonical;
 mod configuration;
 mod content;
 mod create;
-mod delete;
+pub mod delete;
 mod describe;
 mod multipart;
 pub mod put;
@@ -18,11 +18,12 @@ use firedrill_model::{capture::Configuration, ids::ResourceKind::Bucket};
 
 pub(crate) use self::{configuration::notifications, describe::exists};
 pub use self::{
+    delete::delete_versions,
     describe::encryption,
     put::{Upload, delete, put},
     read::{Object, read},
     settings::{ObjectSettings, SystemHeader},
-    versions::{ObjectVersion, versions},
+    versions::{ObjectVersion, versions, versions_below},
 };
 use super::{Blueprint, EntrySink, Service, ServiceError, Site, wrong_blueprint};
 

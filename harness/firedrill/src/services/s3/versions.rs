@@ -39,6 +39,15 @@ pub fn versions<'a>(
     site: &'a Site,
     name: &'a str,
 ) -> impl Stream<Item = Result<Vec<ObjectVersion>, ServiceError>> + Send + 'a {
+    versions_below(site, name, "")
+}
+
+/// The same of the objects whose keys begin with `prefix`.
+pub fn versions_below<'a>(
+    site: &'a Site,
+    name: &'a str,
+    prefix: &'a str,
+) -> impl Stream<Item = Result<Vec<ObjectVersion>, ServiceError>> + Send + 'a {
     stream::try_unfold(Some((None, None)), move |next: Option<(Option<String>, Option<String>)>| async move {
         let Some((key, version)) = next else { return Ok(None) };
         // Keys may hold characters that XML cannot: they are sent URL-encoded.
@@ -48,6 +57,7 @@ pub fn versions<'a>(
             .list_object_versions()
             .bucket(site.name_of(Bucket, name))
             .encoding_type(EncodingType::Url)
+            .set_prefix(Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty()))
             .set_key_marker(key)
             .set_version_id_marker(version);
         let operation = format!("S3 ListObjectVersions of {name}");

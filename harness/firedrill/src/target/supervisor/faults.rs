@@ -91,9 +91,9 @@ impl Faults {
         let Some(Active { fault, ended }) = self.on.get(id) else { return Ok((Healing::WasNotOn, false)) };
         ended.cancel();
         if fault.stays() {
-            tracing::info!(fault = fault.title, "what a fault destroyed stays gone");
+            tracing::info!(fault = fault.title, "what a fault did stays as it is");
             self.on.remove(id);
-            return Ok((Healing::RegionStaysGone, true));
+            return Ok((Healing::Stays, true));
         }
         let mut back = Ok(());
         for action in &fault.actions {
@@ -102,10 +102,10 @@ impl Faults {
         // Requests pass again whatever became of the processes: a region that is up must never stay cut off.
         regions.plane()?.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
         self.on.remove(id);
-        back.map(|()| (Healing::RegionBack, true))
+        back.map(|()| (Healing::Undone, true))
     }
 
-    /// Waits for the next fault that has lasted as long as it may. A destroyed region has nothing to heal.
+    /// Waits for the next fault that has lasted as long as it may. One that stays has nothing to heal.
     pub(super) async fn expired(&mut self) -> FaultId {
         loop {
             match self.timers.join_next().await {

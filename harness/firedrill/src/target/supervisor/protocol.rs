@@ -107,10 +107,10 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Healing {
-    /// The region answers again.
-    RegionBack,
-    /// The region was destroyed: there is nothing to bring back.
-    RegionStaysGone,
+    /// Requests pass again, and what was stopped answers.
+    Undone,
+    /// There was nothing to switch off: what it did is still so.
+    Stays,
     /// The fault was not on: never armed, or ended before.
     WasNotOn,
 }

@@ -144,6 +144,39 @@ fn a_fault_that_ends_during_the_restore_leaves_the_source_in_reach() {
     }
 }
 
+#[test]
+fn a_source_that_the_recovery_cut_off_first_is_away_for_as_long_as_that_lasts() {
+    let isolate = || RecoveryStep::Isolate { region: "us-east-1".into() };
+    let ends = |id: &str, at: u64| (at, Event::FaultEnded { id: FaultId::new(id), by: "duration".to_owned() });
+    for (case, place, (at, ended), expected) in [
+        ("the fault ended", None, ends("fault-1", 26_599), Verdict::Inconclusive),
+        ("the fault ended, and the region was cut off", Some(0), ends("fault-1", 26_599), Verdict::Pass),
+        ("it was no longer cut off", Some(0), ends("isolation-1", 26_599), Verdict::Inconclusive),
+        ("it was cut off until then", Some(0), ends("isolation-1", 26_601), Verdict::Pass),
+        ("it was cut off after a step that restores", Some(1), ends("fault-1", 26_599), Verdict::Inconclusive),
+    ] {
+        let mut world = World::whole();
+        world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+        if let Some(place) = place {
+            world.plan.recover.insert(place, isolate());
+        }
+        world.event(at, ended);
+        assert_eq!(verdict(&world.judge(), "state"), expected, "{case}");
+    }
+}
+
+#[test]
+fn what_the_recovery_cuts_off_is_no_fault_that_bites() {
+    let mut world = World::whole();
+    world.plan.recover.insert(0, RecoveryStep::Isolate { region: "us-east-1".into() });
+    world.events.retain(|(_, event)| !matches!(event, Event::FaultArmed { .. } | Event::FaultBit { .. }));
+    let (id, fault) = (FaultId::new("isolation-1"), Box::new(world.plan.disaster[0].fault.clone()));
+    world.event(21_000, Event::Isolating { id, fault });
+    let found = world.judge();
+    assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided));
+    assert_eq!(found.rto.t0_ms, None);
+}
+
 /// The world with a program of the user's own as a third step.
 fn third_step(began: u64, ended: u64) -> World {
     let mut world = World::whole();

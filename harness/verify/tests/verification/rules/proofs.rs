@@ -18,7 +18,7 @@ use firedrill_verify::verify;
 
 use super::Break;
 use crate::support::{
-    BACKUP, CUTOVER, ENDS, World, ambiguous, entry, finding, has, orders, put, put_after, roots, running_total, totals,
+    BACKUP, CUTOVER, ENDS, READY, World, ambiguous, entry, finding, has, orders, put, put_after, roots, running_total, totals,
     uploads, verdict,
 };
 
@@ -258,6 +258,15 @@ fn that_the_source_stays_can_be_stated() {
         }
     });
     world.plan.must_fail = vec![StatedFinding { finding: "source-reachable".into(), resource: None }];
+    let found = world.judge();
+    assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)), "{:#?}", found.findings);
+}
+
+#[test]
+fn that_only_the_end_of_the_fault_healed_can_be_stated() {
+    let mut world = World::whole();
+    world.event(READY - 1_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
+    world.plan.must_fail = vec![StatedFinding { finding: "self-healed".into(), resource: None }];
     let found = world.judge();
     assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)), "{:#?}", found.findings);
 }

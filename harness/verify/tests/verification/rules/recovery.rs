@@ -5,6 +5,7 @@ use firedrill_model::{
     history::Event,
     ids::{FaultId, ProbeId},
     ledger::Origin,
+    rule::{Effect, Rule},
     units::{RunTime, Span},
     verdict::Verdict,
 };
@@ -259,6 +260,24 @@ fn self_healing_is_not_credited_unless_the_scenario_rides_it_out() {
     assert!(has(&found, FindingKind::SelfHealed, Weight::Undecided));
     world.plan.expect.rto.as_mut().unwrap().ride_out = true;
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Pass);
+}
+
+#[test]
+fn a_rule_that_ends_by_its_own_time_heals_too() {
+    // Readiness comes 8 s after the fault.
+    for (lasts, expected) in [(2, Verdict::Inconclusive), (60, Verdict::Pass)] {
+        let mut world = World::whole();
+        let mut easing = world.plan.disaster[0].fault.clone();
+        easing.rules = vec![Rule::of_region(&"us-east-1".into(), Effect::Throttle)];
+        easing.rules[0].fires.lasts = Some(Span::from_secs(lasts));
+        world.plan.disaster[0].fault = easing.clone();
+        world.event(19_900, Event::FaultArming { id: FaultId::new("fault-1"), fault: Box::new(easing) });
+        let found = world.judge();
+        assert_eq!(verdict(&found, "rto"), expected, "{lasts} s");
+        assert_eq!(has(&found, FindingKind::SelfHealed, Weight::Undecided), expected != Verdict::Pass);
+        world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+        assert_eq!(verdict(&world.judge(), "rto"), Verdict::Pass);
+    }
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Silent corruption: the same keys, the same sizes, the same metadata, and other content.
+
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    stack::{Stack, Table},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{ChangeError, Changed};
+use crate::{
+    services::{
+        ServiceError, Site,
+        dynamodb::{self, Item, key_of},
+        flip,
+        s3::{self, ByteStream, Upload},
+    },
+    workload::dataset::Draw,
+};
+
+/// Objects or items that are changed at the same time.
+const AT_ONCE: usize = 4;
+/// A larger object is left alone: its body would have to be held whole.
+const BODY_MAX: u64 = 64 << 20;
+
+/// Changes `count` objects or items that are there now, drawn from the seed; all when `None`.
+pub(super) async fn corrupt(
+    site: &Site,
+    (stack, seed): (&Stack, u64),
+    resource: &ResourceId,
+    count: Option<u64>,
+    changed: Changed<'_>,
+) -> Result<(), ChangeError> {
+    let name = resource.name();
+    if resource.kind() == Some(ResourceKind::Bucket) {
+        let mut keys = Vec::new();
+        let mut pages = std::pin::pin!(s3::versions(site, name));
+        while let Some(page) = pages.try_next().await? {
+            let fits = |size: u64| (1..=BODY_MAX).contains(&size);
+            let current = page.into_iter().filter(|of| of.is_latest && !of.is_marker && fits(of.size));
+            keys.extend(current.map(|version| (version.key.clone(), version.key)));
+        }
+        let work = drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed));
+        return at_once(work.collect()).await;
+    }
+    let Some(table) = stack.tables.get(name) else { return Ok(()) };
+    let mut items = Vec::new();
+    let mut pages = std::pin::pin!(dynamodb::scan_items(site, name));
+    while let Some(page) = pages.try_next().await? {
+        items.extend(page.into_iter().filter_map(|item| {
+            let key = key_of(&item, &table.hash, table.range.as_ref())?;
+            Some((key, other(item, table)?))
+        }));
+    }
+    let work = drawn(seed, items, count).into_iter().map(|item| put(site, name, item, changed));
+    at_once(work.collect()).await
+}
+
+async fn at_once(work: Vec<impl Future<Output = Result<(), ChangeError>>>) -> Result<(), ChangeError> {
+    stream::iter(work).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
+}
+
+/// `count` of what has these keys: which ones depends on the seed and on each key alone.
+fn drawn<T>(seed: u64, mut all: Vec<(String, T)>, count: Option<u64>) -> Vec<T> {
+    let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+    all.sort_by_cached_key(|(key, _)| (Draw::at(seed, &["corrupt", key]).below(u64::MAX), key.clone()));
+    all.into_iter().take(count).map(|(_, drawn)| drawn).collect()
+}
+
+/// Writes the object again with its last byte changed and all that it carries.
+async fn object(site: &Site, bucket: &str, key: String, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let found = match s3::read(site, bucket, &key, None).await {
+        Ok(found) => found,
+        // A client deleted it meanwhile.
+        Err(error) if error.code() == Some("NoSuchKey") => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let body = found.body.collect().await.map_err(|error| ServiceError::Unusable {
+        operation: format!("S3 GetObject `{key}` of {bucket}"),
+        what: format!("a body that breaks off: {error}"),
+    })?;
+    let body = flip::last_byte(&body.into_bytes());
+    let upload = Upload { key, settings: found.settings };
+    s3::put(site, bucket, &upload, body.len() as u64, ByteStream::from(body)).await?;
+    Ok(changed()?)
+}
+
+/// The item with one text changed by one character; `None` when it has none beside its keys and those of indexes.
+fn other(mut item: Item, table: &Table) -> Option<Item> {
+    let keys = table.key_attributes();
+    let (name, value) = flip::texts(&item).into_iter().find(|(name, _)| !keys.contains(&name.as_str()))?;
+    item.insert(name, value);
+    Some(item)
+}
+
+async fn put(site: &Site, table: &str, item: Item, changed: Changed<'_>) -> Result<(), ChangeError> {
+    dynamodb::put_item(site, table, item).await?;
+    Ok(changed()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_same_seed_draws_the_same_keys_in_whatever_order_they_are_listed(
+            keys in prop::collection::btree_set("[a-z]{1,4}", 0..20),
+            seed: u64,
+            count in prop::option::of(0..25_u64),
+        ) {
+            let listed: Vec<(String, String)> = keys.iter().map(|key| (key.clone(), key.clone())).collect();
+            let mut reversed = listed.clone();
+            reversed.reverse();
+            let some = drawn(seed, listed, count);
+            prop_assert_eq!(&some, &drawn(seed, reversed, count));
+            let expected = count.map_or(keys.len(), |count| keys.len().min(usize::try_from(count).unwrap()));
+            prop_assert_eq!(some.len(), expected);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Ransomware: every object overwritten with noise, and nothing older left of it.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{ChangeError, Changed};
+use crate::{
+    services::{
+        Site,
+        s3::{self, ObjectVersion, Upload, versions::NULL_VERSION},
+    },
+    workload::dataset::{Body, Draw},
+};
+
+/// Objects that are overwritten at the same time.
+const AT_ONCE: usize = 4;
+
+/// Overwrites what is there, then deletes every version that was. What clients write meanwhile is met or missed, as it comes.
+pub(super) async fn encrypt(site: &Site, seed: u64, bucket: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let mut pages = std::pin::pin!(s3::versions(site, bucket));
+    while let Some(page) = pages.try_next().await? {
+        let current = page.iter().filter(|version| version.is_latest && !version.is_marker).cloned();
+        let overwriting = current.map(|version| overwrite(site, seed, bucket, version, changed)).collect::<Vec<_>>();
+        stream::iter(overwriting).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+        let kept = |version: &ObjectVersion| version.version_id != NULL_VERSION;
+        s3::delete_versions(site, bucket, page.into_iter().filter(kept).collect()).await?;
+    }
+    Ok(())
+}
+
+/// Writes noise of the same size, with nothing of what the object carried.
+async fn overwrite(
+    site: &Site,
+    seed: u64,
+    bucket: &str,
+    version: ObjectVersion,
+    changed: Changed<'_>,
+) -> Result<(), ChangeError> {
+    let noise = Body::new(b"", Draw::at(seed, &["noise", bucket, &version.key]), version.size);
+    let upload = Upload { key: version.key, ..Upload::default() };
+    s3::put(site, bucket, &upload, version.size, noise.stream()).await?;
+    Ok(changed()?)
+}

@@ -1,0 +1,56 @@
+//! What a fault does to resources, through the API of their region: one file each, and one line in [`make`].
+//!
+//! Clients of a change go straight to the region, since no rule of the plane is meant for them.
+
+mod code;
+mod corrupt;
+mod delete;
+mod encrypt;
+
+use firedrill_model::{
+    ids::ResourceKind,
+    scenario::{Alteration, Change},
+    stack::Stack,
+};
+use thiserror::Error;
+
+use crate::{
+    run::journal::JournalError,
+    services::{ServiceError, Site, service},
+};
+
+/// A change that could not be made, or not be written down.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// A service said no.
+    #[error("the disaster cannot be brought about")]
+    Service(#[from] ServiceError),
+    /// The history could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Told of each thing that has been changed.
+pub type Changed<'a> = &'a (dyn Fn() -> Result<(), JournalError> + Send + Sync);
+
+/// Makes a change at `site`, which is the side of its region. What is drawn depends on `seed` alone.
+pub async fn make(
+    site: &Site,
+    (stack, seed): (&Stack, u64),
+    change: &Change,
+    changed: Changed<'_>,
+) -> Result<(), ChangeError> {
+    let name = change.resource.name();
+    match &change.what {
+        Alteration::Delete => delete::whole(site, &change.resource).await?,
+        Alteration::DeleteBelow { prefix } => return delete::below(site, name, prefix, changed).await,
+        Alteration::Corrupt { count } => {
+            return corrupt::corrupt(site, (stack, seed), &change.resource, *count, changed).await;
+        }
+        Alteration::Encrypt => return encrypt::encrypt(site, seed, name, changed).await,
+        Alteration::BreakCode => code::replace(site, name).await?,
+        Alteration::Unset { variable } => code::unset(site, name, variable).await?,
+        Alteration::Disconnect => service(ResourceKind::Trigger).delete(site, name).await?,
+    }
+    Ok(changed()?)
+}

@@ -1,0 +1,41 @@
+//! `zone-outage`: one zone of a region. Clients in it lose everything; the region's services answer with errors for the zone's
+//! share of the requests until they have failed over.
+
+use firedrill_model::{
+    rule::{Effect, Firing, Rule, Scope},
+    scenario::Fault,
+    units::Span,
+};
+
+use super::Fields;
+use crate::services::clients::access_keys_from;
+
+/// The zone's share of a region that has three.
+const SHARE: f64 = 1.0 / 3.0;
+/// How long services take to fail over, unless the scenario says another.
+const OVER: Span = Span::from_secs(30);
+
+pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
+    let (region, zone) = (fields.region(), fields.zone());
+    let (share, over) = (fields.share(SHARE), fields.over(OVER));
+    let (region, zone, share) = (region?, zone?, share?);
+    if !zone.is_of(&region) {
+        fields.misplaced("zone", &format!("`{zone}` is not a zone of {region}"), &format!("write `{region}a`"));
+        return None;
+    }
+    let failing_over = Firing { probability: Some(share), lasts: Some(over), ..Firing::default() };
+    let error = Effect::Error { status: 503, code: "ServiceUnavailable".to_owned() };
+    // The clients of a zone have access keys of their own, by which they are known in every region.
+    let placed = Scope { principal: vec![access_keys_from(&zone)], ..Scope::default() };
+    let rules = vec![
+        Rule { scope: placed, fires: Firing::default(), ..Rule::of_region(&region, Effect::Reset) },
+        Rule { fires: failing_over, ..Rule::of_region(&region, error) },
+    ];
+    let percent = share.millionths() / 10_000;
+    let title = format!("zone {zone} is gone");
+    let symptoms = format!(
+        "clients in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \
+         have failed over"
+    );
+    Some(fields.of_rules(title, symptoms, rules))
+}
