@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
+use firedrill::workload::dataset::Draw;
 use firedrill_fixtures::oracle;
 use firedrill_model::{
     capture::{CaptureName, Entry},
     history::Event,
-    ids::{ResourceId, ResourceKind},
+    ids::{FaultId, ResourceId, ResourceKind},
     ledger::Op,
     run_dir::RunDir,
     topology::Side,
@@ -175,23 +176,71 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
         if number > 0 && !in_the_night(&format!("kill -9 at {}", moment.join(" "))) {
             continue;
         }
-        let out = tempfile::tempdir().unwrap();
-        let mut going = start(SMALL, out.path());
-        going.until(&moment);
-        going.signal("KILL");
-        assert_eq!(going.wait(), None, "ended by the signal");
-        let dir = only_run(out.path());
-        gone_within(Duration::from_secs(6), &processes(&dir));
-        for _ in 0..2 {
-            let healed = run(&["heal", dir.root().to_str().unwrap()]);
-            assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
-        }
-        let added: Vec<Event> =
-            history(&dir).into_iter().filter(|record| record.wall_clock).map(|record| record.event).collect();
-        assert!(matches!(&added[..], [.., Event::Healed { .. }, Event::TornDown { kept: false }]), "{added:?}");
-        let twice = added.iter().filter(|event| matches!(event, Event::TornDown { .. })).count();
-        assert_eq!(twice, 1, "a second heal adds nothing");
-        assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
+        kill_and_heal(SMALL, &moment);
+    }
+}
+
+/// Kills the runner of a drill at a moment: nothing outlives it, and its journal alone heals it.
+fn kill_and_heal(scenario: &str, moment: &[&str]) {
+    let out = tempfile::tempdir().unwrap();
+    let mut going = start(scenario, out.path());
+    going.until(moment);
+    going.signal("KILL");
+    assert_eq!(going.wait(), None, "ended by the signal");
+    let dir = only_run(out.path());
+    gone_within(Duration::from_secs(6), &processes(&dir));
+    for _ in 0..2 {
+        let healed = run(&["heal", dir.root().to_str().unwrap()]);
+        assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
+    }
+    let records = history(&dir);
+    let added: Vec<&Event> = records.iter().filter(|record| record.wall_clock).map(|record| &record.event).collect();
+    assert!(matches!(&added[..], [.., Event::Healed { .. }, Event::TornDown { kept: false }]), "{added:?}");
+    let twice = added.iter().filter(|event| matches!(event, Event::TornDown { .. })).count();
+    assert_eq!(twice, 1, "a second heal adds nothing");
+    let ids = |wanted: fn(&Event) -> Option<&FaultId>| {
+        records.iter().filter_map(|record| wanted(&record.event)).collect::<BTreeSet<_>>()
+    };
+    let begun = ids(|event| match event {
+        Event::FaultArming { id, .. } | Event::Isolating { id, .. } => Some(id),
+        _ => None,
+    });
+    let ended = ids(|event| if let Event::FaultEnded { id, .. } = event { Some(id) } else { None });
+    assert!(begun.is_subset(&ended), "{begun:?} were switched on, {ended:?} are over");
+    assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
+}
+
+/// The moments are drawn from the boundaries of all phases of all drills of the nightly job, which have every disaster.
+#[test]
+fn a_killed_drill_of_any_disaster_heals_from_its_journal() {
+    const DRAWN: usize = 10;
+    const PHASES: [&str; 11] = [
+        "preflight",
+        "provision",
+        "seed",
+        "steady-state",
+        "traffic",
+        "fault",
+        "detect",
+        "recover",
+        "observe",
+        "quiesce",
+        "capture",
+    ];
+    if !in_the_night(&format!("kill -9 at {DRAWN} moments drawn from drills with every disaster")) {
+        return;
+    }
+    let mut scenarios: Vec<PathBuf> =
+        fs::read_dir(root().join("scenarios/nightly")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    scenarios.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    scenarios.sort();
+    let mut draw = Draw::at(0x5eed, &["kill"]);
+    for _ in 0..DRAWN {
+        let scenario = scenarios[draw.index(scenarios.len())].display().to_string();
+        let edge = if draw.chance(50) { "phase-began" } else { "phase-ended" };
+        let phase = format!("\"{}\"", PHASES[draw.index(PHASES.len())]);
+        eprintln!("{scenario}: {edge} {phase}");
+        kill_and_heal(&scenario, &[edge, &phase]);
     }
 }
 

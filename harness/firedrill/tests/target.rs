@@ -17,8 +17,8 @@ use firedrill::{
         error::Certainty,
     },
     target::{
-        Healing, INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, SUPERVISOR, Switch as _, TargetError, TargetEvent,
-        cache_folder,
+        Healing, INSTALL_LIMIT, InstallProgress, Launch, RunningTarget, SUPERVISOR, Switch as _, TargetError,
+        TargetEvent, cache_folder,
         install::Stage,
         install_aside,
         process::{self, Standing},

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{FaultId, ProbeId, Region, ResourceId},
-    scenario::{Backup, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, Traffic},
+    scenario::{Backup, Change, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, Traffic},
     stack::Stack,
     topology::{Side, Topology},
     units::Span,
@@ -64,6 +64,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether clients of the workload, where it runs, can feel a fault.
+    pub fn is_felt(&self, fault: &Fault) -> bool {
+        let primary = &self.topology.primary;
+        let touches = |change: &Change| change.region == *primary && self.stack.has(&change.resource);
+        fault.interferes_in(primary) || fault.changes.iter().any(touches)
+    }
+
     /// The regions that steps of the recovery cut off, each with the id that its cutting off has.
     pub fn isolations(&self) -> impl Iterator<Item = (FaultId, &Region)> {
         self.recover.iter().enumerate().filter_map(|(step, does)| match does {

@@ -265,14 +265,17 @@ impl Fault {
         self.lost.contains(region)
     }
 
-    /// Whether it takes the region away or does something to requests there, or to what lives there.
-    pub fn concerns(&self, region: &Region) -> bool {
+    /// Whether it takes the region away or does something to requests there.
+    pub fn interferes_in(&self, region: &Region) -> bool {
         let strikes = |rule: &Rule| {
             rule.scope.region.is_empty() || rule.scope.region.iter().any(|pattern| pattern.matches(region.as_str()))
         };
-        self.takes_away(region)
-            || self.rules.iter().any(strikes)
-            || self.changes.iter().any(|change| change.region == *region)
+        self.takes_away(region) || self.rules.iter().any(strikes)
+    }
+
+    /// Whether it does that, or changes what lives there.
+    pub fn concerns(&self, region: &Region) -> bool {
+        self.interferes_in(region) || self.changes.iter().any(|change| change.region == *region)
     }
 
     /// Whether every request that its rules are for is struck, for as long as it is on: nothing is left to chance.

@@ -204,6 +204,13 @@ pub struct Table {
     pub delivery_log: bool,
 }
 
+impl Stack {
+    /// Whether a resource is part of it.
+    pub fn has(&self, resource: &ResourceId) -> bool {
+        self.resources().contains(resource)
+    }
+}
+
 impl Table {
     /// Attributes of its key, its indexes' keys and its TTL.
     pub fn key_attributes(&self) -> Vec<&str> {

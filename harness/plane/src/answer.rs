@@ -5,6 +5,7 @@
 //! Reference, "Error responses"; Amazon EC2 API Reference, "Error response format".
 
 use bytes::Bytes;
+use firedrill_model::rule::Effect;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
@@ -40,8 +41,27 @@ impl Failure {
         Self { status: StatusCode::BAD_REQUEST, code: UNATTRIBUTED.to_owned(), message }
     }
 
+    /// What an effect that answers in the place of a service answers.
+    pub fn of(effect: &Effect, service: &str, protocol: Protocol) -> Self {
+        match effect {
+            Effect::Error { status, code } => Self::by_rule(*status, code),
+            Effect::Deny => Self::denying(service, protocol),
+            Effect::Throttle
+            | Effect::Refuse
+            | Effect::Reset
+            | Effect::BlackHole
+            | Effect::Latency(_)
+            | Effect::Bandwidth { .. }
+            | Effect::SlowClose { .. }
+            | Effect::Truncate { .. }
+            | Effect::Corrupt { .. }
+            | Effect::StaleRead
+            | Effect::Duplicate => Self::throttling(service, protocol),
+        }
+    }
+
     /// By a rule.
-    pub fn by_rule(status: u16, code: &str) -> Self {
+    fn by_rule(status: u16, code: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         Self {
             status,
@@ -53,7 +73,7 @@ impl Failure {
     /// With which a service tells its clients to slow down.
     ///
     /// Source: the API reference of each service, "Common errors" and the errors of its operations.
-    pub fn throttling(service: &str, protocol: Protocol) -> Self {
+    fn throttling(service: &str, protocol: Protocol) -> Self {
         let (status, code) = match (service, protocol) {
             (service, _) if is_s3(service) => (503, "SlowDown"),
             ("dynamodb" | "kinesis", _) => (400, "ProvisionedThroughputExceededException"),
@@ -73,7 +93,7 @@ impl Failure {
     /// With which a service tells its clients that no policy allows a request.
     ///
     /// Source: the API reference of each service, "Common errors"; Amazon S3 API reference, "Error responses".
-    pub fn denying(service: &str, protocol: Protocol) -> Self {
+    fn denying(service: &str, protocol: Protocol) -> Self {
         let (status, code) = match (service, protocol) {
             (service, _) if is_s3(service) => (403, "AccessDenied"),
             ("ec2", _) => (403, "UnauthorizedOperation"),

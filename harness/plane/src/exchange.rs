@@ -2,15 +2,10 @@
 
 use std::sync::Arc;
 
-use firedrill_clock::poll;
-use firedrill_model::{
-    rule::{Effect, ExchangeSide},
-    units::Span,
-};
+use firedrill_model::rule::{Effect, ExchangeSide};
 use http::{Request, Response, header, uri::Authority};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     answer::Failure,
@@ -109,7 +104,7 @@ impl Exchange<'_> {
                 }
                 return Ok(Some(self.failure(hit.effect())));
             }
-            Effect::Latency(delay) => wait(passage, hit, hit.delay(*delay)).await?,
+            Effect::Latency(delay) => passage.delay(hit, hit.delay(*delay)).await?,
             Effect::Bandwidth { .. } | Effect::Corrupt { .. } | Effect::Truncate { .. } | Effect::SlowClose { .. } => {
                 outgoing.shape.take(hit);
             }
@@ -153,7 +148,7 @@ impl Exchange<'_> {
                 Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
                 Effect::BlackHole => return cut(&passage, &hit).await,
                 Effect::Error { .. } | Effect::Throttle | Effect::Deny => return Ok(self.failure(hit.effect())),
-                Effect::Latency(delay) => wait(&mut passage, &hit, hit.delay(*delay)).await?,
+                Effect::Latency(delay) => passage.delay(&hit, hit.delay(*delay)).await?,
                 Effect::Bandwidth { .. }
                 | Effect::Corrupt { .. }
                 | Effect::Truncate { .. }
@@ -194,17 +189,9 @@ impl Exchange<'_> {
     /// The answer of a rule that answers in the place of the service, with its own error or with that of the service.
     fn failure(&self, effect: &Effect) -> Response<AnswerBody> {
         let service = self.attribution.service.as_str();
-        let failure = if let Effect::Error { status, code } = effect {
-            Failure::by_rule(*status, code)
-        } else if *effect == Effect::Deny {
-            Failure::denying(service, self.protocol)
-        } else {
-            Failure::throttling(service, self.protocol)
-        };
-        fail(&failure, self.protocol, service)
+        fail(&Failure::of(effect, service, self.protocol), self.protocol, service)
     }
 }
-
 
 /// Leaves the client without an answer, when the rule says so.
 async fn cut<T>(passage: &Passage, hit: &Hit) -> Result<T, Unanswered> {
@@ -219,17 +206,6 @@ async fn hold<T>(passage: &Passage, hit: &Hit, request: &mut Request<Peeked>) ->
         () = swallow(request) => {}
     }
     Err(Unanswered::Cut)
-}
-
-/// Waits, unless the rule ends before or another cuts the request off.
-async fn wait(passage: &mut Passage, hit: &Hit, span: Span) -> Result<(), Unanswered> {
-    let over = passage.over(hit);
-    let to_its_end = CancellationToken::new();
-    tokio::select! {
-        new = passage.struck() => cut(passage, &new).await,
-        () = over => Ok(()),
-        _ = poll::pause(span, &to_its_end) => Ok(()),
-    }
 }
 
 /// Reads a request that goes no further. The body of one that asks first must not be polled: that would answer

@@ -27,7 +27,7 @@ use crate::{
     homes::Homes,
     listener::HEADERS_MAX,
     protocol::{Protocol, protocol},
-    rules::RuleBook,
+    rules::{CutOff, RuleBook},
     shape::BrokenOff,
     stream::ResetMark,
 };
@@ -64,6 +64,12 @@ pub(crate) enum Unanswered {
     /// The answer broke off.
     #[error("the region's answer broke off")]
     Answer(#[source] hyper::Error),
+}
+
+impl From<CutOff> for Unanswered {
+    fn from(CutOff: CutOff) -> Self {
+        Self::Cut
+    }
 }
 
 impl From<BrokenOff<hyper::Error>> for Unanswered {

@@ -300,8 +300,10 @@ impl<'a> Comparison<'a> {
         };
         let current = reading.write.map(|index| &writes[index]);
         let mut faults = versions::examine(writes, versions, current, begun);
-        // The recovery point knows nothing of the key, and nothing of it was written since.
-        if entry.is_none() && held.is_none() && writes.iter().all(|write| write.epoch == 0) {
+        // What the recovery point lacks as well the restore did not lose.
+        let held = held.map_or(&[][..], |held| &held.versions);
+        let lacks = || versions::examine(writes, held, None, begun).contains_key(&FindingKind::Missing);
+        if self.point.is_some() && writes.iter().all(|write| write.epoch == 0) && lacks() {
             let gone = faults.remove(&FindingKind::Missing).map(|fact| (FindingKind::BackupIncomplete, fact));
             faults.extend(gone);
         }

@@ -67,10 +67,8 @@ pub(crate) fn as_stated(
 /// Undecided, and known from the scenario alone: what cannot be proved in the layout, with what is taken away, by waiting, or after
 /// a procedure that does not work.
 fn is_of_the_scenario(kind: FindingKind) -> bool {
-    matches!(kind, 
-        FindingKind::NotProvable
-            | FindingKind::SourceReachable
-            | FindingKind::SelfHealed
-            | FindingKind::RecoveryFailed
+    matches!(
+        kind,
+        FindingKind::NotProvable | FindingKind::SourceReachable | FindingKind::SelfHealed | FindingKind::RecoveryFailed
     )
 }

@@ -87,13 +87,24 @@ fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
             "no probe failed after the fault: what the probes use was not taken away, so nothing was tested",
             "do the probes reach the region that the fault takes away, and does the fault last longer than their interval?",
         ),
-        Some(_) => return,
+        Some(_) => return idle(plan, timeline, book),
     };
     book.undecide_all(&Draft::undecided(FindingKind::FaultDidNotBite, why).help(help));
 }
 
+/// Of a disaster with several faults each has to strike something: what came back from one says nothing of the others.
+fn idle(plan: &Plan, timeline: &Timeline, book: &mut Book) {
+    for id in timeline.without_a_bite() {
+        let title = plan.disaster.iter().find(|planned| planned.id == *id).map_or("", |planned| &planned.fault.title);
+        let draft = Draft::undecided(FindingKind::FaultDidNotBite, format!("{id} ({title}) struck nothing"))
+            .help("was there anything for it to strike, and was it on for long enough?");
+        book.undecide_all(&draft);
+    }
+}
+
 fn layout(plan: &Plan, book: &mut Book) {
-    let region_lost = plan.disaster.iter().any(|planned| !planned.fault.lost.is_empty()) || plan.isolations().next().is_some();
+    let region_lost =
+        plan.disaster.iter().any(|planned| !planned.fault.lost.is_empty()) || plan.isolations().next().is_some();
     if region_lost && plan.target.layout == Layout::SharedProcess {
         let draft = Draft::undecided(
             FindingKind::NotProvable,
@@ -176,7 +187,7 @@ fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
     let lost = of_faults(&|fault| fault.takes_away(primary));
     let of_source = match cut_off {
         Some(cut_off) => vec![cut_off],
-        None if lost.is_empty() => of_faults(&|fault| fault.concerns(primary)),
+        None if lost.is_empty() => of_faults(&|fault| fault.interferes_in(primary)),
         None => lost,
     };
     let mut ends = of_source.iter().filter_map(|id| timeline.ended_before(id, last).map(|(at, by)| (id, at, by)));

@@ -68,6 +68,10 @@ pub(crate) struct SealedLedger {
 /// The three times of a fault, and what ended it.
 #[derive(Clone, Debug, Default)]
 struct FaultTimes {
+    /// It is in the plan.
+    planned: bool,
+    /// No client of the workload can feel it.
+    unfelt: bool,
     /// So long after it was switched on, something of it ends by itself.
     eases_after: Option<Span>,
     arming: Option<RunTime>,
@@ -120,6 +124,8 @@ pub(crate) struct Timeline {
     pub(crate) backups: Vec<(RunTime, RecoveryPoint)>,
     pub(crate) target_present: Option<Vec<ResourceId>>,
     pub(crate) source_reachable: Option<bool>,
+    /// When the recovery first cut a region off.
+    isolating: Option<RunTime>,
     pub(crate) fences: Vec<Fence>,
     pub(crate) captures: BTreeMap<CaptureName, CaptureRecord>,
     pub(crate) ledger: Option<SealedLedger>,
@@ -131,7 +137,7 @@ pub(crate) struct Timeline {
     captures_ended: bool,
     /// Detection was given up or came to its end, without an interruption.
     detection_ended: bool,
-    /// The last step of the recovery that ended failed, or took too long.
+    /// The last step of the last recovery that ended failed.
     step_failed: bool,
     /// What cut the run short, in words.
     incomplete: Vec<String>,
@@ -143,7 +149,9 @@ impl Timeline {
         let own_program = plan.recover.iter().any(|step| matches!(step, RecoveryStep::Command { .. }));
         let mut timeline = Self { own_program, ..Self::default() };
         for planned in &plan.disaster {
-            timeline.fault(&planned.id).eases_after = eases_after(&planned.fault);
+            let times = timeline.fault(&planned.id);
+            (times.planned, times.unfelt) = (true, !plan.is_felt(&planned.fault));
+            times.eases_after = eases_after(&planned.fault);
         }
         for record in records {
             timeline.take(record);
@@ -186,6 +194,7 @@ impl Timeline {
             }
             Event::Detected { .. } => self.detected = self.detected.or(Some(at)),
             Event::RecoveryBegan { recovery_point, .. } => {
+                self.step_failed = false;
                 self.recovery_began = self.recovery_began.or(Some(at));
                 self.recovery_point = recovery_point.clone().or(self.recovery_point.take());
             }
@@ -193,7 +202,7 @@ impl Timeline {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, ending, .. } => {
-                self.step_failed = matches!(ending, Ending::Failed | Ending::TimedOut);
+                self.step_failed = *ending == Ending::Failed;
                 let begun = self.begun.get(step).cloned();
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
             }
@@ -204,6 +213,7 @@ impl Timeline {
             Event::SourceReachability { reachable } => {
                 self.source_reachable = Some(self.source_reachable.unwrap_or(false) || *reachable);
             }
+            Event::Isolating { .. } => self.isolating = self.isolating.or(Some(at)),
             Event::Fenced { side } => self.fences.push(Fence { side: *side, since: at, until: None }),
             Event::CutOver { to, .. } => {
                 self.fences.iter_mut().filter(|fence| fence.side == *to).for_each(|fence| {
@@ -237,7 +247,6 @@ impl Timeline {
             | Event::BackupBegan { .. }
             | Event::BackupFailed { .. }
             | Event::BackupPruned { .. }
-            | Event::Isolating { .. }
             | Event::Healed { .. }
             | Event::TornDown { .. } => {}
         }
@@ -287,14 +296,23 @@ impl Timeline {
         armed && (self.detection_ended || self.recovery_began.is_some())
     }
 
-    /// t0: the first instant at which a fault is on and has stopped a request. One that ended before it did is none.
+    /// t0: the first instant at which a fault that clients can feel is on and has struck something. One that ended before it did
+    /// is none.
     pub(crate) fn t0(&self) -> Option<RunTime> {
-        self.faults.values().filter_map(FaultTimes::bites).min()
+        self.faults.values().filter(|fault| !fault.unfelt).filter_map(FaultTimes::bites).min()
     }
 
-    /// A probe failed between t0 and the end of observation: clients felt the fault.
+    /// The faults of the plan that were switched on and struck nothing.
+    pub(crate) fn without_a_bite(&self) -> impl Iterator<Item = &FaultId> {
+        let idle = |fault: &FaultTimes| fault.planned && fault.armed.is_some() && fault.bites().is_none();
+        self.faults.iter().filter(move |(_, fault)| idle(fault)).map(|(id, _)| id)
+    }
+
+    /// A probe failed between t0 and the end of observation: clients felt the fault. What began after the recovery had cut the
+    /// region off fails for that.
     pub(crate) fn felt(&self, t0: RunTime) -> bool {
         let ends = self.observation_ends.unwrap_or(RunTime::from_micros(u64::MAX));
+        let ends = self.isolating.map_or(ends, |at| at.min(ends));
         self.rounds.iter().any(|round| !round.ok && round.ended >= t0 && round.began <= ends)
     }
 

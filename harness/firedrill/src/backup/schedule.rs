@@ -116,6 +116,16 @@ impl Backups {
         self.verified.clone()
     }
 
+    /// How many verified points whose capture began at `since` or later each rule has; the fewest.
+    pub fn begun_since(&self, since: RunTime) -> u32 {
+        let points = self.points();
+        let of = |rule: usize| {
+            let fits = |of: &&Completed| of.point.rule == rule && of.point.verified && of.point.begun_ms >= since;
+            u32::try_from(points.iter().filter(fits).count()).unwrap_or(u32::MAX)
+        };
+        (0..self.strategies.len()).map(of).min().unwrap_or_default()
+    }
+
     /// Every point that was completed, in order, also those that retention removed since.
     pub fn points(&self) -> Vec<Completed> {
         self.shared.lock().completed.clone()

@@ -18,11 +18,9 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
             "it runs without it",
             Alteration::Unset { variable },
         ),
-        None if !is_function => (
-            format!("{resource} in {region} is disconnected"),
-            "events come to nobody",
-            Alteration::Disconnect,
-        ),
+        None if !is_function => {
+            (format!("{resource} in {region} is disconnected"), "events come to nobody", Alteration::Disconnect)
+        }
         Some(_) => {
             fields.misplaced("variable", "a trigger has no environment", "leave it out, or name a function");
             return None;

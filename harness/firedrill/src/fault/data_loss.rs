@@ -20,11 +20,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
             fields.misplaced("prefix", "a table has no prefixes", "leave it out, or name a bucket");
             return None;
         }
-        None => (
-            format!("{resource} in {region} is deleted"),
-            "it is gone with everything in it",
-            Alteration::Delete,
-        ),
+        None => (format!("{resource} in {region} is deleted"), "it is gone with everything in it", Alteration::Delete),
     };
     Some(fields.of_change(title, symptoms.to_owned(), &region, resource, what))
 }

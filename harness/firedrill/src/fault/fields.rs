@@ -216,6 +216,15 @@ impl<'a> Fields<'a> {
         self.raw.operation.iter().flatten().map(Pattern::new).collect()
     }
 
+    /// Tells that a region is not where the workload runs.
+    pub(super) fn must_be_primary(&mut self, region: &Region) {
+        if *region != self.topology.primary {
+            let (message, help) =
+                (format!("{region} is not where the workload runs"), format!("write `{}`", self.topology.primary));
+            self.tell(Some("region"), message, "not the primary region", help);
+        }
+    }
+
     /// Tells that a key does not go with what the others say.
     pub(super) fn misplaced(&mut self, key: &'static str, message: &str, help: &str) {
         self.tell(Some(key), message.to_owned(), "not here", help.to_owned());

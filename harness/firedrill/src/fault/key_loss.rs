@@ -29,6 +29,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         Rule { scope, ..Rule::of_region(&region, Effect::Error { status, code: code.to_owned() }) }
     });
     let title = format!("the key of the objects and functions in {region} is disabled");
-    let symptoms = "objects cannot be read or written, functions cannot be invoked (told by the fault plane)".to_owned();
+    let symptoms =
+        "objects cannot be read or written, functions cannot be invoked (told by the fault plane)".to_owned();
     Some(fields.of_rules(title, symptoms, rules.into()))
 }

@@ -35,7 +35,11 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         .collect();
     if rules.is_empty() {
         let known: Vec<&str> = MAKES.iter().map(|(service, ..)| *service).collect();
-        fields.misplaced("service", "no quota of these services is known", &format!("name some of {}", known.join(", ")));
+        fields.misplaced(
+            "service",
+            "no quota of these services is known",
+            &format!("name some of {}", known.join(", ")),
+        );
         return None;
     }
     let title = format!("the quotas of {} are exhausted", place(&region, &services));

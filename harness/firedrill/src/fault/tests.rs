@@ -1,11 +1,9 @@
-use std::path::Path;
+use std::fs;
 
 use firedrill_model::{scenario::Fault, topology::Topology};
 
 use super::{Fields, fields::Wrong, make};
-use crate::{
-    scenario::{load, names::Catalogue, raw::RawDisaster, tests::root},
-};
+use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
 
 /// What is made of a disaster's line, and what is wrong with it.
 fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
@@ -43,7 +41,10 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ),
         ("throttling-storm", "{ at: 1s, fault: throttling-storm, region: us-east-1, service: [dynamodb], share: 1 }"),
         ("zone", "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-1b, share: 0.25, over: 20s }"),
-        ("permission-loss", "{ at: 1s, fault: permission-loss, region: us-east-1, service: [dynamodb], operation: [Put*] }"),
+        (
+            "permission-loss",
+            "{ at: 1s, fault: permission-loss, region: us-east-1, service: [dynamodb], operation: [Put*] }",
+        ),
         ("credential-loss", "{ at: 1s, fault: credential-loss, region: us-east-1 }"),
         ("quota-exhausted", "{ at: 1s, fault: quota-exhausted, region: eu-west-1, service: [dynamodb, s3] }"),
         ("vault-loss", "{ at: 1s, fault: vault-loss, region: eu-west-1, vault: order-vault }"),
@@ -129,14 +130,35 @@ fn a_fault_concerns_the_region_of_its_rules() {
     assert!(!fault.takes_away(&"eu-west-1".into()));
 }
 
+/// Every disaster that a scenario can have.
+fn words() -> Vec<String> {
+    let words = serde_json::to_value(schemars::schema_for!(crate::scenario::raw::FaultWord)).unwrap();
+    let words = words["oneOf"].as_array().unwrap().iter().filter_map(|word| word["const"].as_str());
+    words.map(str::to_owned).collect()
+}
+
 #[test]
 fn the_page_names_every_disaster() {
-    let page = std::fs::read_to_string(root().join(Path::new("docs/faults.md"))).unwrap();
-    let words = serde_json::to_value(schemars::schema_for!(crate::scenario::raw::FaultWord)).unwrap();
-    let named: Vec<&str> =
-        words["oneOf"].as_array().unwrap().iter().filter_map(|word| word["const"].as_str()).collect();
-    assert!(named.len() >= 4, "{words}");
-    for word in named {
+    let page = fs::read_to_string(root().join("docs/faults.md")).unwrap();
+    assert!(words().len() >= 4);
+    for word in words() {
         assert!(page.contains(&format!("| `{word}`")), "docs/faults.md does not tell of `{word}`");
+    }
+}
+
+#[test]
+fn of_every_disaster_there_is_a_drill_that_passes_and_one_that_must_fail() {
+    let texts = |folder: &str| {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        files.map(|path| fs::read_to_string(path).unwrap()).collect::<String>()
+    };
+    let passing = texts("scenarios") + &texts("scenarios/nightly");
+    let failing = texts("scenarios/must-fail") + &texts("scenarios/nightly/must-fail");
+    for word in words() {
+        let line = format!("fault: {word}\n");
+        // No step of a recovery makes room where there is none.
+        assert!(passing.contains(&line) || word == "quota-exhausted", "no drill with `{word}` passes");
+        assert!(failing.contains(&line), "no drill with `{word}` must fail");
     }
 }

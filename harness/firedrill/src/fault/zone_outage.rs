@@ -19,6 +19,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, zone) = (fields.region(), fields.zone());
     let (share, over) = (fields.share(SHARE), fields.over(OVER));
     let (region, zone, share) = (region?, zone?, share?);
+    fields.must_be_primary(&region);
     if !zone.is_of(&region) {
         fields.misplaced("zone", &format!("`{zone}` is not a zone of {region}"), &format!("write `{region}a`"));
         return None;

@@ -169,6 +169,7 @@ impl Lint<'_> {
             self.one_process(&path, &disaster.fault);
             let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
             self.vaults(&path, &disaster.fault);
+            self.sequence(index, &path);
             let of_stack = |change: &&Change| self.stack.resources().contains(&change.resource);
             let changed = disaster.fault.changes.iter().filter(of_stack).map(|change| &change.region);
             if let Some(region) = disaster.fault.lost.iter().chain(changed).find(elsewhere) {
@@ -193,12 +194,29 @@ impl Lint<'_> {
         }
     }
 
+    /// A disaster that cannot come after those before it.
+    fn sequence(&mut self, index: usize, path: &KeyPath) {
+        let (before, rest) = self.scenario.disaster.split_at(index);
+        let Some(disaster) = rest.first() else { return };
+        if matches!(disaster.when, Onset::AfterMoreBackups { .. }) && before.is_empty() {
+            let help = "write `after: 2 backups`";
+            self.error(&path.key("after"), "there is no disaster before this one", "more than what?", help);
+        }
+        let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
+        if let Some(change) = disaster.fault.changes.iter().find(|change| gone(&change.region)) {
+            let message = format!("{} is gone by then: nothing there can be changed any more", change.region);
+            self.error(&path.key("region"), message, "a region that was taken away", "put this disaster first");
+        }
+    }
+
     /// What is not in the stack and is changed all the same is a vault of one of the backup rules.
     fn vaults(&mut self, path: &KeyPath, fault: &Fault) {
         let resources = self.stack.resources();
         for change in fault.changes.iter().filter(|change| !resources.contains(&change.resource)) {
             let vaults = self.scenario.backups.iter().filter_map(|rule| match &rule.using {
-                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => Some((region, bucket.as_str())),
+                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => {
+                    Some((region, bucket.as_str()))
+                }
                 BackupUsing::Vault { .. } | BackupUsing::Command { .. } => None,
             });
             let vaults: Vec<_> = vaults.collect();

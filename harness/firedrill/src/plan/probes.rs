@@ -26,11 +26,8 @@ const TRIGGER_TIMEOUT: Span = Span::from_secs(5);
 pub fn of(scenario: &Scenario, stack: &Stack) -> Vec<PlannedProbe> {
     let used: BTreeSet<&ResourceId> =
         scenario.traffic.iter().flat_map(Traffic::resources).chain(scenario.seed.keys()).collect();
-    let data = stack
-        .data_resources()
-        .into_iter()
-        .filter(|id| used.contains(id) && stack.derived_by(id).is_none())
-        .map(probe);
+    let data =
+        stack.data_resources().into_iter().filter(|id| used.contains(id) && stack.derived_by(id).is_none()).map(probe);
     let triggers = stack
         .triggers
         .iter()

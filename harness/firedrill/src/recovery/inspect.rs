@@ -36,6 +36,8 @@ pub async fn target(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
     };
     let tables = service(ResourceKind::Table);
     if !tables.exists(&site, name).await? {
+        // Not the workload's own: no fault is meant for it.
+        let site = recovery.drill.site(side, Conduct::Clean);
         let blueprint = Blueprint::Table(table.clone());
         tables.create(&site, name, &blueprint).await?;
         tables.activate(&site, name, &blueprint).await?;

@@ -24,8 +24,11 @@ pub async fn isolate(
         return Ok(StepNote(format!("{region} is cut off already")));
     }
     let fault = isolation(region);
-    drill.journal.append_synced(Event::Isolating { id: id.clone(), fault: Box::new(fault.clone()) })?;
-    drill.faults_on.arming(&id, &fault);
+    // An attempt that ran out of time may have ordered it already.
+    if !drill.faults_on.is_known(&id) {
+        drill.journal.append_synced(Event::Isolating { id: id.clone(), fault: Box::new(fault.clone()) })?;
+        drill.faults_on.arming(&id, &fault);
+    }
     let when = Onset::At { delay: Span::default() };
     let duration_max = drill.plan.limits.run;
     switch.arm(&PlannedFault { id: id.clone(), when, fault, duration_max }).await?;

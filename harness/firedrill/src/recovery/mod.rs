@@ -169,7 +169,7 @@ impl Recovery<'_> {
     fn until(&self, from: &RestoreFrom) -> RunTime {
         let drill = self.drill;
         let until = match from {
-            RestoreFrom::Clean => drill.struck.get(),
+            RestoreFrom::Clean => drill.begun.get(),
             RestoreFrom::Latest | RestoreFrom::Number { .. } => drill.taken_away.get(),
         };
         until.copied().unwrap_or_else(|| drill.clock.now())

@@ -225,7 +225,11 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
         many => format!("{many} faults undone"),
     };
     drill.journal.append_synced(Event::Healed { faults: healed })?;
-    if whole && drill.struck.get().is_some() && comes_back(&drill.plan) && drill.authority.standing().side == Side::Recovery {
+    if whole
+        && drill.struck.get().is_some()
+        && comes_back(&drill.plan)
+        && drill.authority.standing().side == Side::Recovery
+    {
         let reading = capture(drill, CaptureName::Returned, Side::Primary, Scope::Written);
         match poll::at_most(drill.plan.limits.drain, reading).await {
             Some(Ok(entries)) => note = format!("{note}; {entries} items and objects are still there"),

@@ -5,7 +5,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use firedrill_model::{ids::{Region, Zone}, plan::Plan, run_dir::RunDir, topology::Side, units::RunTime};
+use firedrill_model::{
+    ids::{Region, Zone},
+    plan::Plan,
+    run_dir::RunDir,
+    topology::Side,
+    units::RunTime,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{FaultsOn, Journal};
@@ -36,9 +42,11 @@ pub struct Drill {
     pub authority: Authority,
     /// Where each region answers, once the target is up.
     pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
-    /// When the first fault that concerns the primary region was switched on, once it was.
+    /// When the first fault that clients can feel was about to be switched on.
+    pub begun: Arc<OnceLock<RunTime>>,
+    /// When it was on.
     pub struck: Arc<OnceLock<RunTime>>,
-    /// When the first was that takes something away from clients, and does not merely change what is there.
+    /// When the first was about to be that interferes with requests, and does not merely change what is there.
     pub taken_away: Arc<OnceLock<RunTime>>,
     /// Faults that are on.
     pub faults_on: FaultsOn,
@@ -69,6 +77,7 @@ impl Drill {
             ledger,
             authority: Authority::default(),
             endpoints: Arc::default(),
+            begun: Arc::default(),
             struck: Arc::default(),
             taken_away: Arc::default(),
             faults_on: FaultsOn::default(),

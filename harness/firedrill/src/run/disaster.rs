@@ -10,7 +10,7 @@ use firedrill_model::{
     units::{RunTime, Span},
 };
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::{
     Drill, Stop, StopReason,
@@ -86,7 +86,7 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
         holdings.canary.insert(Canary::start(drill).await?).steady().await?;
         backups.start().await;
         if let Some(fault) = first {
-            await_onset(drill, fault.when, (began, 0), backups.completed()).await?;
+            await_onset(drill, fault.when, (began, began), backups).await?;
         }
         let counts = drill.ledger.counts();
         let note = format!(
@@ -103,16 +103,16 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     };
     phase(drill, progress, Phase::Fault, true, async {
         canary.steady().await?;
-        let mut before = 0;
+        let mut before = began;
         for (number, fault) in first.into_iter().chain(faults).enumerate() {
             if number > 0 {
-                await_onset(drill, fault.when, (began, before), backups.completed()).await?;
+                await_onset(drill, fault.when, (began, before), backups).await?;
             }
             let at = arm(drill, target, fault).await?;
             if holdings.prober.is_none() {
                 holdings.prober = Some(Prober::start(drill)?);
             }
-            before = *backups.completed().borrow();
+            before = at;
             progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
         }
         noted::<_, StrikeError>((), "")
@@ -121,12 +121,15 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
     Ok(())
 }
 
-/// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. A change bites when the
-/// first resource of the workload has been changed: of the loss of a vault no client feels anything.
+/// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when the first
+/// thing has been changed.
 async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
     drill.faults_on.arming(&fault.id, &fault.fault);
-    if !fault.fault.only_changes() && fault.fault.concerns(&drill.plan.topology.primary) {
+    if drill.plan.is_felt(&fault.fault) {
+        drill.begun.get_or_init(|| drill.clock.now());
+    }
+    if fault.fault.interferes_in(&drill.plan.topology.primary) {
         drill.taken_away.get_or_init(|| drill.clock.now());
     }
     target.arm(fault).await?;
@@ -138,35 +141,33 @@ async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Res
         }
         Err(()) => Ok(()),
     };
-    let resources = drill.plan.stack.resources();
     for change in &fault.fault.changes {
         let side = drill.plan.topology.side(&change.region).unwrap_or(Side::Primary);
         let (site, seed) = (drill.site(side, Conduct::Clean), drill.plan.seed);
-        let told: change::Changed<'_> = if resources.contains(&change.resource) { &changed } else { &|| Ok(()) };
-        change::make(&site, (&drill.plan.stack, seed), change, told).await?;
+        change::make(&site, (&drill.plan.stack, seed), change, &changed).await?;
     }
     armed(drill, fault)?;
     Ok(drill.clock.now())
 }
 
 /// Writes down, once, that a fault is on: when all of it is, or when it stops a request before that. The workload is struck by
-/// the first that concerns the region where it runs.
+/// the first that its clients can feel.
 fn armed(drill: &Drill, fault: &PlannedFault) -> Result<(), JournalError> {
     if drill.faults_on.began(&fault.id) {
         let at = drill.journal.append(Event::FaultArmed { id: fault.id.clone() })?;
-        if fault.fault.concerns(&drill.plan.topology.primary) {
+        if drill.plan.is_felt(&fault.fault) {
             drill.struck.get_or_init(|| at);
         }
     }
     Ok(())
 }
 
-/// Waits for an onset. When the fault before it was on, `before` backups were complete.
+/// Waits for an onset. The fault before it was on `before`; the traffic began then when it is the first.
 async fn await_onset(
     drill: &Drill,
     onset: Onset,
-    (traffic_began, before): (RunTime, u32),
-    mut completed: watch::Receiver<u32>,
+    (traffic_began, before): (RunTime, RunTime),
+    backups: &Backups,
 ) -> Result<(), WaitError> {
     let limit = limits::of_phase(&drill.plan, Phase::Traffic);
     let every = Span::from_ms(20);
@@ -179,10 +180,16 @@ async fn await_onset(
                 Err(WaitError::Cancelled { what: "the fault's time".into() })
             }
         }
-        Onset::AfterBackups { count } | Onset::AfterMoreBackups { count } => {
-            let count = if matches!(onset, Onset::AfterMoreBackups { .. }) { before.saturating_add(count) } else { count };
+        Onset::AfterMoreBackups { count } => {
+            poll::until(format!("{count} more verified backups"), every, limit, &drill.cancel, || {
+                let done = backups.begun_since(before);
+                async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
+            })
+            .await
+        }
+        Onset::AfterBackups { count } => {
             poll::until(format!("{count} verified backups"), every, limit, &drill.cancel, || {
-                let done = *completed.borrow_and_update();
+                let done = *backups.completed().borrow();
                 async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
             })
             .await

@@ -37,7 +37,12 @@ impl FaultsOn {
         }
     }
 
-    /// Whether all of it is on.
+    /// Whether it was ordered and is not over.
+    pub fn is_known(&self, id: &FaultId) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    /// Whether it is on.
     pub fn is_on(&self, id: &FaultId) -> bool {
         self.lock().get(id).is_some_and(|(_, state)| *state == State::On)
     }
@@ -63,7 +68,7 @@ impl FaultsOn {
         let on = self.lock();
         let concern = || {
             let is_on = on.values().filter(|(_, state)| *state == State::On).map(|(fault, _)| fault);
-            is_on.filter(|fault| fault.concerns(region) && !fault.only_changes())
+            is_on.filter(|fault| fault.interferes_in(region))
         };
         concern().any(|fault| fault.takes_away(region))
             || concern().next().is_some() && concern().all(Fault::is_certain)
@@ -97,8 +102,7 @@ mod tests {
     /// A fault that leaves every request alone.
     fn change(region: &str) -> Fault {
         let what = Alteration::Corrupt { count: None };
-        let change =
-            Change { region: region.into(), resource: ResourceId::new(ResourceKind::Table, "orders"), what };
+        let change = Change { region: region.into(), resource: ResourceId::new(ResourceKind::Table, "orders"), what };
         Fault { rules: Vec::new(), changes: vec![change], ..fault(region, None) }
     }
 

@@ -346,7 +346,7 @@ pub enum RawStep {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRestore {
-    /// `latest` complete and verified; where the disaster takes something away, of those from before it. `clean`: the latest from
+    /// `latest` complete and verified; where the disaster interferes with requests, of those from before it. `clean`: the latest from
     /// before the disaster even if that only changes data, as one would know who has examined the points. Or the number of a
     /// recovery point, counted from 1.
     pub from: PointName,

@@ -179,7 +179,8 @@ impl Format for Region {
 
 impl Format for Onset {
     const NAME: &'static str = "count";
-    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`; `2 more backups` than when the disaster before it was on.";
+    const MEANING: &'static str =
+        "So many `backups` or so many acknowledged `writes`; `2 more backups` than when the disaster before it was on.";
     const EXAMPLE: &'static str = "3 backups";
 
     fn read(text: &str) -> Result<Self, Unreadable> {

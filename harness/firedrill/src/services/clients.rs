@@ -31,7 +31,7 @@ pub enum Conduct {
     },
     /// Provisioning, backup and recovery: through the plane, the SDK's standard retries.
     Control,
-    /// Captures: straight to the region, the SDK's standard retries.
+    /// Captures, and what no fault is meant for: straight to the region, the SDK's standard retries.
     Clean,
 }
 
@@ -114,11 +114,7 @@ impl Clients {
             .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
             .endpoint_url(url)
             .region(region::Region::new(endpoint.region.as_str().to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
-                access_key,
-                "emulator",
-                None,
-            )))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(access_key, "emulator", None)))
             .http_client(Builder::new().build_http())
             .retry_config(retry)
             .timeout_config(timeouts)

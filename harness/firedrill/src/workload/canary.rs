@@ -3,13 +3,7 @@
 
 use std::sync::Arc;
 
-use firedrill_model::{
-    history::Phase,
-    ids::ResourceKind,
-    scenario::Detector,
-    topology::Side,
-    units::Span,
-};
+use firedrill_model::{history::Phase, ids::ResourceKind, scenario::Detector, topology::Side, units::Span};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -14,7 +14,13 @@ use firedrill_model::{
 use futures_util::future::{join_all, try_join_all};
 use tokio_util::sync::CancellationToken;
 
-use super::{WorkloadError, background::Background, dataset::Dataset, probe_pass::{By, Pass}, traffic::Sites};
+use super::{
+    WorkloadError,
+    background::Background,
+    dataset::Dataset,
+    probe_pass::{By, Pass},
+    traffic::Sites,
+};
 use crate::{
     poll::{self, Look, WaitError},
     run::Drill,

@@ -20,9 +20,10 @@ use firedrill_clock::{clock::RunClock, poll};
 use firedrill_model::{
     ids::{FaultId, Region},
     rule::{Effect, ExchangeSide, Rule},
-    units::RunTime,
+    units::{RunTime, Span},
 };
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use self::standing::StandingRule;
 pub use self::standing::{Hit, Source};
@@ -196,6 +197,10 @@ impl Changes {
     }
 }
 
+/// A rule leaves the client without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutOff;
+
 /// A request on its way through the rules.
 #[derive(Debug)]
 pub struct Passage {
@@ -213,12 +218,9 @@ pub struct Passage {
 /// Whether an effect leaves the client without the answer of the service.
 fn ends(effect: &Effect) -> bool {
     match effect {
-        Effect::Refuse
-        | Effect::Reset
-        | Effect::BlackHole
-        | Effect::Error { .. }
-        | Effect::Throttle
-        | Effect::Deny => true,
+        Effect::Refuse | Effect::Reset | Effect::BlackHole | Effect::Error { .. } | Effect::Throttle | Effect::Deny => {
+            true
+        }
         Effect::Latency(_)
         | Effect::Bandwidth { .. }
         | Effect::SlowClose { .. }
@@ -303,6 +305,20 @@ impl Passage {
     pub async fn cut(&self, hit: &Hit) {
         if *hit.effect() == Effect::BlackHole {
             self.over(hit).await;
+        }
+    }
+
+    /// Lets a request wait as a rule says, or until that rule ends; fails when another cuts it off meanwhile.
+    pub async fn delay(&mut self, hit: &Hit, span: Span) -> Result<(), CutOff> {
+        let over = self.over(hit);
+        let to_its_end = CancellationToken::new();
+        tokio::select! {
+            new = self.struck() => {
+                self.cut(&new).await;
+                Err(CutOff)
+            }
+            () = over => Ok(()),
+            _ = poll::pause(span, &to_its_end) => Ok(()),
         }
     }
 

@@ -184,9 +184,8 @@ impl Strategy for Vault {
             }
             Err(error) => return Err(error),
         };
-        if defect.is_none() {
-            *previous = Some(captured.previous);
-        }
+        // After a damaged one the next is full: what it would share may be what is gone.
+        *previous = defect.is_none().then_some(captured.previous);
         let point = captured.manifest.recovery_point(self.place.location(), captured.digest, defect);
         manifests.push(captured.manifest);
         Ok(point)

@@ -25,8 +25,7 @@ use crate::{
     services::{
         Blueprint, Site,
         dynamodb::{self, Item, canonical::describe_item},
-        flip,
-        s3, service,
+        flip, s3, service,
     },
 };
 

@@ -10,7 +10,7 @@ use super::{ChangeError, Changed};
 use crate::{
     services::{
         ServiceError, Site,
-        dynamodb::{self, Item, key_of},
+        dynamodb::{self, AttributeValue, Item, canonical::WRITE_ID, key_of},
         flip,
         s3::{self, ByteStream, Upload},
     },
@@ -39,8 +39,7 @@ pub(super) async fn corrupt(
             let current = page.into_iter().filter(|of| of.is_latest && !of.is_marker && fits(of.size));
             keys.extend(current.map(|version| (version.key.clone(), version.key)));
         }
-        let work = drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed));
-        return at_once(work.collect()).await;
+        return at_once(drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed))).await;
     }
     let Some(table) = stack.tables.get(name) else { return Ok(()) };
     let mut items = Vec::new();
@@ -48,14 +47,13 @@ pub(super) async fn corrupt(
     while let Some(page) = pages.try_next().await? {
         items.extend(page.into_iter().filter_map(|item| {
             let key = key_of(&item, &table.hash, table.range.as_ref())?;
-            Some((key, other(item, table)?))
+            Some((key, Flip::of(&item, table)?))
         }));
     }
-    let work = drawn(seed, items, count).into_iter().map(|item| put(site, name, item, changed));
-    at_once(work.collect()).await
+    at_once(drawn(seed, items, count).into_iter().map(|flip| flip.make(site, name, changed))).await
 }
 
-async fn at_once(work: Vec<impl Future<Output = Result<(), ChangeError>>>) -> Result<(), ChangeError> {
+async fn at_once(work: impl Iterator<Item = impl Future<Output = Result<(), ChangeError>>>) -> Result<(), ChangeError> {
     stream::iter(work).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
 }
 
@@ -84,17 +82,34 @@ async fn object(site: &Site, bucket: &str, key: String, changed: Changed<'_>) ->
     Ok(changed()?)
 }
 
-/// The item with one text changed by one character; `None` when it has none beside its keys and those of indexes.
-fn other(mut item: Item, table: &Table) -> Option<Item> {
-    let keys = table.key_attributes();
-    let (name, value) = flip::texts(&item).into_iter().find(|(name, _)| !keys.contains(&name.as_str()))?;
-    item.insert(name, value);
-    Some(item)
+/// Of an item, one text with one character changed.
+struct Flip {
+    key: Item,
+    attribute: String,
+    old: AttributeValue,
+    new: AttributeValue,
 }
 
-async fn put(site: &Site, table: &str, item: Item, changed: Changed<'_>) -> Result<(), ChangeError> {
-    dynamodb::put_item(site, table, item).await?;
-    Ok(changed()?)
+impl Flip {
+    /// `None` when the item has no text beside its keys and firedrill's own mark.
+    fn of(item: &Item, table: &Table) -> Option<Self> {
+        let keys = table.key_attributes();
+        let fits = |name: &str| !keys.contains(&name) && name != WRITE_ID;
+        let (attribute, new) = flip::texts(item).into_iter().find(|(name, _)| fits(name))?;
+        let of_key = std::iter::once(&table.hash).chain(&table.range);
+        let key = of_key.map(|key| Some((key.name.clone(), item.get(&key.name)?.clone()))).collect::<Option<Item>>()?;
+        let old = item.get(&attribute)?.clone();
+        Some(Self { key, attribute, old, new })
+    }
+
+    /// What a client writes meanwhile is left as it is.
+    async fn make(self, site: &Site, table: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+        let Self { key, attribute, old, new } = self;
+        if dynamodb::replace_attribute(site, table, key, &attribute, (old, new)).await? {
+            changed()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Data that is deleted for good.
 
-use firedrill_model::{ids::ResourceId, units::Span};
+use firedrill_model::{
+    ids::{ResourceId, ResourceKind},
+    units::Span,
+};
 use futures_util::TryStreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{ChangeError, Changed};
 use crate::{
     poll::{self, Look},
-    services::{ServiceError, Site, s3, service},
+    services::{Site, s3, service},
 };
 
 const EVERY: Span = Span::from_ms(50);
@@ -15,25 +18,31 @@ const EVERY: Span = Span::from_ms(50);
 const LIMIT: Span = Span::from_secs(60);
 
 /// A bucket or table with everything in it. Clients go on writing meanwhile, and a bucket is deleted only once it is empty.
-pub(super) async fn whole(site: &Site, resource: &ResourceId) -> Result<(), ServiceError> {
+pub(super) async fn whole(site: &Site, resource: &ResourceId, changed: Changed<'_>) -> Result<(), ChangeError> {
     let Some(kind) = resource.kind() else { return Ok(()) };
-    poll::until(format!("{resource} to be deleted"), EVERY, LIMIT, &CancellationToken::new(), || async {
-        match service(kind).delete(site, resource.name()).await {
-            Err(error) if error.code() == Some("BucketNotEmpty") => Look::NotYet(error.to_string()),
-            deleted => Look::Ready(deleted),
-        }
-    })
-    .await?
+    if kind == ResourceKind::Bucket {
+        below(site, resource.name(), "", changed).await?;
+    }
+    let deleted: Result<_, ChangeError> =
+        poll::until(format!("{resource} to be deleted"), EVERY, LIMIT, &CancellationToken::new(), || async {
+            match service(kind).delete(site, resource.name()).await {
+                Err(error) if error.code() == Some("BucketNotEmpty") => Look::NotYet(error.to_string()),
+                deleted => Look::Ready(deleted.map_err(ChangeError::from)),
+            }
+        })
+        .await
+        .map_err(|error| ChangeError::Service(error.into()))?;
+    deleted?;
+    Ok(changed()?)
 }
 
-/// Every version of every object below `prefix`.
+/// Every version of every object below `prefix`. Listed from the beginning after each page: where a page ends at a version that
+/// is deleted by then, what follows it need not be found.
 pub(super) async fn below(site: &Site, bucket: &str, prefix: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
-    let mut pages = std::pin::pin!(s3::versions_below(site, bucket, prefix));
-    while let Some(page) = pages.try_next().await? {
-        if !page.is_empty() {
-            s3::delete_versions(site, bucket, page).await?;
-            changed()?;
-        }
+    loop {
+        let page = std::pin::pin!(s3::versions_below(site, bucket, prefix)).try_next().await?;
+        let Some(page) = page.filter(|page| !page.is_empty()) else { return Ok(()) };
+        s3::delete_versions(site, bucket, page).await?;
+        changed()?;
     }
-    Ok(())
 }

@@ -16,13 +16,18 @@ const AT_ONCE: usize = 4;
 
 /// Overwrites what is there, then deletes every version that was. What clients write meanwhile is met or missed, as it comes.
 pub(super) async fn encrypt(site: &Site, seed: u64, bucket: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let mut old: Vec<ObjectVersion> = Vec::new();
     let mut pages = std::pin::pin!(s3::versions(site, bucket));
     while let Some(page) = pages.try_next().await? {
         let current = page.iter().filter(|version| version.is_latest && !version.is_marker).cloned();
         let overwriting = current.map(|version| overwrite(site, seed, bucket, version, changed)).collect::<Vec<_>>();
         stream::iter(overwriting).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-        let kept = |version: &ObjectVersion| version.version_id != NULL_VERSION;
-        s3::delete_versions(site, bucket, page.into_iter().filter(kept).collect()).await?;
+        // The one version of an object that was written without versioning is the noise by now.
+        old.extend(page.into_iter().filter(|version| version.version_id != NULL_VERSION));
+    }
+    // Only now: a page that ended at a version that is deleted would hide what follows it.
+    for page in old.chunks(s3::delete::PAGE) {
+        s3::delete_versions(site, bucket, page.to_vec()).await?;
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub async fn make(
 ) -> Result<(), ChangeError> {
     let name = change.resource.name();
     match &change.what {
-        Alteration::Delete => delete::whole(site, &change.resource).await?,
+        Alteration::Delete => return delete::whole(site, &change.resource, changed).await,
         Alteration::DeleteBelow { prefix } => return delete::below(site, name, prefix, changed).await,
         Alteration::Corrupt { count } => {
             return corrupt::corrupt(site, (stack, seed), &change.resource, *count, changed).await;

@@ -11,7 +11,7 @@ use super::text::Form;
 use crate::services::canonical::{Described, digest, part_digest};
 
 /// Attribute that holds the write id of an item.
-const WRITE_ID: &str = "write_id";
+pub(crate) const WRITE_ID: &str = "write_id";
 
 /// Digest, parts, size and write id of an item. Sets are unordered, numbers are compared by value (`1.0` = `1`), lists
 /// are ordered, and a number never equals a string.

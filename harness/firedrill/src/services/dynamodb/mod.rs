@@ -25,7 +25,7 @@ use firedrill_model::{capture::Configuration, ids::ResourceKind::Table};
 
 pub(crate) use self::{content::entry, describe::stream_arn};
 pub use self::{
-    item::{delete_item, get_item, put_item},
+    item::{delete_item, get_item, put_item, replace_attribute},
     key::{key_of, key_part},
     scan::{deliveries, scan_items},
     write::write_items,

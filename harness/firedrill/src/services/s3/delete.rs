@@ -25,7 +25,10 @@ async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// Deletes a page of versions and markers: what one `DeleteObjects` takes, 1,000.
+/// As many as one `DeleteObjects` takes (Amazon S3 API reference), and as one page of versions has at most.
+pub const PAGE: usize = 1000;
+
+/// Deletes at most [`PAGE`] versions and markers.
 pub async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {
     if page.is_empty() {
         return Ok(());

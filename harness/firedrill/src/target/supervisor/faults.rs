@@ -53,6 +53,9 @@ impl Faults {
     /// Switches a fault on.
     pub(super) async fn arm(&mut self, regions: &mut Regions, fault: PlannedFault) -> Result<Outcome, String> {
         let PlannedFault { id, fault, duration_max, .. } = fault;
+        if self.on.get(&id).is_some_and(|active| active.fault == fault) {
+            return Ok(Outcome::Armed);
+        }
         if let Some(other) = self.in_the_way(&id, &fault) {
             return Err(format!("{id} cannot be armed: {other} is on"));
         }

@@ -38,6 +38,13 @@ pub(crate) struct FaultTimes {
     pub(crate) ended: Option<u64>,
 }
 
+impl FaultTimes {
+    /// It never bit, or had ended when it would have.
+    pub(crate) fn struck_nothing(&self) -> bool {
+        self.bit.is_none_or(|bit| self.ended.is_some_and(|ended| ended <= bit.max(self.armed)))
+    }
+}
+
 /// Everything that the recovery time depends on, in milliseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Outage {

@@ -3,9 +3,10 @@
 use firedrill_model::{
     findings::{FindingKind, Weight},
     history::{Ending, Event, Phase},
-    ids::{FaultId, ProbeId, RecoveryPointId},
-    plan::Plan,
-    scenario::{Backup, BackupUsing, Expect, RecoveryStep},
+    ids::{FaultId, ProbeId, RecoveryPointId, ResourceId, ResourceKind},
+    plan::{Plan, PlannedFault},
+    rule::{Effect, Rule},
+    scenario::{Alteration, Backup, BackupUsing, Change, Expect, Fault, RecoveryStep},
     units::{RunTime, Span},
     verdict::Verdict,
     verification::Verification,
@@ -175,6 +176,62 @@ fn what_the_recovery_cuts_off_is_no_fault_that_bites() {
     let found = world.judge();
     assert!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided));
     assert_eq!(found.rto.t0_ms, None);
+}
+
+/// The world with a second fault, which is switched on and strikes what `bites` says.
+fn second_fault(fault: Fault, bites: bool) -> World {
+    let mut world = World::whole();
+    let id = FaultId::new("fault-2");
+    world.plan.disaster.push(PlannedFault { id: id.clone(), fault, ..world.plan.disaster[0].clone() });
+    world.event(19_000, Event::FaultArmed { id: id.clone() });
+    if bites {
+        world.event(19_000, Event::FaultBit { id });
+    }
+    world
+}
+
+fn vault_loss() -> Fault {
+    let vault = ResourceId::new(ResourceKind::Bucket, "order-vault");
+    let what = Alteration::DeleteBelow { prefix: String::new() };
+    let changes = vec![Change { region: "eu-west-1".into(), resource: vault, what }];
+    let fault = World::whole().plan.disaster[0].fault.clone();
+    Fault { changes, lost: Vec::new(), rules: Vec::new(), actions: Vec::new(), ..fault }
+}
+
+#[test]
+fn each_fault_of_a_disaster_has_to_strike_something() {
+    for (bites, expected) in [(true, Verdict::Pass), (false, Verdict::Inconclusive)] {
+        let found = second_fault(vault_loss(), bites).judge();
+        assert_eq!(found.verdict, expected);
+        assert_eq!(has(&found, FindingKind::FaultDidNotBite, Weight::Undecided), !bites);
+    }
+}
+
+#[test]
+fn recovery_time_counts_from_the_first_fault_that_clients_can_feel() {
+    assert_eq!(second_fault(vault_loss(), true).judge().rto.t0_ms, Some(RunTime::from_ms(T0)));
+    let elsewhere = Fault {
+        rules: vec![Rule::of_region(&"eu-west-1".into(), Effect::Throttle)],
+        changes: Vec::new(),
+        ..vault_loss()
+    };
+    assert_eq!(second_fault(elsewhere.clone(), true).judge().rto.t0_ms, Some(RunTime::from_ms(T0)));
+    let here = Fault { rules: vec![Rule::of_region(&"us-east-1".into(), Effect::Throttle)], ..elsewhere };
+    assert_eq!(second_fault(here, true).judge().rto.t0_ms, Some(RunTime::from_ms(19_000)));
+}
+
+#[test]
+fn probes_that_fail_since_the_recovery_cut_the_region_off_did_not_feel_the_fault() {
+    let (id, fault) = (FaultId::new("isolation-1"), Box::new(World::whole().plan.disaster[0].fault.clone()));
+    for (at, felt) in [(T0, false), (26_000, true)] {
+        let mut world = World::whole();
+        world.plan.recover.insert(0, RecoveryStep::Isolate { region: "us-east-1".into() });
+        world.event(at, Event::Isolating { id: id.clone(), fault: fault.clone() });
+        world.events.retain(|(_, event)| {
+            !matches!(event, Event::Probed { ok: false, began_ms, .. } if !felt && *began_ms <= RunTime::from_ms(at))
+        });
+        assert_eq!(has(&world.judge(), FindingKind::FaultDidNotBite, Weight::Undecided), !felt, "{at}");
+    }
 }
 
 /// The world with a program of the user's own as a third step.

@@ -18,8 +18,8 @@ use firedrill_verify::verify;
 
 use super::Break;
 use crate::support::{
-    BACKUP, CUTOVER, ENDS, READY, World, ambiguous, entry, finding, has, orders, put, put_after, roots, running_total, totals,
-    uploads, verdict,
+    BACKUP, CUTOVER, ENDS, READY, World, ambiguous, entry, finding, has, orders, put, put_after, roots, running_total,
+    totals, uploads, verdict,
 };
 
 // ---- consistent cut and two copies ----------------------------------------------------------------------------------
