@@ -182,15 +182,15 @@ fn a_killed_drill_leaves_no_process_and_heals_from_its_journal() {
 
 /// Kills the runner of a drill at a moment: nothing outlives it, and its journal alone heals it.
 fn kill_and_heal(scenario: &str, moment: &[&str]) {
-    let out = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir().expect("a folder");
     let mut going = start(scenario, out.path());
     going.until(moment);
     going.signal("KILL");
-    assert_eq!(going.wait(), None, "ended by the signal");
+    assert_eq!(going.wait(), None, "{scenario} at {moment:?}: ended by the signal");
     let dir = only_run(out.path());
     gone_within(Duration::from_secs(6), &processes(&dir));
     for _ in 0..2 {
-        let healed = run(&["heal", dir.root().to_str().unwrap()]);
+        let healed = run(&["heal", dir.root().to_str().expect("UTF-8")]);
         assert_eq!(healed.status.code(), Some(0), "{}", printed(&healed));
     }
     let records = history(&dir);
@@ -201,13 +201,15 @@ fn kill_and_heal(scenario: &str, moment: &[&str]) {
     let ids = |wanted: fn(&Event) -> Option<&FaultId>| {
         records.iter().filter_map(|record| wanted(&record.event)).collect::<BTreeSet<_>>()
     };
-    let begun = ids(|event| match event {
-        Event::FaultArming { id, .. } | Event::Isolating { id, .. } => Some(id),
-        _ => None,
-    });
+    let begun =
+        ids(
+            |event| {
+                if let Event::FaultArming { id, .. } | Event::Isolating { id, .. } = event { Some(id) } else { None }
+            },
+        );
     let ended = ids(|event| if let Event::FaultEnded { id, .. } = event { Some(id) } else { None });
     assert!(begun.is_subset(&ended), "{begun:?} were switched on, {ended:?} are over");
-    assert_ne!(firedrill_verify::verify(&dir).unwrap().verdict, Verdict::Pass, "a crashed run proves nothing");
+    assert_ne!(firedrill_verify::verify(&dir).expect("judged").verdict, Verdict::Pass, "a crashed run proves nothing");
 }
 
 /// The moments are drawn from the boundaries of all phases of all drills of the nightly job, which have every disaster.
@@ -239,7 +241,6 @@ fn a_killed_drill_of_any_disaster_heals_from_its_journal() {
         let scenario = scenarios[draw.index(scenarios.len())].display().to_string();
         let edge = if draw.chance(50) { "phase-began" } else { "phase-ended" };
         let phase = format!("\"{}\"", PHASES[draw.index(PHASES.len())]);
-        eprintln!("{scenario}: {edge} {phase}");
         kill_and_heal(&scenario, &[edge, &phase]);
     }
 }

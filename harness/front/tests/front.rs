@@ -119,17 +119,13 @@ fn fault() -> Source {
 
 fn said(error: &SdkError<PutItemError>) -> String {
     if let Some(code) = error.code() {
-        let typed = error.as_service_error().is_some_and(|error| !error.meta().code().unwrap_or_default().is_empty());
-        assert!(typed);
-        return code.to_owned();
-    }
-    if error.as_service_error().is_some() {
-        return "an error without a code".to_owned();
-    }
-    match error {
-        SdkError::TimeoutError(_) => "time-out".to_owned(),
-        SdkError::DispatchFailure(failure) if failure.is_io() => "connection".to_owned(),
-        other => format!("{other:?}"),
+        code.to_owned()
+    } else if matches!(error, SdkError::TimeoutError(_)) {
+        "time-out".to_owned()
+    } else if matches!(error, SdkError::DispatchFailure(failure) if failure.is_io()) {
+        "connection".to_owned()
+    } else {
+        format!("{error:?}")
     }
 }
 

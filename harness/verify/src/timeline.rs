@@ -137,8 +137,8 @@ pub(crate) struct Timeline {
     captures_ended: bool,
     /// Detection was given up or came to its end, without an interruption.
     detection_ended: bool,
-    /// The last step of the last recovery that ended failed.
-    step_failed: bool,
+    /// How the last step of the last attempt to recover ended.
+    last_step: Option<Ending>,
     /// What cut the run short, in words.
     incomplete: Vec<String>,
 }
@@ -194,7 +194,7 @@ impl Timeline {
             }
             Event::Detected { .. } => self.detected = self.detected.or(Some(at)),
             Event::RecoveryBegan { recovery_point, .. } => {
-                self.step_failed = false;
+                self.last_step = None;
                 self.recovery_began = self.recovery_began.or(Some(at));
                 self.recovery_point = recovery_point.clone().or(self.recovery_point.take());
             }
@@ -202,7 +202,7 @@ impl Timeline {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, ending, .. } => {
-                self.step_failed = *ending == Ending::Failed;
+                self.last_step = Some(*ending);
                 let begun = self.begun.get(step).cloned();
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
             }
@@ -283,7 +283,9 @@ impl Timeline {
 
     /// Nothing cut the run short but a step of the recovery that failed for good: the procedure failed, and not the run.
     pub(crate) fn recovery_failed(&self) -> bool {
-        self.step_failed && self.incomplete.len() == 1 && self.incomplete[0].starts_with(Phase::Recover.word())
+        self.last_step == Some(Ending::Failed)
+            && self.incomplete.len() == 1
+            && self.incomplete[0].starts_with(Phase::Recover.word())
     }
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {

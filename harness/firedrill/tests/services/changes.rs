@@ -133,7 +133,7 @@ async fn data_is_corrupted_encrypted_and_deleted_as_told() -> Outcome {
     assert_ne!(noise[1].digest, left[1].digest);
 
     for resource in [&uploads, &table] {
-        assert_eq!(make(&site, resource, Alteration::Delete).await?, 1);
+        assert!(make(&site, resource, Alteration::Delete).await? > 0);
         let service = service(resource.kind().expect("a kind"));
         assert!(!service.exists(&site, resource.name()).await?, "{resource} is still there");
     }
