@@ -44,7 +44,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 /// A rule that can only be kept where the bytes pass on a wire.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("`{effect}` changes bytes on their way, which takes a proxy: an SDK's client has none to change")]
+#[error("`{effect}` takes a proxy: an SDK's client has no bytes on their way")]
 pub struct Unsupported {
     /// The word of the effect.
     pub effect: &'static str,
@@ -108,7 +108,8 @@ fn supported(effect: &Effect) -> Result<(), Unsupported> {
         | Effect::Truncate { .. }
         | Effect::Corrupt { .. }
         | Effect::StaleRead
-        | Effect::Duplicate => Err(Unsupported { effect: effect.word() }),
+        | Effect::Duplicate
+        | Effect::Delayed { .. } => Err(Unsupported { effect: effect.word() }),
     }
 }
 
@@ -208,7 +209,8 @@ async fn meet(
             | Effect::Truncate { .. }
             | Effect::Corrupt { .. }
             | Effect::StaleRead
-            | Effect::Duplicate => {}
+            | Effect::Duplicate
+            | Effect::Delayed { .. } => {}
         }
     }
     Ok(None)

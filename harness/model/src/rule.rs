@@ -216,6 +216,11 @@ pub enum Effect {
     StaleRead,
     /// The request reaches the service twice.
     Duplicate,
+    /// The request reaches the service late, whatever became of its client by then.
+    Delayed {
+        /// By so much.
+        by: Span,
+    },
 }
 
 impl Effect {
@@ -235,6 +240,7 @@ impl Effect {
             Self::Corrupt { .. } => "corrupt",
             Self::StaleRead => "stale-read",
             Self::Duplicate => "duplicate",
+            Self::Delayed { .. } => "delayed",
         }
     }
 }

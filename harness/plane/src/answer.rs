@@ -56,7 +56,8 @@ impl Failure {
             | Effect::Truncate { .. }
             | Effect::Corrupt { .. }
             | Effect::StaleRead
-            | Effect::Duplicate => Self::throttling(service, protocol),
+            | Effect::Duplicate
+            | Effect::Delayed { .. } => Self::throttling(service, protocol),
         }
     }
 

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use firedrill_model::rule::{Effect, ExchangeSide};
+use firedrill_clock::poll;
+use firedrill_model::{
+    rule::{Effect, ExchangeSide},
+    units::Span,
+};
 use http::{Request, Response, header, uri::Authority};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     answer::Failure,
@@ -28,7 +33,7 @@ const BODY_MAX: usize = 16 << 20;
 /// One request on its way.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
-    pub(crate) forwarder: &'a Forwarder,
+    pub(crate) forwarder: &'a Arc<Forwarder>,
     pub(crate) upstream: &'a Authority,
     pub(crate) attribution: &'a Attribution,
     pub(crate) protocol: Protocol,
@@ -40,8 +45,17 @@ struct Outgoing {
     request: Request<Peeked>,
     shape: Shape,
     twice: bool,
+    /// The rule that makes it late, and by how much.
+    late: Option<(Hit, Span)>,
     /// Which read it is, where a rule answers reads.
     read: Option<Key>,
+}
+
+/// What makes a request late, with a view of the rules of its own: it may outlive its client.
+struct Late {
+    passage: Passage,
+    hit: Hit,
+    by: Span,
 }
 
 impl Exchange<'_> {
@@ -65,7 +79,7 @@ impl Exchange<'_> {
                 request = Request::from_parts(head, body);
             }
         }
-        let mut outgoing = Outgoing { request, shape: Shape::default(), twice: false, read };
+        let mut outgoing = Outgoing { request, shape: Shape::default(), twice: false, late: None, read };
         for hit in passage.meet(ExchangeSide::Request) {
             // It ended while an earlier one made the request wait.
             if hit.is_over() {
@@ -76,11 +90,12 @@ impl Exchange<'_> {
             }
         }
         let read = outgoing.read;
+        let late = outgoing.late.take().map(|(hit, by)| Late { passage: passage.clone(), hit, by });
         let answer = tokio::select! {
             biased;
             // Sending is dropped with the select: the region may have executed the request, the client never knows.
             hit = passage.struck() => return cut(&passage, &hit).await,
-            answer = self.send(outgoing) => answer?,
+            answer = self.send_in_time(outgoing, late) => answer?,
         };
         self.on_answer(answer, passage, read).await
     }
@@ -109,25 +124,39 @@ impl Exchange<'_> {
                 outgoing.shape.take(hit);
             }
             Effect::Duplicate => outgoing.twice = true,
+            Effect::Delayed { by } => outgoing.late = Some((hit.clone(), *by)),
             // Of answers alone.
             Effect::StaleRead => {}
         }
         Ok(None)
     }
 
-    /// Sends the request, and once more where a rule says so, before the client hears of the first.
-    async fn send(&self, outgoing: Outgoing) -> Result<Response<Incoming>, Unanswered> {
-        let Outgoing { request, shape, twice, .. } = outgoing;
-        let (head, body) = request.into_parts();
-        let again = if twice { body.again().map(|body| Request::from_parts(head.clone(), body)) } else { None };
-        let answer = self.forwarder.send(shaped(Request::from_parts(head, body), shape), self.upstream).await?;
-        if let Some(again) = again {
-            match self.forwarder.send(shaped(again, Shape::default()), self.upstream).await {
-                Ok(second) => Peeked::untouched(second.into_body()).drain().await,
-                Err(error) => tracing::debug!(%error, "the second of two deliveries has no answer"),
+    /// Sends the request; where a rule makes it late, beside the client, who may have given up by then. One that is longer than
+    /// what is kept goes with its client as any other does. When the rule ends, what has not been sent is dropped; so is
+    /// what another cuts off.
+    async fn send_in_time(&self, mut outgoing: Outgoing, late: Option<Late>) -> Result<Response<Incoming>, Unanswered> {
+        let Some(Late { mut passage, hit, by }) = late else {
+            return send(self.forwarder, self.upstream, outgoing).await;
+        };
+        outgoing.request.body_mut().read(BODY_MAX).await.map_err(Unanswered::Client)?;
+        let (forwarder, upstream) = (Arc::clone(self.forwarder), self.upstream.clone());
+        let over = passage.over(&hit);
+        let sending = tokio::spawn(async move {
+            let to_its_end = CancellationToken::new();
+            let sending = async {
+                tokio::select! {
+                    () = over => return Err(Unanswered::Cut),
+                    _ = poll::pause(by, &to_its_end) => {}
+                }
+                send(&forwarder, &upstream, outgoing).await
+            };
+            tokio::select! {
+                biased;
+                _ = passage.struck() => Err(Unanswered::Cut),
+                answer = sending => answer,
             }
-        }
-        Ok(answer)
+        });
+        sending.await.unwrap_or(Err(Unanswered::Cut))
     }
 
     /// What the rules make of an answer.
@@ -159,7 +188,7 @@ impl Exchange<'_> {
                     }
                 }
                 // Of requests alone.
-                Effect::Duplicate => {}
+                Effect::Duplicate | Effect::Delayed { .. } => {}
             }
         }
         let reset = self.reset.clone();
@@ -191,6 +220,25 @@ impl Exchange<'_> {
         let service = self.attribution.service.as_str();
         fail(&Failure::of(effect, service, self.protocol), self.protocol, service)
     }
+}
+
+/// Sends the request, and once more where a rule says so, before the client hears of the first.
+async fn send(
+    forwarder: &Forwarder,
+    upstream: &Authority,
+    outgoing: Outgoing,
+) -> Result<Response<Incoming>, Unanswered> {
+    let Outgoing { request, shape, twice, .. } = outgoing;
+    let (head, body) = request.into_parts();
+    let again = if twice { body.again().map(|body| Request::from_parts(head.clone(), body)) } else { None };
+    let answer = forwarder.send(shaped(Request::from_parts(head, body), shape), upstream).await?;
+    if let Some(again) = again {
+        match forwarder.send(shaped(again, Shape::default()), upstream).await {
+            Ok(second) => Peeked::untouched(second.into_body()).drain().await,
+            Err(error) => tracing::debug!(%error, "the second of two deliveries has no answer"),
+        }
+    }
+    Ok(answer)
 }
 
 /// Leaves the client without an answer, when the rule says so.

@@ -111,6 +111,8 @@ enum RawEffect {
     StaleRead,
     /// Requests reach the service twice.
     Duplicate,
+    /// Requests reach the service so much later, also when their clients have given up by then.
+    Delayed(String),
 }
 
 /// A delay as it is written.
@@ -284,6 +286,7 @@ impl Reader<'_> {
             }
             RawEffect::StaleRead => Effect::StaleRead,
             RawEffect::Duplicate => Effect::Duplicate,
+            RawEffect::Delayed(text) => Effect::Delayed { by: self.quantity("delayed", &text)? },
         })
     }
 
@@ -360,6 +363,7 @@ fn misplaced(effect: &Effect, side: ExchangeSide) -> Option<&'static str> {
     let on_answers = side == ExchangeSide::Response;
     match effect {
         Effect::Refuse if on_answers => Some("what was refused has no answer; `reset` can be on that side"),
+        Effect::Delayed { .. } if on_answers => Some("`delayed` is for requests; `latency` can be on that side"),
         Effect::Duplicate if on_answers => Some("`duplicate` is for requests; leave `side` out"),
         Effect::StaleRead if !on_answers => Some("`stale-read` is for answers; write `side: response`"),
         Effect::SlowClose { .. } if !on_answers => Some("`slow-close` is for answers; write `side: response`"),
@@ -375,7 +379,8 @@ fn misplaced(effect: &Effect, side: ExchangeSide) -> Option<&'static str> {
         | Effect::Truncate { .. }
         | Effect::Corrupt { .. }
         | Effect::StaleRead
-        | Effect::Duplicate => None,
+        | Effect::Duplicate
+        | Effect::Delayed { .. } => None,
     }
 }
 

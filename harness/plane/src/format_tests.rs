@@ -34,7 +34,8 @@ fn everything_else_can_be_written() {
         {"effect": {"truncate": "1KiB"}, "side": "response"},
         {"effect": {"corrupt": 1}},
         {"effect": "stale-read", "side": "response"},
-        {"effect": "duplicate"}
+        {"effect": "duplicate"},
+        {"effect": {"delayed": "5s"}}
     ]"#;
     insta::assert_json_snapshot!(rules(all).unwrap());
 }
@@ -62,6 +63,7 @@ fn all_that_is_wrong_is_told_at_once() {
         {"effect": "reset", "error": {}},
         {"effect": "refuse", "side": "response"},
         {"effect": "duplicate", "side": "response"},
+        {"effect": {"delayed": "5s"}, "side": "response"},
         {"effect": "stale-read"},
         {"effect": {"slow-close": "1s"}},
         {"effect": {"corrupt": 0}},

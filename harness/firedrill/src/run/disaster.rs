@@ -108,10 +108,11 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
             if number > 0 {
                 await_onset(drill, fault.when, (began, before), backups).await?;
             }
-            let at = arm(drill, target, fault).await?;
+            // Before it: what it changes is felt while it goes on, and noticed as soon as it is on.
             if holdings.prober.is_none() {
                 holdings.prober = Some(Prober::start(drill)?);
             }
+            let at = arm(drill, target, fault).await?;
             before = at;
             progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
         }

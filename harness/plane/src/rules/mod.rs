@@ -202,7 +202,7 @@ impl Changes {
 pub struct CutOff;
 
 /// A request on its way through the rules.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Passage {
     facts: Facts,
     /// What was known before the body was read, where it was.
@@ -227,7 +227,8 @@ fn ends(effect: &Effect) -> bool {
         | Effect::Truncate { .. }
         | Effect::Corrupt { .. }
         | Effect::StaleRead
-        | Effect::Duplicate => false,
+        | Effect::Duplicate
+        | Effect::Delayed { .. } => false,
     }
 }
 

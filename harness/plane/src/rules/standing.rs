@@ -128,7 +128,7 @@ impl StandingRule {
             known.resources.extend(scope.resource.first().map(text));
         }
         let asks = facts.body_tells && !self.is_for(facts);
-        let keeps = matches!(self.rule.effect, Effect::Duplicate | Effect::StaleRead);
+        let keeps = matches!(self.rule.effect, Effect::Duplicate | Effect::Delayed { .. } | Effect::StaleRead);
         (asks || keeps) && self.is_for(&known)
     }
 

@@ -195,6 +195,52 @@ async fn a_duplicate_reaches_the_service_twice_and_is_answered_once() {
     assert_eq!(answer(&mut client).await, ("HTTP/1.1 200 OK".to_owned(), "yes".to_owned()), "the first answer");
 }
 
+/// Longer than the quiet in which nothing may come, and not long.
+const LATE: Span = Span::from_ms(600);
+
+#[tokio::test]
+async fn a_delayed_request_reaches_the_service_late_and_whole_whatever_became_of_its_client() {
+    for gives_up in [false, true] {
+        let bench = Bench::new().await;
+        bench.east(Effect::Delayed { by: LATE }).await;
+        let mut client = Some(put(&bench, "/b/k").await);
+        bench.east.sees_nobody().await;
+        if gives_up {
+            client.take();
+        }
+        let mut region = bench.east.accept().await;
+        assert!(region.head().await.starts_with("PUT /b/k "));
+        assert_eq!(region.exactly(5).await, b"12345");
+        region.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await;
+        if let Some(client) = &mut client {
+            assert_eq!(answer(client).await, ("HTTP/1.1 200 OK".to_owned(), "yes".to_owned()));
+        }
+        bench.east.sees_nobody().await;
+    }
+}
+
+#[tokio::test]
+async fn a_delayed_request_is_dropped_when_its_rule_ends_or_another_cuts_it_off() {
+    for healed in [true, false] {
+        let bench = Bench::new().await;
+        let delayed = Rule::of_region(&EAST.into(), Effect::Delayed { by: LATE });
+        bench.rule(delayed.clone()).await;
+        let mut client = put(&bench, "/b/k").await;
+        bench.east.sees_nobody().await;
+        if healed {
+            bench.heal().await;
+        } else {
+            let reset = Rule::of_region(&EAST.into(), Effect::Reset);
+            bench.plane.switch_on(&by(), vec![delayed, reset]).await.unwrap();
+        }
+        assert_eq!(client.rest().await, (Vec::new(), End::Reset), "healed: {healed}");
+        bench.heal().await;
+        bench.east.sees_nobody().await;
+        bench.east.sees_nobody().await;
+        bench.next_is_ours().await;
+    }
+}
+
 #[tokio::test]
 async fn bytes_change_and_lengths_do_not() {
     for side in [ExchangeSide::Request, ExchangeSide::Response] {

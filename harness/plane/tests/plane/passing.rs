@@ -1,5 +1,7 @@
 //! What passes: every byte as it was sent.
 
+use firedrill_model::rule::Effect;
+
 use super::wire::{Bench, EAST, WEST, bytes, signed, signed_for};
 
 #[tokio::test]
@@ -124,6 +126,29 @@ async fn connections_are_used_again_on_both_sides() {
     assert!(!answer.to_lowercase().contains("close"), "the region's neighbour is the plane: {answer}");
     client.send(signed("GET", "/again", "")).await;
     assert!(bench.east.accept().await.head().await.starts_with("GET /again "));
+}
+
+#[tokio::test]
+async fn requests_that_do_not_wait_for_answers_are_judged_one_by_one_and_answered_in_order() {
+    let bench = Bench::new().await;
+    bench.east(Effect::Error { status: 503, code: "SlowDown".into() }).await;
+    let mut client = bench.client(EAST).await;
+    let to = |region: &str, path: &str| signed("GET", path, "").replace(EAST, region);
+    client.send([to(WEST, "/first"), to(EAST, "/second"), to(WEST, "/third")].concat()).await;
+    let mut region = bench.west.accept().await;
+    for (path, status) in [("/first", "201 Created"), ("/third", "202 Accepted")] {
+        let arrived = region.head().await;
+        assert!(arrived.starts_with(&format!("GET {path} ")), "{arrived}");
+        region.send(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")).await;
+        assert!(client.head().await.starts_with(&format!("HTTP/1.1 {status}\r\n")));
+        if path == "/first" {
+            let head = client.head().await;
+            assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            client.exactly(length.trim().parse().unwrap()).await;
+        }
+    }
+    bench.east.sees_nobody().await;
 }
 
 #[tokio::test]
