@@ -10,6 +10,7 @@ use firedrill_model::{
 use http::{Request, Response, header, uri::Authority};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -139,24 +140,32 @@ impl Exchange<'_> {
             return send(self.forwarder, self.upstream, outgoing).await;
         };
         outgoing.request.body_mut().read(BODY_MAX).await.map_err(Unanswered::Client)?;
-        let (forwarder, upstream) = (Arc::clone(self.forwarder), self.upstream.clone());
+        // It ends with the plane, and must not keep it.
+        let (forwarder, upstream) = (Arc::downgrade(self.forwarder), self.upstream.clone());
         let over = passage.over(&hit);
-        let sending = tokio::spawn(async move {
+        let (told, answer) = oneshot::channel();
+        self.forwarder.keep(async move {
             let to_its_end = CancellationToken::new();
             let sending = async {
                 tokio::select! {
                     () = over => return Err(Unanswered::Cut),
                     _ = poll::pause(by, &to_its_end) => {}
                 }
-                send(&forwarder, &upstream, outgoing).await
+                match forwarder.upgrade() {
+                    Some(forwarder) => send(&forwarder, &upstream, outgoing).await,
+                    None => Err(Unanswered::Cut),
+                }
             };
-            tokio::select! {
+            let sent = tokio::select! {
                 biased;
                 _ = passage.struck() => Err(Unanswered::Cut),
                 answer = sending => answer,
+            };
+            if told.send(sent).is_err() {
+                tracing::debug!("the client of a late request has given up");
             }
         });
-        sending.await.unwrap_or(Err(Unanswered::Cut))
+        answer.await.unwrap_or(Err(Unanswered::Cut))
     }
 
     /// What the rules make of an answer.

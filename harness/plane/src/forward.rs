@@ -1,6 +1,11 @@
 //! Carries a request to its region and the answer back, as streams, under the rules that stand.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use firedrill_model::{ids::Region, units::Span};
@@ -16,6 +21,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use crate::{
     PlaneError,
@@ -120,6 +126,8 @@ pub(crate) struct Forwarder {
     pub(crate) homes: Arc<Homes>,
     counters: Arc<Counters>,
     front: Front,
+    /// Requests that may outlive their clients.
+    late: Mutex<JoinSet<()>>,
 }
 
 /// What is in front of the regions besides the rules.
@@ -154,7 +162,14 @@ impl Forwarder {
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(connector);
-        Self { client, upstreams, rules, homes: Arc::default(), counters, front }
+        Self { client, upstreams, rules, homes: Arc::default(), counters, front, late: Mutex::default() }
+    }
+
+    /// Goes on with something whatever becomes of its client, for as long as there is a plane.
+    pub(crate) fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        while late.try_join_next().is_some() {}
+        late.spawn(work);
     }
 
     /// Answers one request. An error leaves the client without an answer; `reset` then makes that a reset.

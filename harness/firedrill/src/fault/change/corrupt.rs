@@ -6,7 +6,7 @@ use firedrill_model::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{ChangeError, Changed};
+use super::{ChangeError, Changed, paced};
 use crate::{
     services::{
         ServiceError, Site,
@@ -17,7 +17,7 @@ use crate::{
     workload::dataset::Draw,
 };
 
-/// Objects or items that are changed at the same time.
+/// Items that are changed at the same time.
 const AT_ONCE: usize = 4;
 /// A larger object is left alone: its body would have to be held whole.
 const BODY_MAX: u64 = 64 << 20;
@@ -39,7 +39,7 @@ pub(super) async fn corrupt(
             let current = page.into_iter().filter(|of| of.is_latest && !of.is_marker && fits(of.size));
             keys.extend(current.map(|version| (version.key.clone(), version.key)));
         }
-        return at_once(drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed))).await;
+        return paced(drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed))).await;
     }
     let Some(table) = stack.tables.get(name) else { return Ok(()) };
     let mut items = Vec::new();
@@ -50,11 +50,8 @@ pub(super) async fn corrupt(
             Some((key, Flip::of(&item, table)?))
         }));
     }
-    at_once(drawn(seed, items, count).into_iter().map(|flip| flip.make(site, name, changed))).await
-}
-
-async fn at_once(work: impl Iterator<Item = impl Future<Output = Result<(), ChangeError>>>) -> Result<(), ChangeError> {
-    stream::iter(work).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
+    let flips = drawn(seed, items, count).into_iter().map(|flip| flip.make(site, name, changed));
+    stream::iter(flips).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
 }
 
 /// `count` of what has these keys: which ones depends on the seed and on each key alone.

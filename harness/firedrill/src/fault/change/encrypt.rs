@@ -1,8 +1,8 @@
 //! Ransomware: every object overwritten with noise, and nothing older left of it.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 
-use super::{ChangeError, Changed};
+use super::{ChangeError, Changed, paced};
 use crate::{
     services::{
         Site,
@@ -11,17 +11,13 @@ use crate::{
     workload::dataset::{Body, Draw},
 };
 
-/// Objects that are overwritten at the same time.
-const AT_ONCE: usize = 4;
-
 /// Overwrites what is there, then deletes every version that was. What clients write meanwhile is met or missed, as it comes.
 pub(super) async fn encrypt(site: &Site, seed: u64, bucket: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
     let mut old: Vec<ObjectVersion> = Vec::new();
     let mut pages = std::pin::pin!(s3::versions(site, bucket));
     while let Some(page) = pages.try_next().await? {
         let current = page.iter().filter(|version| version.is_latest && !version.is_marker).cloned();
-        let overwriting = current.map(|version| overwrite(site, seed, bucket, version, changed)).collect::<Vec<_>>();
-        stream::iter(overwriting).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+        paced(current.map(|version| overwrite(site, seed, bucket, version, changed))).await?;
         // The one version of an object that was written without versioning is the noise by now.
         old.extend(page.into_iter().filter(|version| version.version_id != NULL_VERSION));
     }
