@@ -2,7 +2,11 @@
 
 use std::{io::IsTerminal, path::PathBuf};
 
-use firedrill_model::{run_dir::read_json, verdict::Verdict};
+use firedrill_model::{
+    findings::{Finding, FindingKind},
+    run_dir::read_json,
+    verdict::Verdict,
+};
 use futures_util::StreamExt;
 
 use super::{
@@ -159,11 +163,17 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
     Ok(Ended {
         name,
         verdict: outcome.verification.verdict,
-        counted: outcome.verification.counted(args.accept_stated && outcome.broken.is_none()),
+        counted: outcome.verification.counted(args.accept_stated && ended_as_it_could(&outcome)),
         as_stated: outcome.verification.as_stated,
-        unfinished: outcome.broken.is_some(),
+        unfinished: !ended_as_it_could(&outcome),
         target_lost: outcome.target_unavailable(),
     })
+}
+
+/// Whether nothing cut a run short, or only a step of the recovery that failed for good: what follows then was seen.
+fn ended_as_it_could(outcome: &Outcome) -> bool {
+    let failed = |finding: &Finding| finding.kind == FindingKind::RecoveryFailed;
+    outcome.broken.is_none() || outcome.verification.findings.iter().any(failed)
 }
 
 fn without_verdict(error: &RunError) -> Failure {
