@@ -110,6 +110,9 @@ impl Chronicle {
                 self.captures.push(CaptureRecord { capture, side, began_ms, ended_ms: at, files });
             }
             Event::SchedulingLag { max_ms } => self.lag = self.lag.max(Some(max_ms)),
+            Event::StopConditionMet { what, .. } => {
+                self.interrupted = self.interrupted.take().or_else(|| Some(format!("a stop condition: {what}")));
+            }
             Event::Interrupted { reason } => self.interrupted = self.interrupted.take().or(Some(reason)),
             Event::FaultArming { .. }
             | Event::Isolating { .. }

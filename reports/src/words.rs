@@ -146,7 +146,7 @@ pub(crate) fn critical(backup: &BackupRecord) -> Option<String> {
 fn of_the_run(kind: FindingKind) -> Option<&'static str> {
     match kind {
         FindingKind::EvidenceAltered => Some("evidence"),
-        FindingKind::RunIncomplete | FindingKind::RecoveryFailed => Some("run"),
+        FindingKind::RunIncomplete | FindingKind::RecoveryFailed | FindingKind::StopConditionMet => Some("run"),
         FindingKind::FaultDidNotBite => Some("fault"),
         FindingKind::NotProvable => Some("target"),
         _ => None,

@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use firedrill_model::{
     ids::FaultId,
-    rule::{Effect, ExchangeSide, Rule},
+    rule::{Effect, ExchangeSide, Nature, Rule},
 };
 use firedrill_plane::{
     answer::Failure,
@@ -95,21 +95,9 @@ impl Front {
 }
 
 fn supported(effect: &Effect) -> Result<(), Unsupported> {
-    match effect {
-        Effect::Refuse
-        | Effect::Reset
-        | Effect::BlackHole
-        | Effect::Error { .. }
-        | Effect::Throttle
-        | Effect::Deny
-        | Effect::Latency(_) => Ok(()),
-        Effect::Bandwidth { .. }
-        | Effect::SlowClose { .. }
-        | Effect::Truncate { .. }
-        | Effect::Corrupt { .. }
-        | Effect::StaleRead
-        | Effect::Duplicate
-        | Effect::Delayed { .. } => Err(Unsupported { effect: effect.word() }),
+    match effect.nature() {
+        Nature::Cuts | Nature::Answers(_) | Nature::Delays(_) => Ok(()),
+        Nature::Shapes | Nature::Replays => Err(Unsupported { effect: effect.word() }),
     }
 }
 
@@ -190,27 +178,21 @@ async fn meet(
         if hit.is_over() {
             continue;
         }
-        match hit.effect() {
-            Effect::Refuse | Effect::Reset | Effect::BlackHole => {
+        match hit.effect().nature() {
+            Nature::Cuts => {
                 passage.cut(&hit).await;
                 return Err(lost(&hit));
             }
-            Effect::Error { .. } | Effect::Throttle | Effect::Deny => {
-                let failure = Failure::of(hit.effect(), &asked.service, asked.protocol);
+            Nature::Answers(answer) => {
+                let failure = Failure::of(answer, &asked.service, asked.protocol);
                 return answered(&failure, asked).await.map(Some);
             }
-            Effect::Latency(delay) => {
+            Nature::Delays(delay) => {
                 let cut_off = |CutOff| broken(io::ErrorKind::ConnectionReset);
-                passage.delay(&hit, hit.delay(*delay)).await.map_err(cut_off)?;
+                passage.delay(&hit, hit.delay(delay)).await.map_err(cut_off)?;
             }
             // Refused when they are switched on.
-            Effect::Bandwidth { .. }
-            | Effect::SlowClose { .. }
-            | Effect::Truncate { .. }
-            | Effect::Corrupt { .. }
-            | Effect::StaleRead
-            | Effect::Duplicate
-            | Effect::Delayed { .. } => {}
+            Nature::Shapes | Nature::Replays => {}
         }
     }
     Ok(None)

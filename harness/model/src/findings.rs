@@ -87,6 +87,8 @@ pub enum FindingKind {
     RunIncomplete,
     /// A step of the recovery failed for good, and nothing else cut the run short.
     RecoveryFailed,
+    /// A stop condition of the scenario ended the run.
+    StopConditionMet,
 }
 
 impl fmt::Display for FindingKind {

@@ -296,9 +296,16 @@ pub enum Event {
         /// The largest lag of the run.
         max_ms: Span,
     },
+    /// A stop condition of the scenario was met: the run ends, and its faults are undone.
+    StopConditionMet {
+        /// Its number in the scenario, counted from 0.
+        condition: usize,
+        /// What was seen.
+        what: String,
+    },
     /// The run was asked to stop.
     Interrupted {
-        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, or `the loss of the supervisor`, `the loss of the emulator of` a region.
+        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, `stop condition`, or `the loss of the supervisor`, `the loss of the emulator of` a region.
         reason: String,
     },
     /// Everything a fault changed is back and was verified to be.

@@ -72,10 +72,23 @@ text_id!(
 );
 
 impl Zone {
-    /// Whether it is a zone of the region.
+    /// Whether it is an Availability Zone of the region: `us-east-1a`.
     pub fn is_of(&self, region: &Region) -> bool {
         let letter = self.0.strip_prefix(region.as_str()).unwrap_or_default();
         letter.len() == 1 && letter.bytes().all(|byte| byte.is_ascii_lowercase())
+    }
+
+    /// Whether it is a zone at the edge that hangs on the region: a Local Zone (`us-east-1-bos-1a`) or a Wavelength Zone
+    /// (`us-east-1-wl1-bos-wlz-1`).
+    ///
+    /// Source of the names: Amazon EC2 User Guide, "Local Zones" and "Wavelength Zones".
+    pub fn is_edge_of(&self, region: &Region) -> bool {
+        let rest = self.0.strip_prefix(region.as_str()).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+        let is_word = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let parts: Vec<&str> = rest.split('-').collect();
+        parts.len() >= 2 && parts.into_iter().all(is_word)
     }
 }
 
@@ -174,5 +187,30 @@ impl ResourceId {
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_of_their_region_and_at_its_edge() {
+        let region = Region::from("us-east-1");
+        for (zone, of, edge) in [
+            ("us-east-1a", true, false),
+            ("us-east-1-bos-1a", false, true),
+            ("us-east-1-wl1-bos-wlz-1", false, true),
+            ("us-east-1", false, false),
+            ("us-east-1-", false, false),
+            ("us-east-1-bos", false, false),
+            ("us-east-1-bos-", false, false),
+            ("us-east-1-BOS-1a", false, false),
+            ("us-east-1ab", false, false),
+            ("us-west-2-lax-1a", false, false),
+        ] {
+            let zone = Zone::new(zone);
+            assert_eq!((zone.is_of(&region), zone.is_edge_of(&region)), (of, edge), "{zone}");
+        }
     }
 }

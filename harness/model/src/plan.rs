@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{FaultId, ProbeId, Region, ResourceId},
-    scenario::{Backup, Change, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, Traffic},
+    scenario::{
+        Backup, Change, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, StopCondition, Traffic,
+    },
     stack::Stack,
     topology::{Side, Topology},
     units::Span,
@@ -44,6 +46,9 @@ pub struct Plan {
     pub disaster: Vec<PlannedFault>,
     /// Detection.
     pub detect: Detect,
+    /// What ends the drill at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop_when: Vec<StopCondition>,
     /// Recovery steps in order.
     pub recover: Vec<RecoveryStep>,
     /// Probes that decide steady state and readiness.
@@ -78,6 +83,7 @@ impl Plan {
             RecoveryStep::Restore { .. }
             | RecoveryStep::Command { .. }
             | RecoveryStep::Redrive { .. }
+            | RecoveryStep::Reroute { .. }
             | RecoveryStep::Cutover { .. } => None,
         })
     }

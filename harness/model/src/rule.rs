@@ -25,6 +25,14 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether it strikes requests to a region that come from there or from outside.
+    pub fn is_for(&self, region: &crate::ids::Region) -> bool {
+        let stands_for = |patterns: &[Pattern]| {
+            patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(region.as_str()))
+        };
+        stands_for(&self.scope.region) && stands_for(&self.scope.origin)
+    }
+
     /// What happens to every request of a region for as long as the rule stands.
     pub fn of_region(region: &crate::ids::Region, effect: Effect) -> Self {
         let scope = Scope { region: vec![Pattern::new(region.as_str())], ..Scope::default() };
@@ -51,6 +59,10 @@ pub struct Scope {
     /// Access key that the request is signed with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub principal: Vec<Pattern>,
+    /// Region by whose address on the plane it came in: that in which the job or function runs that sends it. A client from
+    /// outside comes in by the address of the region that it uses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origin: Vec<Pattern>,
 }
 
 /// A name, or a pattern in which `*` stands for any characters and `?` for one. Case counts.
@@ -223,7 +235,53 @@ pub enum Effect {
     },
 }
 
+/// What kind of thing an effect does to an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature<'a> {
+    /// The connection is gone, or says nothing any more.
+    Cuts,
+    /// The client hears this, and not what the service says.
+    Answers(OwnAnswer<'a>),
+    /// The exchange waits.
+    Delays(Delay),
+    /// The bytes of a body change or are paced: takes a wire.
+    Shapes,
+    /// A request or an answer goes out again, or later than its client thinks: takes a wire, and the body in hand.
+    Replays,
+}
+
+/// What is answered in the place of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnAnswer<'a> {
+    /// [`Effect::Error`].
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// Error code.
+        code: &'a str,
+    },
+    /// [`Effect::Throttle`].
+    Throttle,
+    /// [`Effect::Deny`].
+    Deny,
+}
+
 impl Effect {
+    /// What kind of thing it does.
+    pub fn nature(&self) -> Nature<'_> {
+        match self {
+            Self::Refuse | Self::Reset | Self::BlackHole => Nature::Cuts,
+            Self::Error { status, code } => Nature::Answers(OwnAnswer::Error { status: *status, code }),
+            Self::Throttle => Nature::Answers(OwnAnswer::Throttle),
+            Self::Deny => Nature::Answers(OwnAnswer::Deny),
+            Self::Latency(delay) => Nature::Delays(*delay),
+            Self::Bandwidth { .. } | Self::SlowClose { .. } | Self::Truncate { .. } | Self::Corrupt { .. } => {
+                Nature::Shapes
+            }
+            Self::StaleRead | Self::Duplicate | Self::Delayed { .. } => Nature::Replays,
+        }
+    }
+
     /// The word for it in rules.
     pub fn word(&self) -> &'static str {
         match self {

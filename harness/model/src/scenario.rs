@@ -41,6 +41,8 @@ pub struct Scenario {
     pub disaster: Vec<Disaster>,
     /// How the disaster is noticed.
     pub detect: Detect,
+    /// What ends the drill at once.
+    pub stop_when: Vec<StopCondition>,
     /// Steps of the recovery, in order.
     pub recover: Vec<RecoveryStep>,
     /// What is asserted.
@@ -234,6 +236,11 @@ pub enum Onset {
         /// How many.
         count: u64,
     },
+    /// Once it has so many more than when the fault before it was on.
+    AfterMoreWrites {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// What is taken away, resolved into what is done.
@@ -265,12 +272,9 @@ impl Fault {
         self.lost.contains(region)
     }
 
-    /// Whether it takes the region away or does something to requests there.
+    /// Whether it takes the region away, or does something to requests there that come from there or from outside.
     pub fn interferes_in(&self, region: &Region) -> bool {
-        let strikes = |rule: &Rule| {
-            rule.scope.region.is_empty() || rule.scope.region.iter().any(|pattern| pattern.matches(region.as_str()))
-        };
-        self.takes_away(region) || self.rules.iter().any(strikes)
+        self.takes_away(region) || self.rules.iter().any(|rule| rule.is_for(region))
     }
 
     /// Whether it does that, or changes what lives there.
@@ -290,12 +294,7 @@ impl Fault {
 
     /// Whether there is nothing to switch off: what it did is still so when it is over.
     pub fn stays(&self) -> bool {
-        self.destroys() || self.only_changes()
-    }
-
-    /// Whether all that it does is to what lives in a region: whoever reads it there, gets it.
-    pub fn only_changes(&self) -> bool {
-        self.rules.is_empty() && self.actions.is_empty()
+        self.destroys() || self.rules.is_empty() && self.actions.is_empty()
     }
 }
 
@@ -399,6 +398,9 @@ pub struct Detect {
     /// The canary also reads its write back, and data that was there before. That of a trigger always waits for the effect.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reads: bool,
+    /// The zone from which the canary and the probes use the workload; `None`: from outside of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
     /// Between two canary writes.
     pub every: Span,
     /// What the canary's failures must come to.
@@ -442,6 +444,36 @@ impl Detect {
     }
 }
 
+/// What ends the drill at once and undoes its faults, so that they do no harm beyond what was meant. Looked at before anything is
+/// taken away, and from then on until the workload was observed to be back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopCondition {
+    /// Between two looks.
+    pub every: Span,
+    /// What is looked at.
+    pub by: Watch,
+}
+
+/// What a stop condition looks at. What cannot be looked at counts as met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Watch {
+    /// A CloudWatch alarm; met while it is in `ALARM`.
+    Alarm {
+        /// Its name.
+        name: String,
+        /// Its region.
+        region: Region,
+    },
+    /// A program of the user's own; met when it fails.
+    Program {
+        /// Program and arguments; the first is resolved against the scenario's folder.
+        command: Vec<String>,
+        /// Limit of one execution.
+        timeout: Span,
+    },
+}
+
 /// One step of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -471,6 +503,11 @@ pub enum RecoveryStep {
     Redrive {
         /// Logical names of the triggers.
         triggers: Vec<String>,
+    },
+    /// Take the clients in a zone out of it: from then on they use the region from outside of all zones.
+    Reroute {
+        /// Which zone.
+        from: Zone,
     },
     /// Point the traffic at a region.
     Cutover {

@@ -5,7 +5,7 @@
 //! Reference, "Error responses"; Amazon EC2 API Reference, "Error response format".
 
 use bytes::Bytes;
-use firedrill_model::rule::Effect;
+use firedrill_model::rule::OwnAnswer;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
@@ -41,23 +41,12 @@ impl Failure {
         Self { status: StatusCode::BAD_REQUEST, code: UNATTRIBUTED.to_owned(), message }
     }
 
-    /// What an effect that answers in the place of a service answers.
-    pub fn of(effect: &Effect, service: &str, protocol: Protocol) -> Self {
-        match effect {
-            Effect::Error { status, code } => Self::by_rule(*status, code),
-            Effect::Deny => Self::denying(service, protocol),
-            Effect::Throttle
-            | Effect::Refuse
-            | Effect::Reset
-            | Effect::BlackHole
-            | Effect::Latency(_)
-            | Effect::Bandwidth { .. }
-            | Effect::SlowClose { .. }
-            | Effect::Truncate { .. }
-            | Effect::Corrupt { .. }
-            | Effect::StaleRead
-            | Effect::Duplicate
-            | Effect::Delayed { .. } => Self::throttling(service, protocol),
+    /// What a rule answers in the place of a service.
+    pub fn of(answer: OwnAnswer<'_>, service: &str, protocol: Protocol) -> Self {
+        match answer {
+            OwnAnswer::Error { status, code } => Self::by_rule(status, code),
+            OwnAnswer::Deny => Self::denying(service, protocol),
+            OwnAnswer::Throttle => Self::throttling(service, protocol),
         }
     }
 

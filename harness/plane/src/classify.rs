@@ -26,6 +26,8 @@ pub struct Attribution {
     pub service: String,
     /// Access key that it is signed with.
     pub principal: Option<String>,
+    /// Region by whose address it came in; the request itself does not tell.
+    pub origin: Option<Region>,
     /// What told so.
     pub by: Evidence,
     /// What shows a home region when this request is signed and succeeds.
@@ -110,7 +112,14 @@ pub fn attribute(method: &Method, uri: &Uri, headers: &HeaderMap, homes: &Homes)
                 let resource = named(&scope.service, &host, path).filter(|_| !asks(uri, "location"));
                 resource.map_or(Shows::Nothing, Shows::Resource)
             };
-            Ok(Attribution { region: scope.region, service: scope.service, principal: Some(scope.key), by, shows })
+            Ok(Attribution {
+                region: scope.region,
+                service: scope.service,
+                principal: Some(scope.key),
+                origin: None,
+                by,
+                shows,
+            })
         }
         None => unsigned(&host, path, homes).map_err(|unknown| {
             let api = [API, FUNCTION_URL].iter().any(|service| path.starts_with(&format!("/_aws/{service}/")));
@@ -197,7 +206,14 @@ fn scope(algorithm: &str, credential: &str, region_set: Option<&str>) -> Result<
 
 fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattributed> {
     if let Some((service, region)) = host_scope(host) {
-        return Ok(Attribution { region, service, principal: None, by: Evidence::Host, shows: Shows::Nothing });
+        return Ok(Attribution {
+            region,
+            service,
+            principal: None,
+            origin: None,
+            by: Evidence::Host,
+            shows: Shows::Nothing,
+        });
     }
     let segments: Vec<&str> = path.split('/').collect();
     let by_host = |service: &str| host_before(host, service);
@@ -214,7 +230,14 @@ fn unsigned(host: &str, path: &str, homes: &Homes) -> Result<Attribution, Unattr
         ("s3", named("s3", host, path).ok_or(Unattributed::Unknown)?)
     };
     let region = homes.of(&resource).ok_or(Unattributed::Unknown)?;
-    Ok(Attribution { region, service: service.to_owned(), principal: None, by: Evidence::Home, shows: Shows::Nothing })
+    Ok(Attribution {
+        region,
+        service: service.to_owned(),
+        principal: None,
+        origin: None,
+        by: Evidence::Home,
+        shows: Shows::Nothing,
+    })
 }
 
 /// The service of a request that nothing tells the region of: a function URL's, an API's, or else S3's, which alone is

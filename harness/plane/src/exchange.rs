@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use firedrill_clock::poll;
 use firedrill_model::{
-    rule::{Effect, ExchangeSide},
+    rule::{Effect, ExchangeSide, Nature, OwnAnswer},
     units::Span,
 };
 use http::{Request, Response, header, uri::Authority};
@@ -108,26 +108,27 @@ impl Exchange<'_> {
         passage: &mut Passage,
         outgoing: &mut Outgoing,
     ) -> Result<Option<Response<AnswerBody>>, Unanswered> {
-        match hit.effect() {
-            Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
-            Effect::BlackHole => {
+        match hit.effect().nature() {
+            Nature::Cuts if *hit.effect() == Effect::BlackHole => {
                 return hold(passage, hit, &mut outgoing.request).await;
             }
-            Effect::Error { .. } | Effect::Throttle | Effect::Deny => {
+            Nature::Cuts => return Err(Unanswered::Cut),
+            Nature::Answers(answer) => {
                 tokio::select! {
                     new = passage.struck() => return cut(passage, &new).await,
                     () = take(&mut outgoing.request) => {}
                 }
-                return Ok(Some(self.failure(hit.effect())));
+                return Ok(Some(self.failure(answer)));
             }
-            Effect::Latency(delay) => passage.delay(hit, hit.delay(*delay)).await?,
-            Effect::Bandwidth { .. } | Effect::Corrupt { .. } | Effect::Truncate { .. } | Effect::SlowClose { .. } => {
-                outgoing.shape.take(hit);
+            Nature::Delays(delay) => passage.delay(hit, hit.delay(delay)).await?,
+            Nature::Shapes => outgoing.shape.take(hit),
+            Nature::Replays => {
+                if let Effect::Delayed { by } = hit.effect() {
+                    outgoing.late = Some((hit.clone(), *by));
+                } else {
+                    outgoing.twice |= *hit.effect() == Effect::Duplicate;
+                }
             }
-            Effect::Duplicate => outgoing.twice = true,
-            Effect::Delayed { by } => outgoing.late = Some((hit.clone(), *by)),
-            // Of answers alone.
-            Effect::StaleRead => {}
         }
         Ok(None)
     }
@@ -182,22 +183,16 @@ impl Exchange<'_> {
             if hit.is_over() {
                 continue;
             }
-            match hit.effect() {
-                Effect::Refuse | Effect::Reset => return Err(Unanswered::Cut),
-                Effect::BlackHole => return cut(&passage, &hit).await,
-                Effect::Error { .. } | Effect::Throttle | Effect::Deny => return Ok(self.failure(hit.effect())),
-                Effect::Latency(delay) => passage.delay(&hit, hit.delay(*delay)).await?,
-                Effect::Bandwidth { .. }
-                | Effect::Corrupt { .. }
-                | Effect::Truncate { .. }
-                | Effect::SlowClose { .. } => shape.take(&hit),
-                Effect::StaleRead => {
-                    if let Some(key) = read {
+            match hit.effect().nature() {
+                Nature::Cuts => return cut(&passage, &hit).await,
+                Nature::Answers(answer) => return Ok(self.failure(answer)),
+                Nature::Delays(delay) => passage.delay(&hit, hit.delay(delay)).await?,
+                Nature::Shapes => shape.take(&hit),
+                Nature::Replays => {
+                    if let (Effect::StaleRead, Some(key)) = (hit.effect(), read) {
                         answer = stale_read(&hit, key, answer, &mut passage).await?;
                     }
                 }
-                // Of requests alone.
-                Effect::Duplicate | Effect::Delayed { .. } => {}
             }
         }
         let reset = self.reset.clone();
@@ -225,9 +220,9 @@ impl Exchange<'_> {
     }
 
     /// The answer of a rule that answers in the place of the service, with its own error or with that of the service.
-    fn failure(&self, effect: &Effect) -> Response<AnswerBody> {
+    fn failure(&self, answer: OwnAnswer<'_>) -> Response<AnswerBody> {
         let service = self.attribution.service.as_str();
-        fail(&Failure::of(effect, service, self.protocol), self.protocol, service)
+        fail(&Failure::of(answer, service, self.protocol), self.protocol, service)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Facts {
     pub resources: Vec<String>,
     /// Access key that it is signed with.
     pub principal: Option<String>,
+    /// Region by whose address it came in.
+    pub origin: Option<String>,
     /// Its body, which was not read yet, may tell an operation or more resources.
     pub body_tells: bool,
 }
@@ -28,7 +30,7 @@ pub struct Facts {
 impl Facts {
     /// What the head of a request tells, and its body where that was read.
     pub fn of(attribution: &Attribution, protocol: Protocol, head: &Parts, body: Option<&[u8]>) -> Self {
-        let Attribution { region, service, principal, .. } = attribution;
+        let Attribution { region, service, principal, origin, .. } = attribution;
         let host = classify::host(&head.uri, &head.headers);
         let asked = operation::asked(service, protocol, &head.method, &head.uri, &head.headers, &host, body);
         Self {
@@ -37,6 +39,7 @@ impl Facts {
             operation: asked.operation,
             resources: asked.resources,
             principal: principal.clone(),
+            origin: origin.as_ref().map(ToString::to_string),
             body_tells: asked.body_tells,
         }
     }

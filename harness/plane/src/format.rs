@@ -177,6 +177,8 @@ impl Reader<'_> {
             operation: self.names("operation", raw.operation),
             resource: self.names("resource", raw.resource),
             principal: self.names("principal", raw.principal),
+            // A proxy has one address: nothing tells where its clients are.
+            origin: Vec::new(),
         };
         let count = match (raw.first, raw.every) {
             (Some(_), Some(_)) => {

@@ -172,10 +172,11 @@ impl Forwarder {
         late.spawn(work);
     }
 
-    /// Answers one request. An error leaves the client without an answer; `reset` then makes that a reset.
+    /// Answers one request that came in by the address of `origin`. An error leaves the client without an answer; `reset` then makes that a reset.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
+        origin: Option<Region>,
         reset: ResetMark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         if let Front::Proxy { control, .. } = &self.front
@@ -186,7 +187,7 @@ impl Forwarder {
         Counters::count(&self.counters.requests);
         let (head, body) = request.into_parts();
         let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
-        let attribution = match classify::attribute(method, uri, headers, &self.homes) {
+        let mut attribution = match classify::attribute(method, uri, headers, &self.homes) {
             Ok(attribution) => attribution,
             Err(reason) => match (self.otherwise(&reason, &head), &self.upstreams) {
                 (Some(attribution), _) => attribution,
@@ -196,6 +197,7 @@ impl Forwarder {
                 (None, _) => return Ok(self.refuse(&reason.to_string(), &head, "")),
             },
         };
+        attribution.origin = origin;
         let Attribution { region, service, .. } = &attribution;
         let Some(upstream) = self.upstreams.of(region) else {
             return Ok(self.refuse(&format!("this target has no region {region}"), &head, service));
@@ -220,7 +222,14 @@ impl Forwarder {
         };
         let service = classify::unsigned_service(&head.uri, &head.headers);
         let region = region.clone();
-        Some(Attribution { region, service, principal: None, by: Evidence::Default, shows: Shows::Nothing })
+        Some(Attribution {
+            region,
+            service,
+            principal: None,
+            origin: None,
+            by: Evidence::Default,
+            shows: Shows::Nothing,
+        })
     }
 
     /// Passes what no rule is for.

@@ -165,7 +165,7 @@ impl Gates {
         for (region, gate) in self.of.lock().await.iter_mut() {
             let closing = self.rules.closing(region);
             if closing.is_empty() {
-                let opened = gate.open(Arc::clone(&self.forwarder));
+                let opened = gate.open(Arc::clone(&self.forwarder), Some(region));
                 settled = settled.and(opened.map_err(|source| PlaneError::Listen { region: region.clone(), source }));
                 continue;
             }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use firedrill_model::units::Span;
+use firedrill_model::{ids::Region, units::Span};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -63,15 +63,16 @@ impl Gate {
         self.address
     }
 
-    /// Accepts connections from now on. Does nothing when it does already.
-    pub(super) fn open(&mut self, forwarder: Arc<Forwarder>) -> io::Result<()> {
+    /// Accepts connections from now on, as the address of `origin`. Does nothing when it does already.
+    pub(super) fn open(&mut self, forwarder: Arc<Forwarder>, origin: Option<&Region>) -> io::Result<()> {
         if self.serving.is_some() {
             return Ok(());
         }
         let listener = bind(self.address)?.listen(BACKLOG)?;
         let closed = CancellationToken::new();
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, forwarder, closed.clone()));
+        let door = Door { forwarder, origin: origin.cloned(), closed: closed.clone() };
+        accepting.spawn(accept(listener, door));
         self.serving = Some(Serving { closed, accepting });
         Ok(())
     }
@@ -99,19 +100,27 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn accept(listener: TcpListener, forwarder: Arc<Forwarder>, closed: CancellationToken) {
+/// What all connections of one address share.
+#[derive(Clone)]
+struct Door {
+    forwarder: Arc<Forwarder>,
+    origin: Option<Region>,
+    closed: CancellationToken,
+}
+
+async fn accept(listener: TcpListener, door: Door) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = closed.cancelled() => break,
+            () = door.closed.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&forwarder), closed.clone()));
+                    connections.spawn(serve(stream, door.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the fault plane cannot accept a connection");
-                    poll::pause(ACCEPT_PAUSE, &closed).await;
+                    poll::pause(ACCEPT_PAUSE, &door.closed).await;
                 }
             },
         }
@@ -121,7 +130,8 @@ async fn accept(listener: TcpListener, forwarder: Arc<Forwarder>, closed: Cancel
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, forwarder: Arc<Forwarder>, closed: CancellationToken) {
+async fn serve(stream: TcpStream, door: Door) {
+    let Door { forwarder, origin, closed } = door;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be told to send at once");
     }
@@ -139,7 +149,7 @@ async fn serve(stream: TcpStream, forwarder: Arc<Forwarder>, closed: Cancellatio
             .preserve_header_case(true)
             .serve_connection(
                 TokioIo::new(stream),
-                service_fn(move |request| Arc::clone(&forwarder).handle(request, on_request.clone())),
+                service_fn(move |request| Arc::clone(&forwarder).handle(request, origin.clone(), on_request.clone())),
             )
     );
     tokio::select! {

@@ -78,7 +78,7 @@ impl Proxy {
         let forwarder = Forwarder::new(Upstreams::One(upstream), rules.clone(), front, Arc::clone(&counters));
         let cannot = |source| ProxyError::Listen { address: listen, source };
         let mut gate = Gate::at(listen).map_err(cannot)?;
-        gate.open(Arc::new(forwarder)).map_err(cannot)?;
+        gate.open(Arc::new(forwarder), None).map_err(cannot)?;
         let mut keeping = JoinSet::new();
         keeping.spawn(rules.clone().keep_time());
         Ok(Self { gate, rules, counters, _keeping: keeping })

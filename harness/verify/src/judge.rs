@@ -64,11 +64,15 @@ pub(crate) fn as_stated(
     Some(stated.iter().all(seen) && all_stated)
 }
 
-/// Undecided, and known from the scenario alone: what cannot be proved in the layout, with what is taken away, by waiting, or after
-/// a procedure that does not work.
+/// Undecided, and known from the scenario alone: what cannot be proved in the layout, with what is taken away, by waiting, after a
+/// procedure that does not work, or past what the scenario itself sets as the end.
 fn is_of_the_scenario(kind: FindingKind) -> bool {
     matches!(
         kind,
-        FindingKind::NotProvable | FindingKind::SourceReachable | FindingKind::SelfHealed | FindingKind::RecoveryFailed
+        FindingKind::NotProvable
+            | FindingKind::SourceReachable
+            | FindingKind::SelfHealed
+            | FindingKind::RecoveryFailed
+            | FindingKind::StopConditionMet
     )
 }

@@ -49,7 +49,10 @@ impl Rebuilt {
                 let from_backup = !plan.backups.is_empty() || plan.recover.iter().any(restores);
                 Some(Self { side: Side::Recovery, from_backup })
             }
-            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+            RecoveryStep::Isolate { .. }
+            | RecoveryStep::Redrive { .. }
+            | RecoveryStep::Reroute { .. }
+            | RecoveryStep::Cutover { .. } => None,
         })
     }
 }
@@ -60,7 +63,10 @@ fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
         incomplete.push("the recovery never began".to_owned());
     }
     if !incomplete.is_empty() {
-        let draft = if timeline.recovery_failed() {
+        let draft = if let Some(seen) = &timeline.stop_condition {
+            Draft::undecided(FindingKind::StopConditionMet, format!("a stop condition ended the run: {seen}"))
+                .help("its faults are undone; find out what they did that they were not meant to")
+        } else if timeline.recovery_failed() {
             Draft::undecided(FindingKind::RecoveryFailed, "a step of the recovery failed for good")
                 .help("mend the procedure; what would have been seen after it is not known")
         } else {

@@ -15,7 +15,7 @@ use crate::{
     asserted::RTO,
     findings::{Book, Draft, Handle},
     ledger::Ledger,
-    timeline::{Round, Timeline},
+    timeline::{Round, Step, Timeline},
 };
 
 /// Share of the objective that firedrill itself may be late by: one part in this many.
@@ -201,11 +201,13 @@ fn readiness<'t>(plan: &'t Plan, timeline: &'t Timeline, t0: RunTime, ends: RunT
 fn phases(timeline: &Timeline, decide: Span, t0: RunTime, ready: RunTime) -> Vec<TimedPhase> {
     let inside = |at: RunTime, after: RunTime| at.clamp(after, ready.max(after));
     let detected = inside(timeline.detected.or(timeline.recovery_began).unwrap_or(t0), t0);
-    let cut_over = timeline.cut_over.map(|at| inside(at, detected));
+    let moves = |step: &&Step| matches!(step.kind.as_str(), "cutover" | "reroute");
+    let rerouted = timeline.steps.iter().filter(moves).map(|step| step.ended).max();
+    let cut_over = timeline.cut_over.or(rerouted).map(|at| inside(at, detected));
     let restored = timeline
         .steps
         .iter()
-        .filter(|step| step.kind != "cutover" && cut_over.is_none_or(|cut_over| step.ended <= cut_over))
+        .filter(|step| !moves(step) && cut_over.is_none_or(|cut_over| step.ended <= cut_over))
         .map(|step| inside(step.ended, detected))
         .max()
         .unwrap_or(detected);

@@ -137,10 +137,12 @@ pub(crate) struct Timeline {
     captures_ended: bool,
     /// Detection was given up or came to its end, without an interruption.
     detection_ended: bool,
+    /// A stop condition was met: what was seen.
+    pub(crate) stop_condition: Option<String>,
     /// How the last step of the last attempt to recover ended.
     last_step: Option<Ending>,
-    /// What cut the run short, in words.
-    incomplete: Vec<String>,
+    /// What cut the run short, in words, each with the phase that did not reach its end, where it was one.
+    incomplete: Vec<(Option<Phase>, String)>,
 }
 
 impl Timeline {
@@ -242,7 +244,12 @@ impl Timeline {
             }
             Event::Drained { settled } => self.drained = Some((at, *settled)),
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
-            Event::Interrupted { reason } => self.incomplete.push(format!("the run was interrupted by {reason}")),
+            Event::StopConditionMet { what, .. } => {
+                self.stop_condition = self.stop_condition.take().or(Some(what.clone()))
+            }
+            Event::Interrupted { reason } => {
+                self.incomplete.push((None, format!("the run was interrupted by {reason}")));
+            }
             Event::TargetStarted { .. }
             | Event::BackupBegan { .. }
             | Event::BackupFailed { .. }
@@ -264,14 +271,14 @@ impl Timeline {
         };
         // What comes after the captures cannot take evidence away.
         if phase <= Phase::Capture {
-            self.incomplete.push(format!("{} {how}: {note}", phase.word()));
+            self.incomplete.push((Some(phase), format!("{} {how}: {note}", phase.word())));
         }
     }
 
     /// What cut the run short before all evidence was there, in words; empty when nothing did.
     pub(crate) fn incomplete(&self) -> Vec<String> {
         let open = self.open_phases.iter().filter(|phase| **phase <= Phase::Capture);
-        let mut incomplete = self.incomplete.clone();
+        let mut incomplete: Vec<String> = self.incomplete.iter().map(|(_, why)| why.clone()).collect();
         incomplete.extend(open.map(|phase| format!("{} began and never ended", phase.word())));
         if incomplete.is_empty() && !self.captures_ended {
             incomplete.push("the history ends before the captures".to_owned());
@@ -283,9 +290,7 @@ impl Timeline {
 
     /// Nothing cut the run short but a step of the recovery that failed for good: the procedure failed, and not the run.
     pub(crate) fn recovery_failed(&self) -> bool {
-        self.last_step == Some(Ending::Failed)
-            && self.incomplete.len() == 1
-            && self.incomplete[0].starts_with(Phase::Recover.word())
+        self.last_step == Some(Ending::Failed) && matches!(self.incomplete[..], [(Some(Phase::Recover), _)])
     }
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {

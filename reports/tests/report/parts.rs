@@ -189,11 +189,13 @@ pub(super) fn plan() -> Plan {
         }],
         detect: Detect {
             reads: false,
+            zone: None,
             canary: resource("table/orders"),
             every: Span::from_ms(500),
             by: Detector::Failures { in_a_row: 3 },
             decide: Span::default(),
         },
+        stop_when: Vec::new(),
         recover: Vec::new(),
         probes: Vec::new(),
         probe_interval: Span::from_ms(500),

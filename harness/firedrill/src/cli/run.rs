@@ -170,9 +170,11 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
     })
 }
 
-/// Whether nothing cut a run short, or only a step of the recovery that failed for good: what follows then was seen.
+/// Whether nothing cut a run short but what the scenario itself can state: a step of the recovery that failed for good, a stop
+/// condition.
 fn ended_as_it_could(outcome: &Outcome) -> bool {
-    let failed = |finding: &Finding| finding.kind == FindingKind::RecoveryFailed;
+    let failed =
+        |finding: &Finding| matches!(finding.kind, FindingKind::RecoveryFailed | FindingKind::StopConditionMet);
     outcome.broken.is_none() || outcome.verification.findings.iter().any(failed)
 }
 
@@ -240,7 +242,7 @@ fn exit_code(ended: &[Ended], stopped: Option<StopReason>) -> u8 {
     match stopped {
         Some(StopReason::Interrupt) => return exit::SIGINT,
         Some(StopReason::Terminate | StopReason::Hangup) => return exit::SIGTERM,
-        Some(StopReason::TargetLost | StopReason::TimeOut) | None => {}
+        Some(StopReason::TargetLost | StopReason::TimeOut | StopReason::Condition) | None => {}
     }
     if ended.iter().any(|drill| drill.target_lost) {
         return exit::UNAVAILABLE;

@@ -8,12 +8,16 @@ use firedrill_model::{
     scenario::{Alteration, Change, Fault, Symptom},
     stack::Stack,
     topology::Topology,
-    units::Span,
+    units::{ByteSize, Span},
 };
 
 use firedrill_plane::format;
 
-use crate::scenario::{names::Catalogue, nearest::suggest, raw::RawDisaster};
+use crate::scenario::{
+    names::{Catalogue, Unnamed},
+    nearest::suggest,
+    raw::RawDisaster,
+};
 
 /// Something is wrong with a key of the line, or with the line itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,9 +158,7 @@ impl<'a> Fields<'a> {
         match known.find(name) {
             Ok(id) => Some(id),
             Err(unnamed) => {
-                let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
-                let found = format!("expected a {}", words.join(" or "));
-                let (message, help) = (unnamed.message, unnamed.help);
+                let Unnamed { message, expected: found, help } = unnamed;
                 self.wrong.push(Wrong { key: Some("resource"), of: Of::Name, message, found, help });
                 None
             }
@@ -171,6 +173,37 @@ impl<'a> Fields<'a> {
             return None;
         };
         Some(Zone::new(zone))
+    }
+
+    /// The zone at the edge of the primary region that it happens in, which must be given.
+    pub(super) fn edge_zone(&mut self) -> Option<Zone> {
+        self.taken.insert("zone");
+        let region = &self.topology.primary;
+        let Some(zone) = self.raw.zone.as_ref().map(Zone::new) else {
+            self.missing("zone", &format!("zone: {region}-bos-1a"));
+            return None;
+        };
+        if !zone.is_edge_of(region) {
+            let help = format!("write a Local Zone or Wavelength Zone, such as `{region}-bos-1a`");
+            self.misplaced("zone", &format!("`{zone}` is not a zone at the edge of {region}"), &help);
+            return None;
+        }
+        Some(zone)
+    }
+
+    /// How many bytes of a body pass in a second.
+    pub(super) fn bandwidth(&mut self, default: ByteSize) -> ByteSize {
+        self.taken.insert("bandwidth");
+        let bandwidth = self.raw.bandwidth.as_ref().map_or(default, |bandwidth| bandwidth.0);
+        if bandwidth.bytes() == 0 {
+            self.misplaced("bandwidth", "`bandwidth` is 0", "write `edge-zone-outage`, which lets nothing through");
+        }
+        bandwidth
+    }
+
+    /// The two regions of the drill.
+    pub(super) fn both_regions(&self) -> (&'a Region, &'a Region) {
+        (&self.topology.primary, &self.topology.recovery)
     }
 
     /// The bucket of the vault that it is done to, which must be given.
@@ -242,6 +275,7 @@ impl<'a> Fields<'a> {
             share,
             latency,
             over,
+            bandwidth,
             zone,
             vault,
             resource,
@@ -257,6 +291,7 @@ impl<'a> Fields<'a> {
             ("share", share.is_some()),
             ("latency", latency.is_some()),
             ("over", over.is_some()),
+            ("bandwidth", bandwidth.is_some()),
             ("zone", zone.is_some()),
             ("vault", vault.is_some()),
             ("resource", resource.is_some()),

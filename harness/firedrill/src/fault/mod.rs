@@ -7,6 +7,8 @@ mod config_drift;
 mod corruption;
 mod credential_loss;
 mod data_loss;
+mod edge_zone_degraded;
+mod edge_zone_outage;
 mod fields;
 mod isolation;
 mod key_loss;
@@ -14,6 +16,7 @@ mod permission_loss;
 mod quota_exhausted;
 mod ransomware;
 mod region_outage;
+mod region_partition;
 mod service_outage;
 mod throttling_storm;
 mod vault_loss;
@@ -29,10 +32,13 @@ use crate::scenario::raw::FaultWord;
 pub(crate) fn make(word: FaultWord, fields: &mut Fields<'_>) -> Option<Fault> {
     let fault = match word {
         FaultWord::RegionOutage => region_outage::make(fields),
+        FaultWord::RegionPartition => region_partition::make(fields),
         FaultWord::ServiceOutage => service_outage::make(fields),
         FaultWord::Brownout => brownout::make(fields),
         FaultWord::ThrottlingStorm => throttling_storm::make(fields),
         FaultWord::ZoneOutage => zone_outage::make(fields),
+        FaultWord::EdgeZoneOutage => edge_zone_outage::make(fields),
+        FaultWord::EdgeZoneDegraded => edge_zone_degraded::make(fields),
         FaultWord::PermissionLoss => permission_loss::make(fields),
         FaultWord::CredentialLoss => credential_loss::make(fields),
         FaultWord::QuotaExhausted => quota_exhausted::make(fields),

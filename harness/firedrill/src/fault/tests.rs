@@ -41,6 +41,15 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ),
         ("throttling-storm", "{ at: 1s, fault: throttling-storm, region: us-east-1, service: [dynamodb], share: 1 }"),
         ("zone", "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-1b, share: 0.25, over: 20s }"),
+        ("partition-timeouts", "{ at: 1s, fault: region-partition, symptom: timeouts }"),
+        ("partition-refused", "{ at: 1s, fault: region-partition, symptom: refused }"),
+        ("edge-zone-timeouts", "{ at: 1s, fault: edge-zone-outage, zone: us-east-1-bos-1a, symptom: timeouts }"),
+        ("edge-zone-refused", "{ at: 1s, fault: edge-zone-outage, zone: us-east-1-wl1-bos-wlz-1, symptom: refused }"),
+        ("edge-link", "{ at: 1s, fault: edge-zone-degraded, zone: us-east-1-bos-1a }"),
+        (
+            "edge-link-of-its-own",
+            "{ at: 1s, fault: edge-zone-degraded, zone: us-east-1-bos-1a, latency: 1s, share: 0.5, bandwidth: 8KiB }",
+        ),
         (
             "permission-loss",
             "{ at: 1s, fault: permission-loss, region: us-east-1, service: [dynamodb], operation: [Put*] }",
@@ -75,6 +84,27 @@ fn keys_that_do_not_go_together_are_told() {
             "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-2a }",
             Some("zone"),
             "`us-east-2a` is not a zone of us-east-1",
+        ),
+        (
+            "{ at: 1s, fault: edge-zone-outage, zone: us-east-1a, symptom: timeouts }",
+            Some("zone"),
+            "`us-east-1a` is not a zone at the edge of us-east-1",
+        ),
+        (
+            "{ at: 1s, fault: edge-zone-outage, region: us-east-1, zone: us-east-1-bos-1a, symptom: timeouts }",
+            Some("region"),
+            "`region` does not belong to `edge-zone-outage`",
+        ),
+        (
+            "{ at: 1s, fault: edge-zone-degraded, zone: us-east-1-bos-1a, bandwidth: 0B }",
+            Some("bandwidth"),
+            "`bandwidth` is 0",
+        ),
+        ("{ at: 1s, fault: region-partition }", None, "`region-partition` must say its `symptom`"),
+        (
+            "{ at: 1s, fault: region-partition, symptom: destroyed }",
+            Some("symptom"),
+            "`destroyed` is no symptom of `region-partition`",
         ),
         ("{ at: 1s, fault: data-loss, region: us-east-1 }", None, "`data-loss` must say its `resource`"),
         (
@@ -128,6 +158,13 @@ fn a_fault_concerns_the_region_of_its_rules() {
     let fault = fault.unwrap();
     assert!(fault.concerns(&"eu-west-1".into()) && !fault.concerns(&"us-east-1".into()));
     assert!(!fault.takes_away(&"eu-west-1".into()));
+}
+
+#[test]
+fn a_partition_leaves_alone_what_comes_from_outside() {
+    let (fault, _) = made("{ at: 1s, fault: region-partition, symptom: timeouts }");
+    let fault = fault.unwrap();
+    assert!(["us-east-1", "eu-west-1"].iter().all(|region| !fault.interferes_in(&(*region).into())));
 }
 
 /// Every disaster that a scenario can have.

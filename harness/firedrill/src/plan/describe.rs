@@ -5,7 +5,7 @@ use firedrill_model::{
     plan::Plan,
     scenario::{
         Backup, BackupUsing, Detector, Fault, Guarantee, Onset, Per, RecoveryStep, RestoreFrom, Sabotage, Traffic,
-        VaultPlace,
+        VaultPlace, Watch,
     },
     topology::Side,
 };
@@ -89,7 +89,15 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     } else {
         format!("a write to {}", detect.canary)
     };
+    let does = detect.zone.as_ref().map_or(does.clone(), |zone| format!("{does} from {zone}"));
     row("detect", format!("{does} every {}; {means}{decide}", detect.every));
+    for condition in &plan.stop_when {
+        let met = match &condition.by {
+            Watch::Alarm { name, region } => format!("alarm `{name}` in {region} is in ALARM"),
+            Watch::Program { command, timeout } => format!("`{}` fails, at most {timeout}", command.join(" ")),
+        };
+        row("stop", format!("at once when {met}; looked at every {}", condition.every));
+    }
     for (step, number) in plan.recover.iter().zip(1..) {
         row("recover", format!("{number}. {}", recovery(step)));
     }
@@ -174,6 +182,7 @@ fn onset(when: Onset) -> String {
         Onset::AfterBackups { count } => format!("after {count} verified backups"),
         Onset::AfterMoreBackups { count } => format!("after {count} more verified backups"),
         Onset::AfterWrites { count } => format!("after {count} acknowledged writes"),
+        Onset::AfterMoreWrites { count } => format!("after {count} more acknowledged writes"),
     }
 }
 
@@ -198,6 +207,7 @@ fn recovery(step: &RecoveryStep) -> String {
         }
         RecoveryStep::Command { command, timeout } => format!("run `{}`, at most {timeout}", command.join(" ")),
         RecoveryStep::Redrive { triggers } => format!("redrive {}", triggers.join(", ")),
+        RecoveryStep::Reroute { from } => format!("reroute the clients in {from}: they use the region from outside"),
         RecoveryStep::Cutover { to } => format!("cut over to {to}"),
     }
 }

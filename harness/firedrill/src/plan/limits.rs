@@ -52,7 +52,10 @@ fn program(plan: &Plan, step: &RecoveryStep) -> Span {
     match step {
         RecoveryStep::Command { timeout, .. } => *timeout,
         RecoveryStep::Restore { .. } => backup_program(plan),
-        RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => Span::default(),
+        RecoveryStep::Isolate { .. }
+        | RecoveryStep::Redrive { .. }
+        | RecoveryStep::Reroute { .. }
+        | RecoveryStep::Cutover { .. } => Span::default(),
     }
 }
 
@@ -77,12 +80,16 @@ fn onset(backups: &[Backup], traffic: &[Traffic], when: Onset, before: Span) -> 
         Onset::At { delay } => delay,
         Onset::AfterBackups { count } => times(every(), count.saturating_sub(1)),
         Onset::AfterMoreBackups { count } => before.plus(times(every(), count)),
-        Onset::AfterWrites { count } => {
-            let intervals = traffic.iter().filter_map(|load| load.rate.interval());
-            let per_1000_s: u64 = intervals.map(|interval| KILOSECOND / interval.micros().max(1)).sum();
-            Span::from_micros(count.saturating_mul(KILOSECOND).checked_div(per_1000_s).unwrap_or_default())
-        }
+        Onset::AfterWrites { count } => writes(traffic, count),
+        Onset::AfterMoreWrites { count } => before.plus(writes(traffic, count)),
     }
+}
+
+/// How long the traffic takes for so many writes.
+fn writes(traffic: &[Traffic], count: u64) -> Span {
+    let intervals = traffic.iter().filter_map(|load| load.rate.interval());
+    let per_1000_s: u64 = intervals.map(|interval| KILOSECOND / interval.micros().max(1)).sum();
+    Span::from_micros(count.saturating_mul(KILOSECOND).checked_div(per_1000_s).unwrap_or_default())
 }
 
 fn times(span: Span, count: u32) -> Span {

@@ -3,14 +3,13 @@
 //! A drill that must fail may carry warnings: they announce its failure.
 
 mod backups;
+mod disaster;
 
 use std::collections::BTreeSet;
 
 use firedrill_model::{
-    findings::FindingKind,
-    ids::{Region, ResourceId, ResourceKind},
-    plan::Layout,
-    scenario::{Backup, BackupUsing, Change, Detector, Fault, Onset, RecoveryStep, RestoreFrom, Scenario, VaultPlace},
+    ids::{Region, ResourceId, ResourceKind, Zone},
+    scenario::{Backup, BackupUsing, Detector, Onset, RecoveryStep, RestoreFrom, Scenario},
     stack::Stack,
     topology::Side,
     units::Span,
@@ -18,9 +17,7 @@ use firedrill_model::{
 use miette::Severity;
 
 use super::{limits, names, probes};
-use crate::scenario::{
-    Loaded, Problem, ScenarioSource, key_path::KeyPath, nearest::suggest, raw::NOTHING_CHECKED, written::Format as _,
-};
+use crate::scenario::{Loaded, Problem, ScenarioSource, key_path::KeyPath, raw::NOTHING_CHECKED, written::Format as _};
 
 /// Runtimes that the emulator of the `local` target executes itself; it wants Docker for all others.
 const RUNTIMES: [&str; 3] = ["python", "nodejs", "provided"];
@@ -37,6 +34,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Problem> {
     lint.beyond_the_stack();
     lint.runtimes();
     lint.disaster();
+    lint.stop_conditions();
     lint.detection();
     lint.recovery();
     lint.one_rule_to_restore();
@@ -158,98 +156,13 @@ impl Lint<'_> {
         }
     }
 
-    fn disaster(&mut self) {
-        let path = KeyPath::of(["disaster"]);
-        if self.scenario.disaster.is_empty() {
-            let help = "add a `disaster`; without one there is nothing to recover from";
-            self.warn(&path, "nothing is taken away", "", help);
-        }
-        for (index, disaster) in self.scenario.disaster.iter().enumerate() {
-            let path = path.index(index);
-            self.one_process(&path, &disaster.fault);
-            let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
-            self.vaults(&path, &disaster.fault);
-            self.sequence(index, &path);
-            let of_stack = |change: &&Change| self.stack.resources().contains(&change.resource);
-            let changed = disaster.fault.changes.iter().filter(of_stack).map(|change| &change.region);
-            if let Some(region) = disaster.fault.lost.iter().chain(changed).find(elsewhere) {
-                let message = format!("{region} is not where the workload runs");
-                let help = format!("write `{}`", self.scenario.topology.primary);
-                self.error(&path.key("region"), message, "not the primary region", help);
-            }
-            match disaster.when {
-                Onset::AfterBackups { .. } | Onset::AfterMoreBackups { .. } if self.scenario.backups.is_empty() => {
-                    let help = "add a `backup`, or write `at: 20s`";
-                    self.error(&path.key("after"), "there is no backup to wait for", "never comes", help);
-                }
-                Onset::AfterWrites { .. } if self.scenario.traffic.is_empty() => {
-                    let help = "add `traffic`, or write `at: 20s`";
-                    self.error(&path.key("after"), "there is no write to wait for", "never comes", help);
-                }
-                Onset::At { .. }
-                | Onset::AfterBackups { .. }
-                | Onset::AfterMoreBackups { .. }
-                | Onset::AfterWrites { .. } => {}
-            }
-        }
-    }
-
-    /// A disaster that cannot come after those before it.
-    fn sequence(&mut self, index: usize, path: &KeyPath) {
-        let (before, rest) = self.scenario.disaster.split_at(index);
-        let Some(disaster) = rest.first() else { return };
-        if matches!(disaster.when, Onset::AfterMoreBackups { .. }) && before.is_empty() {
-            let help = "write `after: 2 backups`";
-            self.error(&path.key("after"), "there is no disaster before this one", "more than what?", help);
-        }
-        let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
-        if let Some(change) = disaster.fault.changes.iter().find(|change| gone(&change.region)) {
-            let message = format!("{} is gone by then: nothing there can be changed any more", change.region);
-            self.error(&path.key("region"), message, "a region that was taken away", "put this disaster first");
-        }
-    }
-
-    /// What is not in the stack and is changed all the same is a vault of one of the backup rules.
-    fn vaults(&mut self, path: &KeyPath, fault: &Fault) {
-        let resources = self.stack.resources();
-        for change in fault.changes.iter().filter(|change| !resources.contains(&change.resource)) {
-            let vaults = self.scenario.backups.iter().filter_map(|rule| match &rule.using {
-                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => {
-                    Some((region, bucket.as_str()))
-                }
-                BackupUsing::Vault { .. } | BackupUsing::Command { .. } => None,
-            });
-            let vaults: Vec<_> = vaults.collect();
-            if !vaults.contains(&(&change.region, change.resource.name())) {
-                let message = format!("no backup rule has its vault `{}` in {}", change.resource.name(), change.region);
-                let help = suggest(change.resource.name(), vaults.iter().map(|(_, bucket)| *bucket));
-                self.error(&path.key("vault"), message, "not a vault", help);
-            }
-        }
-    }
-
-    /// What a region's loss can be when all regions share one process.
-    fn one_process(&mut self, path: &KeyPath, fault: &Fault) {
-        if fault.lost.is_empty() || super::layout(self.scenario, self.stack) != Layout::SharedProcess {
-            return;
-        }
-        if fault.destroys() {
-            let message = "one region of a shared process cannot be destroyed alone";
-            let help = "write `refused` or `timeouts`, or `layout: process-per-region` in `topology`";
-            self.error(&path.key("symptom"), message, "all regions share one process", help);
-        } else if !self.states(&FindingKind::NotProvable.to_string()) {
-            let message = "the loss of a region cannot be proved in a shared process: the verdict will be inconclusive";
-            let help = "write `layout: process-per-region` in `topology`, or state `not-provable` under `must_fail`";
-            self.warn(&path.key("fault"), message, "all regions share one process", help);
-        }
-    }
-
     fn recovery(&mut self) {
         let steps = &self.scenario.recover;
         let path = KeyPath::of(["recover"]);
         let cutover = steps.iter().position(|step| matches!(step, RecoveryStep::Cutover { .. }));
         let rides_out = self.scenario.expect.rto.as_ref().is_some_and(|rto| rto.ride_out);
-        if cutover.is_none() && !rides_out && !self.scenario.disaster.is_empty() {
+        let reroutes = steps.iter().any(|step| matches!(step, RecoveryStep::Reroute { .. }));
+        if cutover.is_none() && !reroutes && !rides_out && !self.scenario.disaster.is_empty() {
             let help = format!("end `recover` with `- cutover: {{ to: {} }}`", self.scenario.topology.recovery);
             self.warn(&path, "the traffic is never moved to the recovery region", "no cutover", help);
         }
@@ -260,6 +173,10 @@ impl Lint<'_> {
                 RecoveryStep::Cutover { to } => (to, path.key("cutover").key("to")),
                 RecoveryStep::Isolate { region } => {
                     self.isolation(index, region, &path.key("isolate"));
+                    continue;
+                }
+                RecoveryStep::Reroute { from } => {
+                    self.rerouted(from, &path.key("reroute").key("from"));
                     continue;
                 }
                 RecoveryStep::Command { .. } | RecoveryStep::Redrive { .. } => continue,
@@ -288,6 +205,14 @@ impl Lint<'_> {
         if self.scenario.recover[..index].iter().any(acts) {
             let help = "make it the first step: what came before may have read what it cuts off";
             self.error(path, format!("{region} is cut off too late"), "after another step", help);
+        }
+    }
+
+    /// Clients can be taken out of a zone only when there are some.
+    fn rerouted(&mut self, from: &Zone, path: &KeyPath) {
+        if !self.client_zones().any(|zone| zone == Some(from)) {
+            let help = "name the `zone` of a line of the traffic, or of `detect`";
+            self.warn(path, format!("no client is in {from}"), "nobody to reroute", help);
         }
     }
 
@@ -323,7 +248,10 @@ impl Lint<'_> {
     fn backups_before_the_fault(&self) -> Option<u32> {
         self.scenario.disaster.iter().find_map(|disaster| match disaster.when {
             Onset::AfterBackups { count } => Some(count),
-            Onset::At { .. } | Onset::AfterMoreBackups { .. } | Onset::AfterWrites { .. } => None,
+            Onset::At { .. }
+            | Onset::AfterMoreBackups { .. }
+            | Onset::AfterWrites { .. }
+            | Onset::AfterMoreWrites { .. } => None,
         })
     }
 
@@ -354,6 +282,7 @@ impl Lint<'_> {
                 RecoveryStep::Isolate { .. }
                 | RecoveryStep::Restore { .. }
                 | RecoveryStep::Command { .. }
+                | RecoveryStep::Reroute { .. }
                 | RecoveryStep::Cutover { .. } => None,
             })
             .flatten()

@@ -72,6 +72,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         backups: scenario.backups.clone(),
         disaster: faults(scenario),
         detect: scenario.detect.clone(),
+        stop_when: scenario.stop_when.clone(),
         recover: scenario.recover.clone(),
         probes: probes::of(scenario, stack),
         probe_interval: PROBE_INTERVAL,

@@ -163,6 +163,35 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
             ],
             &["Error: one region of a shared process cannot be destroyed alone"],
         ),
+        (&[("    fault: region-outage\n    region: us-east-1\n", "    fault: region-partition\n")], &[]),
+        (
+            &[
+                ("recovery: eu-west-1 }", "recovery: eu-west-1, layout: shared-process }"),
+                ("    fault: region-outage\n    region: us-east-1\n", "    fault: region-partition\n"),
+            ],
+            &["Error: regions of a shared process cannot be kept from each other"],
+        ),
+        (
+            &[
+                (
+                    "    fault: region-outage\n    region: us-east-1\n",
+                    "    fault: edge-zone-outage\n    zone: us-east-1-bos-1a\n",
+                ),
+                (restore, "  - reroute: { from: us-east-1-bos-1a }\n"),
+            ],
+            &["Warning: no client is in this zone", "Warning: no client is in us-east-1-bos-1a"],
+        ),
+        (
+            &[
+                (
+                    "    fault: region-outage\n    region: us-east-1\n",
+                    "    fault: edge-zone-outage\n    zone: us-east-1-bos-1a\n",
+                ),
+                ("{ table: orders, ", "{ zone: us-east-1-bos-1a, table: orders, "),
+            ],
+            &["Warning: neither the canary nor the probes are where this happens: the verdict will be inconclusive"],
+        ),
+        (&[("after: 3 backups", "after: 300 more writes")], &["Error: there is no disaster before this one"]),
         (
             &[("{ table: orders, ", "{ table: documents, ")],
             &[

@@ -20,7 +20,7 @@ const SOURCE_TIMEOUT: Span = Span::from_ms(1500);
 pub async fn target(recovery: &Recovery<'_>) -> Result<(), RecoveryError> {
     let Some(side) = rebuilt_side(recovery)? else { return Ok(()) };
     let plan = &recovery.drill.plan;
-    let site = recovery.drill.site(side, Conduct::Control);
+    let site = recovery.site(side);
     let instrument = plan.stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
     let mut present = Vec::new();
     for resource in plan.stack.resources().into_iter().filter(|resource| Some(resource) != instrument.as_ref()) {
@@ -79,7 +79,10 @@ pub(super) fn rebuilt_side(recovery: &Recovery<'_>) -> Result<Option<Side>, Reco
                 return side.map(Some).ok_or_else(|| RecoveryError::UnknownRegion { region: into.clone() });
             }
             RecoveryStep::Command { .. } => return Ok(Some(Side::Recovery)),
-            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => {}
+            RecoveryStep::Isolate { .. }
+            | RecoveryStep::Redrive { .. }
+            | RecoveryStep::Reroute { .. }
+            | RecoveryStep::Cutover { .. } => {}
         }
     }
     Ok(None)

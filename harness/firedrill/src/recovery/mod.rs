@@ -6,6 +6,7 @@ pub mod error;
 pub mod inspect;
 pub mod isolate;
 pub mod redrive;
+pub mod reroute;
 pub mod restore;
 
 use std::{
@@ -28,8 +29,8 @@ use crate::{
     backup::{Backups, process::Outputs, schedule::Completed},
     plan::limits,
     poll,
-    run::{Drill, chain},
-    services::clients::Conduct,
+    run::{Drill, Vantage, chain},
+    services::{Site, clients::Conduct},
     target::Switch,
 };
 
@@ -106,7 +107,10 @@ pub async fn run_all(
 fn rebuilds(step: &RecoveryStep) -> bool {
     match step {
         RecoveryStep::Restore { .. } | RecoveryStep::Command { .. } => true,
-        RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => false,
+        RecoveryStep::Isolate { .. }
+        | RecoveryStep::Redrive { .. }
+        | RecoveryStep::Reroute { .. }
+        | RecoveryStep::Cutover { .. } => false,
     }
 }
 
@@ -143,6 +147,7 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
         }
         RecoveryStep::Command { command, timeout } => command::command(recovery, number, command, *timeout).await,
         RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
+        RecoveryStep::Reroute { from } => Ok(reroute::reroute(recovery.drill, from)),
         RecoveryStep::Cutover { to } => cutover::cutover(recovery.drill, recovery.attempt, to),
     }
 }
@@ -154,11 +159,17 @@ fn kind(step: &RecoveryStep) -> &'static str {
         RecoveryStep::Restore { .. } => "restore",
         RecoveryStep::Command { .. } => "command",
         RecoveryStep::Redrive { .. } => "redrive",
+        RecoveryStep::Reroute { .. } => "reroute",
         RecoveryStep::Cutover { .. } => "cutover",
     }
 }
 
 impl Recovery<'_> {
+    /// A side as the recovery uses it, which runs in the recovery region.
+    pub fn site(&self, side: Side) -> Site {
+        self.drill.site_from(side, Conduct::Control, Vantage::Within(Side::Recovery))
+    }
+
     /// The recovery point that `from` names among those that are complete and verified.
     pub fn choose(&self, from: &RestoreFrom) -> Result<RecoveryPoint, RecoveryError> {
         restore::choose(&self.backups.points(), &self.backups.available(), from, self.until(from))
@@ -192,14 +203,17 @@ impl Recovery<'_> {
         self.drill.plan.recover.iter().find_map(|step| match step {
             RecoveryStep::Restore { from, .. } => self.choose(from).ok(),
             RecoveryStep::Command { .. } => self.own_point(),
-            RecoveryStep::Isolate { .. } | RecoveryStep::Redrive { .. } | RecoveryStep::Cutover { .. } => None,
+            RecoveryStep::Isolate { .. }
+            | RecoveryStep::Redrive { .. }
+            | RecoveryStep::Reroute { .. }
+            | RecoveryStep::Cutover { .. } => None,
         })
     }
 
     /// Delivers the events of what was restored again, those of items that were deleted shortly before the point too.
     async fn redrive(&self, triggers: &[String]) -> Result<StepNote, RecoveryError> {
         let side = inspect::rebuilt_side(self)?.unwrap_or(Side::Recovery);
-        let site = self.drill.site(side, Conduct::Control);
+        let site = self.site(side);
         let removed = self.removed().await?;
         let summary = redrive::redrive(self.drill, &site, triggers, &removed).await?;
         Ok(StepNote(format!("{} events delivered again", summary.events())))

@@ -11,10 +11,7 @@ use firedrill_model::{
 use serde_json::Value;
 
 use super::{Recovery, RecoveryError, StepNote};
-use crate::{
-    backup::{BackupError, schedule::Completed},
-    services::clients::Conduct,
-};
+use crate::backup::{BackupError, schedule::Completed};
 
 /// Restores the point that `from` names into a region of the topology.
 pub async fn restore(
@@ -30,7 +27,7 @@ pub async fn restore(
         .backups
         .strategy_of(&point)
         .ok_or_else(|| RecoveryError::NoRecoveryPoint { why: format!("`{}` belongs to no backup rule", point.id) })?;
-    let site = drill.site(side, Conduct::Control);
+    let site = recovery.site(side);
     let report = strategy.restore(&point, &site, sabotage).await?;
     *recovery.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(point.clone());
     Ok(StepNote(format!(

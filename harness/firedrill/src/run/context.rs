@@ -25,6 +25,18 @@ use crate::{
     workload::{authority::Authority, lag::Lag, ledger::Ledger},
 };
 
+/// Where clients are. The fault plane knows those in a zone by their access keys, and what runs within a region by the address by
+/// which it comes in: that of its own region, whichever region it uses.
+#[derive(Clone, Copy, Debug)]
+pub enum Vantage<'a> {
+    /// Outside of all regions and zones.
+    Outside,
+    /// In a zone.
+    Zone(&'a Zone),
+    /// In the region of a side: backups in the primary, the recovery where it happens.
+    Within(Side),
+}
+
 /// One run: its plan, its clock, its records and where its regions answer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Drill {
@@ -98,22 +110,31 @@ impl Drill {
     /// # Panics
     /// Before preflight has started the target, or when that lacks one of the plan's regions: firedrill's own fault.
     pub fn site(&self, side: Side, conduct: Conduct) -> Site {
-        self.site_from(side, conduct, None)
+        self.site_from(side, conduct, Vantage::Outside)
     }
 
-    /// The same for clients in a zone.
+    /// The same for clients that are somewhere.
     ///
     /// # Panics
     /// As [`Drill::site`].
-    pub fn site_from(&self, side: Side, conduct: Conduct, zone: Option<&Zone>) -> Site {
+    pub fn site_from(&self, side: Side, conduct: Conduct, from: Vantage<'_>) -> Site {
         let region = self.plan.topology.region(side);
-        let endpoint = self.endpoint(region).expect("preflight starts every region of the plan");
-        Site::new(
-            side,
-            Clients::connect_from(endpoint, conduct, zone),
-            endpoint.plane_url.clone(),
-            self.plan.names.of(side).clone(),
-        )
-        .with_triggers(self.plan.stack.triggers.clone())
+        let clients = self.clients_from(region, conduct, from).expect("preflight starts every region of the plan");
+        let function_endpoint = self.endpoint(region).map(|endpoint| endpoint.plane_url.clone()).unwrap_or_default();
+        Site::new(side, clients, function_endpoint, self.plan.names.of(side).clone())
+            .with_triggers(self.plan.stack.triggers.clone())
+    }
+
+    /// Clients of a region; `None` for one that the target does not have.
+    pub fn clients_from(&self, region: &Region, conduct: Conduct, from: Vantage<'_>) -> Option<Clients> {
+        let endpoint = self.endpoint(region)?;
+        Some(match from {
+            Vantage::Outside => Clients::connect(endpoint, conduct, None),
+            Vantage::Zone(zone) => Clients::connect(endpoint, conduct, Some(zone)),
+            Vantage::Within(side) => {
+                let own = self.endpoint(self.plan.topology.region(side))?;
+                Clients::connect(&Endpoint { plane_url: own.plane_url.clone(), ..endpoint.clone() }, conduct, None)
+            }
+        })
     }
 }

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::{
-    Drill, Stop, StopReason,
+    Drill, Stop, StopReason, Vantage,
     dispatch::Holdings,
     journal::JournalError,
     phase::{PhaseError, chain, noted, phase},
@@ -29,6 +29,9 @@ use crate::{
     target::{RunningTarget, Switch as _, TargetError, TargetEvent},
     workload::{canary::Canary, probe::Prober, traffic::Traffic},
 };
+
+/// Between two looks whether the time of a fault has come.
+const ONSET_EVERY: Span = Span::from_ms(20);
 
 #[derive(Debug, Error)]
 enum StrikeError {
@@ -74,19 +77,22 @@ async fn attempts(
     }
 }
 
-/// Keeps traffic on the workload while its backups run, then takes away what the plan says, in order.
-pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
+/// Keeps traffic on the workload while its backups run, until the time of the first fault has come. When the traffic began.
+pub(super) async fn load(
+    drill: &Drill,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+) -> Result<RunTime, PhaseError> {
     let began = drill.clock.now();
-    let mut faults = drill.plan.disaster.iter();
-    let first = faults.next();
     phase(drill, progress, Phase::Traffic, true, async {
-        let source = drill.site(Side::Primary, Conduct::Control);
+        // Backups run where what they protect runs.
+        let source = drill.site_from(Side::Primary, Conduct::Control, Vantage::Within(Side::Primary));
         let backups = holdings.backups.insert(Backups::prepare(drill, &source).await?);
         holdings.traffic = Some(Traffic::start(drill)?);
         holdings.canary.insert(Canary::start(drill).await?).steady().await?;
         backups.start().await;
-        if let Some(fault) = first {
-            await_onset(drill, fault.when, (began, began), backups).await?;
+        if let Some(first) = drill.plan.disaster.first() {
+            await_onset(drill, first.when, &Before::the_first(began), backups).await?;
         }
         let counts = drill.ledger.counts();
         let note = format!(
@@ -95,31 +101,39 @@ pub(super) async fn strike(drill: &Drill, progress: &dyn Progress, holdings: &mu
             counts.rejected,
             *backups.completed().borrow()
         );
-        noted::<_, StrikeError>((), note)
+        noted::<_, StrikeError>(began, note)
     })
-    .await?;
+    .await
+}
+
+/// Takes away what the plan says, in order.
+pub(super) async fn strike(
+    drill: &Drill,
+    progress: &dyn Progress,
+    holdings: &mut Holdings,
+    traffic_began: RunTime,
+) -> Result<(), PhaseError> {
     let (Some(target), Some(backups), Some(canary)) = (&holdings.target, &holdings.backups, &holdings.canary) else {
         return Ok(());
     };
     phase(drill, progress, Phase::Fault, true, async {
         canary.steady().await?;
-        let mut before = began;
-        for (number, fault) in first.into_iter().chain(faults).enumerate() {
+        let mut before = Before::the_first(traffic_began);
+        for (number, fault) in drill.plan.disaster.iter().enumerate() {
             if number > 0 {
-                await_onset(drill, fault.when, (began, before), backups).await?;
+                await_onset(drill, fault.when, &before, backups).await?;
             }
             // Before it: what it changes is felt while it goes on, and noticed as soon as it is on.
             if holdings.prober.is_none() {
                 holdings.prober = Some(Prober::start(drill)?);
             }
             let at = arm(drill, target, fault).await?;
-            before = at;
+            before = Before { at, writes: drill.ledger.counts().acknowledged, ..before };
             progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
         }
         noted::<_, StrikeError>((), "")
     })
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when the first
@@ -163,18 +177,29 @@ fn armed(drill: &Drill, fault: &PlannedFault) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// Waits for an onset. The fault before it was on `before`; the traffic began then when it is the first.
-async fn await_onset(
-    drill: &Drill,
-    onset: Onset,
-    (traffic_began, before): (RunTime, RunTime),
-    backups: &Backups,
-) -> Result<(), WaitError> {
+/// What was before a fault: the fault before it, or the beginning of the traffic.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    traffic_began: RunTime,
+    /// When the one before was on.
+    at: RunTime,
+    /// How many writes were acknowledged by then.
+    writes: u64,
+}
+
+impl Before {
+    /// Before the first fault.
+    fn the_first(traffic_began: RunTime) -> Self {
+        Self { traffic_began, at: traffic_began, writes: 0 }
+    }
+}
+
+/// Waits for an onset.
+async fn await_onset(drill: &Drill, onset: Onset, before: &Before, backups: &Backups) -> Result<(), WaitError> {
     let limit = limits::of_phase(&drill.plan, Phase::Traffic);
-    let every = Span::from_ms(20);
     match onset {
         Onset::At { delay } => {
-            let left = traffic_began.plus(delay).since(drill.clock.now());
+            let left = before.traffic_began.plus(delay).since(drill.clock.now());
             if poll::pause(left, &drill.cancel).await {
                 Ok(())
             } else {
@@ -182,27 +207,31 @@ async fn await_onset(
             }
         }
         Onset::AfterMoreBackups { count } => {
-            poll::until(format!("{count} more verified backups"), every, limit, &drill.cancel, || {
-                let done = backups.begun_since(before);
+            poll::until(format!("{count} more verified backups"), ONSET_EVERY, limit, &drill.cancel, || {
+                let done = backups.begun_since(before.at);
                 async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
             })
             .await
         }
         Onset::AfterBackups { count } => {
-            poll::until(format!("{count} verified backups"), every, limit, &drill.cancel, || {
+            poll::until(format!("{count} verified backups"), ONSET_EVERY, limit, &drill.cancel, || {
                 let done = *backups.completed().borrow();
                 async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} backups")) } }
             })
             .await
         }
-        Onset::AfterWrites { count } => {
-            poll::until(format!("{count} acknowledged writes"), every, limit, &drill.cancel, || {
-                let done = drill.ledger.counts().acknowledged;
-                async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} writes")) } }
-            })
-            .await
-        }
+        Onset::AfterWrites { count } => writes(drill, count, limit).await,
+        Onset::AfterMoreWrites { count } => writes(drill, before.writes + count, limit).await,
     }
+}
+
+/// Waits until so many writes are acknowledged in all.
+async fn writes(drill: &Drill, count: u64, limit: Span) -> Result<(), WaitError> {
+    poll::until(format!("{count} acknowledged writes"), ONSET_EVERY, limit, &drill.cancel, || {
+        let done = drill.ledger.counts().acknowledged;
+        async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} writes")) } }
+    })
+    .await
 }
 
 /// Notices the disaster and runs the recovery steps.

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::{
-    Drill, Journal, Stop, StopReason, closing,
+    Drill, Journal, Stop, StopReason, closing, conditions,
     directory::{self, DirectoryError},
     disaster,
     journal::JournalError,
@@ -142,6 +142,7 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
                 PhaseError::Failed { .. }
                 | PhaseError::TimedOut { .. }
                 | PhaseError::Stopped { .. }
+                | PhaseError::Condition { .. }
                 | PhaseError::Journal(_),
             )
             | None => reason.word().to_owned(),
@@ -180,12 +181,16 @@ async fn drive(
 ) -> Result<(), PhaseError> {
     let work = async {
         opening::stand_up(drill, progress).await?;
-        disaster::strike(drill, progress, holdings).await?;
-        if let Err(failed) = disaster::recover(drill, progress, holdings).await {
-            closing::observe_failure(drill, progress, holdings).await;
-            return Err(failed);
-        }
-        closing::observe_and_capture(drill, progress, holdings).await
+        let traffic_began = disaster::load(drill, progress, holdings).await?;
+        conditions::guard(drill, stop, async {
+            disaster::strike(drill, progress, holdings, traffic_began).await?;
+            if let Err(failed) = disaster::recover(drill, progress, holdings).await {
+                closing::observe_failure(drill, progress, holdings).await;
+                return Err(failed);
+            }
+            closing::observe_and_capture(drill, progress, holdings).await
+        })
+        .await
     };
     tokio::select! {
         result = work => result,

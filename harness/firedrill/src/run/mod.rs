@@ -12,6 +12,7 @@ pub mod stop;
 
 mod capabilities;
 mod closing;
+mod conditions;
 mod deploy;
 mod disaster;
 mod dispatch;
@@ -24,7 +25,7 @@ pub(crate) mod sample;
 mod status;
 
 pub use self::{
-    context::Drill,
+    context::{Drill, Vantage},
     dispatch::{Outcome, Request, RunError, run},
     faults::FaultsOn,
     journal::Journal,

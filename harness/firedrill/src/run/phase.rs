@@ -42,6 +42,12 @@ pub enum PhaseError {
         /// What ended.
         what: String,
     },
+    /// A stop condition of the scenario was met.
+    #[error("a stop condition was met: {what}")]
+    Condition {
+        /// What was seen.
+        what: String,
+    },
     /// The history could not be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -59,7 +65,7 @@ impl PhaseError {
         match self {
             Self::Failed { .. } | Self::TargetLost { .. } | Self::Journal(_) => Ending::Failed,
             Self::TimedOut { .. } => Ending::TimedOut,
-            Self::Stopped { .. } => Ending::Interrupted,
+            Self::Stopped { .. } | Self::Condition { .. } => Ending::Interrupted,
         }
     }
 }

@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 pub enum StopReason {
     /// A limit in time passed.
     TimeOut,
+    /// A stop condition of the scenario was met.
+    Condition,
     /// The target went away without a fault of the plan.
     TargetLost,
     /// The terminal or CI job went away.
@@ -24,6 +26,7 @@ impl StopReason {
     pub fn word(self) -> &'static str {
         match self {
             Self::TimeOut => "time-out",
+            Self::Condition => "stop condition",
             Self::TargetLost => "target lost",
             Self::Hangup => "SIGHUP",
             Self::Terminate => "SIGTERM",

@@ -70,6 +70,7 @@ pub fn scenario(
     let backups = raw.backup.iter().enumerate().filter_map(|(index, rule)| reader.backup(index, rule)).collect();
     let disaster = raw.disaster.iter().enumerate().filter_map(|(index, one)| reader.disaster(index, one)).collect();
     let detect = reader.detect(raw, &traffic, &seed);
+    let stop_when = raw.stop_when.iter().enumerate().filter_map(|(index, one)| reader.stop(index, one)).collect();
     let recover = raw.recover.iter().enumerate().filter_map(|(index, step)| reader.step(index, step)).collect();
     let expect = reader.expect(raw);
     let must_fail = reader.must_fail(raw);
@@ -87,6 +88,7 @@ pub fn scenario(
         backups,
         disaster,
         detect,
+        stop_when,
         recover,
         expect,
         limits: Limits {
@@ -127,9 +129,7 @@ impl Reader<'_> {
         match self.catalogue.only(kinds).find(name) {
             Ok(id) => Some(id),
             Err(unnamed) => {
-                let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
-                let found = if kinds == ResourceKind::ALL { "resource".to_owned() } else { words.join(" or ") };
-                self.unnamed(path, unnamed.message, &format!("expected a {found}"), unnamed.help);
+                self.unnamed(path, unnamed.message, &unnamed.expected, unnamed.help);
                 None
             }
         }
@@ -191,10 +191,10 @@ impl Reader<'_> {
         })
     }
 
-    /// A zone of the primary region.
+    /// A zone of the primary region, or one at its edge.
     fn zone(&mut self, name: &str, path: &KeyPath) -> Option<Zone> {
         let (zone, region) = (Zone::new(name), &self.topology.primary);
-        if !zone.is_of(region) {
+        if !zone.is_of(region) && !zone.is_edge_of(region) {
             self.wrong(path, format!("`{name}` is not a zone of {region}"), "not a zone", format!("write `{region}a`"));
             return None;
         }
@@ -410,6 +410,9 @@ impl Reader<'_> {
             RawStep::Redrive(names) => {
                 let triggers = self.names(names, &[ResourceKind::Trigger], &path.key("redrive"))?;
                 Some(RecoveryStep::Redrive { triggers: triggers.iter().map(|id| id.name().to_owned()).collect() })
+            }
+            RawStep::Reroute(raw) => {
+                Some(RecoveryStep::Reroute { from: self.zone(&raw.from, &path.key("reroute").key("from"))? })
             }
             RawStep::Cutover(raw) => {
                 Some(RecoveryStep::Cutover { to: self.side(&raw.to.0, &path.key("cutover").key("to"))? })

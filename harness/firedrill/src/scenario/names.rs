@@ -11,6 +11,7 @@ use super::nearest::suggest;
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     ids: Vec<ResourceId>,
+    kinds: Vec<ResourceKind>,
 }
 
 /// A name that does not lead to one resource.
@@ -18,6 +19,8 @@ pub struct Catalogue {
 pub struct Unnamed {
     /// What is wrong.
     pub message: String,
+    /// What can stand there.
+    pub expected: String,
     /// What to write instead.
     pub help: String,
 }
@@ -26,14 +29,15 @@ impl Catalogue {
     /// Everything in the stack except the delivery log, which is firedrill's own instrument.
     pub fn of(stack: &Stack) -> Self {
         let log = stack.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
-        Self { ids: stack.resources().into_iter().filter(|id| Some(id) != log.as_ref()).collect() }
+        let ids = stack.resources().into_iter().filter(|id| Some(id) != log.as_ref()).collect();
+        Self { ids, kinds: ResourceKind::ALL.to_vec() }
     }
 
     /// The same, of these kinds alone.
     #[must_use]
     pub fn only(&self, kinds: &[ResourceKind]) -> Self {
         let of_kind = |id: &&ResourceId| id.kind().is_some_and(|kind| kinds.contains(&kind));
-        Self { ids: self.ids.iter().filter(of_kind).cloned().collect() }
+        Self { ids: self.ids.iter().filter(of_kind).cloned().collect(), kinds: kinds.to_vec() }
     }
 
     /// Every resource in it, in the order in which resources are created.
@@ -55,15 +59,18 @@ impl Catalogue {
                 } else {
                     self.ids.iter().map(ResourceId::name).collect()
                 };
-                Err(Unnamed {
-                    message: format!("the stack has no `{name}` that can stand here"),
-                    help: suggest(name, candidates),
-                })
+                Err(self.unnamed(format!("the stack has no `{name}` that can stand here"), suggest(name, candidates)))
             }
             several => {
                 let ids: Vec<String> = several.iter().map(|id| format!("`{id}`")).collect();
-                Err(Unnamed { message: format!("`{name}` has more than one meaning"), help: ids.join(" or ") })
+                Err(self.unnamed(format!("`{name}` has more than one meaning"), ids.join(" or ")))
             }
         }
+    }
+
+    fn unnamed(&self, message: String, help: String) -> Unnamed {
+        let words: Vec<&str> = self.kinds.iter().map(|kind| kind.word()).collect();
+        let expected = if self.kinds == ResourceKind::ALL { "resource".to_owned() } else { words.join(" or ") };
+        Unnamed { message, expected: format!("expected a {expected}"), help }
     }
 }

@@ -9,7 +9,7 @@ use firedrill_model::{
     ids::Region,
     plan::Layout,
     scenario::{Mix, Onset, Per, SizeRange, Symptom},
-    units::{Rate, Span},
+    units::{ByteSize, Rate, Span},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -46,6 +46,10 @@ pub struct RawScenario {
     /// How the disaster is noticed. Without it, writes to the first resource with traffic are watched.
     #[serde(default)]
     pub detect: RawDetect,
+    /// What ends the drill at once and undoes its faults: looked at before anything is taken away, and until the workload was observed
+    /// to be back. What cannot be looked at counts as met.
+    #[serde(default)]
+    pub stop_when: Vec<RawStop>,
     /// Steps of the recovery, in order.
     #[serde(default)]
     pub recover: Vec<RawStep>,
@@ -116,9 +120,9 @@ pub struct RawTraffic {
     /// The client's own time-out for one request.
     #[serde(default = "default_traffic_timeout")]
     pub timeout: Written<Span>,
-    /// The availability zone of the primary region in which its clients are, and with which they are lost; outside of all when
-    /// left out.
-    #[schemars(example = "us-east-1a")]
+    /// The zone of the primary region in which its clients are, and with which they are lost: an Availability Zone, a Local Zone or a
+    /// Wavelength Zone; outside of all when left out.
+    #[schemars(example = "us-east-1a", example = "us-east-1-bos-1a")]
     pub zone: Option<String>,
 }
 
@@ -205,33 +209,38 @@ pub enum Operator {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawDisaster {
-    /// Once so many backups are complete and verified, or so many writes are acknowledged; `2 more backups` counts from when the
+    /// Once so many backups are complete and verified, or so many writes are acknowledged; `2 more backups` and `300 more writes` count from when the
     /// disaster before it was on.
     pub after: Option<Written<Onset>>,
     /// So long after the traffic began.
     pub at: Option<Written<Span>>,
     /// What is taken away.
     pub fault: FaultWord,
-    /// Which region. In every fault.
+    /// Which region. In every fault but `region-partition`, `edge-zone-outage` and `edge-zone-degraded`.
     pub region: Option<Written<Region>>,
-    /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`) and `service-outage` (`errors`, `refused`,
-    /// `timeouts`).
+    /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`), `service-outage` (`errors`, `refused`,
+    /// `timeouts`), `region-partition` and `edge-zone-outage` (`timeouts`, `refused`).
     pub symptom: Option<Symptom>,
     /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout`,
     /// `throttling-storm`, `permission-loss` and `quota-exhausted` all when left out.
     #[schemars(length(min = 1))]
     pub service: Option<Vec<String>>,
     /// The share of requests that fail, from 0 to 1. In `brownout` and `throttling-storm`; 0.9 when left out. In `zone-outage`,
-    /// where it is that of the zone; a third when left out.
+    /// where it is that of the zone; a third when left out. In `edge-zone-degraded`, where so many are lost on their way; 0.05 when
+    /// left out.
     #[schemars(range(min = 0, max = 1))]
     pub share: Option<f64>,
-    /// How late requests are in the end. In `brownout`; 500 ms when left out.
+    /// How late requests are in the end. In `brownout`; 500 ms when left out. How late they are on average in
+    /// `edge-zone-degraded`; 200 ms when left out.
     pub latency: Option<Written<Span>>,
     /// How long errors and delays take to rise. In `brownout`; 10 s when left out. How long services take to fail over. In
     /// `zone-outage`; 30 s when left out.
     pub over: Option<Written<Span>>,
-    /// Which availability zone of the region. In `zone-outage`.
-    #[schemars(example = "us-east-1a")]
+    /// How many bytes of each body pass in a second. In `edge-zone-degraded`; 64 KiB when left out.
+    pub bandwidth: Option<Written<ByteSize>>,
+    /// Which Availability Zone of the region, in `zone-outage`; which Local Zone or Wavelength Zone, in `edge-zone-outage` and
+    /// `edge-zone-degraded`.
+    #[schemars(example = "us-east-1a", example = "us-east-1-bos-1a")]
     pub zone: Option<String>,
     /// Which vault: the bucket of a backup rule. In `vault-loss`.
     #[schemars(length(min = 1))]
@@ -258,6 +267,8 @@ pub struct RawDisaster {
 pub enum FaultWord {
     /// A whole region with everything in it.
     RegionOutage,
+    /// The two regions cannot reach each other; clients from outside reach both.
+    RegionPartition,
     /// Some services of a region; the region and its data stay.
     ServiceOutage,
     /// Errors and delays that grow until most requests fail; the region and its data stay.
@@ -266,6 +277,10 @@ pub enum FaultWord {
     ThrottlingStorm,
     /// A zone: clients in it lose everything, and the region's services fail for others until they have failed over.
     ZoneOutage,
+    /// A zone at the edge: the clients in it reach nothing; all others notice nothing.
+    EdgeZoneOutage,
+    /// The link of a zone at the edge: delay, loss and little bandwidth for the clients in it.
+    EdgeZoneDegraded,
     /// Services deny requests as if a policy forbade them; the region and its data stay.
     PermissionLoss,
     /// The access keys of the workload's clients are revoked; the region and its data stay.
@@ -299,6 +314,10 @@ pub struct RawDetect {
     /// The canary does all that a probe does: it reads its write back, and old data too, which shows a loss or corruption that
     /// leaves writes alone. That of a trigger always waits for the effect.
     pub reads: bool,
+    /// The zone of the primary region from which the canary and the probes use the workload, so that what becomes of the clients in
+    /// it is noticed and measured; from outside of all when left out.
+    #[schemars(example = &"us-east-1-bos-1a")]
+    pub zone: Option<String>,
     /// Between two canary writes.
     pub every: Written<Span>,
     /// Failures in a row that mean a disaster; 3 when neither this nor `alarm` is given.
@@ -325,6 +344,22 @@ pub struct RawAlarm {
     pub periods: u32,
 }
 
+/// A stop condition: an `alarm` with its `region`, or a program that `fails`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawStop {
+    /// The name of a CloudWatch alarm; the drill ends when it is in `ALARM`.
+    #[schemars(length(min = 1, max = 255))]
+    pub alarm: Option<String>,
+    /// The region of the alarm.
+    pub region: Option<Written<Region>>,
+    /// A program of yours; the drill ends when it fails.
+    pub fails: Option<Command>,
+    /// Between two looks.
+    #[serde(default = "default_look")]
+    pub every: Written<Span>,
+}
+
 /// One step of a recovery: one of these keys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -338,6 +373,8 @@ pub enum RawStep {
     Command(Command),
     /// Deliver the events of what was restored to the functions again: `all`, or a list of triggers.
     Redrive(Names),
+    /// Take the clients in a zone out of it: from then on they use the region from outside of all zones.
+    Reroute(RawReroute),
     /// Point the traffic at a region.
     Cutover(RawCutover),
 }
@@ -354,6 +391,15 @@ pub struct RawRestore {
     pub into: Written<Region>,
     /// A defect put into the restore on purpose, to see whether the checks notice.
     pub sabotage: Option<RawSabotage>,
+}
+
+/// Another way for clients.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawReroute {
+    /// The zone that they are taken out of.
+    #[schemars(example = "us-east-1-bos-1a")]
+    pub from: String,
 }
 
 /// A cutover.
@@ -529,6 +575,7 @@ impl Default for RawDetect {
         Self {
             canary: None,
             reads: false,
+            zone: None,
             every: Written(Span::from_ms(500)),
             failures: None,
             alarm: None,
@@ -552,6 +599,10 @@ impl Default for RawLimits {
             attempts: 1,
         }
     }
+}
+
+fn default_look() -> Written<Span> {
+    Written(Span::from_secs(5))
 }
 
 fn default_writers() -> u32 {

@@ -179,8 +179,8 @@ impl Format for Region {
 
 impl Format for Onset {
     const NAME: &'static str = "count";
-    const MEANING: &'static str =
-        "So many `backups` or so many acknowledged `writes`; `2 more backups` than when the disaster before it was on.";
+    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`; `2 more backups` or `300 more writes` than when the disaster before\
+         it was on.";
     const EXAMPLE: &'static str = "3 backups";
 
     fn read(text: &str) -> Result<Self, Unreadable> {
@@ -196,9 +196,10 @@ impl Format for Onset {
             "backup" | "backups" => Ok(Self::AfterBackups { count }),
             "more backup" | "more backups" => Ok(Self::AfterMoreBackups { count }),
             "write" | "writes" => Ok(Self::AfterWrites { count: count.into() }),
+            "more write" | "more writes" => Ok(Self::AfterMoreWrites { count: count.into() }),
             unit => Err(Unreadable {
                 message: format!("`{unit}` cannot be counted here"),
-                help: suggest(unit, ["backups", "more backups", "writes"]),
+                help: suggest(unit, ["backups", "more backups", "writes", "more writes"]),
             }),
         }
     }
@@ -209,6 +210,7 @@ impl Format for Onset {
             Self::AfterBackups { count } => format!("{count} backups"),
             Self::AfterMoreBackups { count } => format!("{count} more backups"),
             Self::AfterWrites { count } => format!("{count} writes"),
+            Self::AfterMoreWrites { count } => format!("{count} more writes"),
         }
     }
 }

@@ -84,13 +84,8 @@ fn letters(text: &str) -> String {
 }
 
 impl Clients {
-    /// Clients of `endpoint`'s region. Nothing is sent.
-    pub fn connect(endpoint: &Endpoint, conduct: Conduct) -> Self {
-        Self::connect_from(endpoint, conduct, None)
-    }
-
-    /// The same for traffic in `zone`, or outside of all.
-    pub fn connect_from(endpoint: &Endpoint, conduct: Conduct, zone: Option<&Zone>) -> Self {
+    /// Clients of `endpoint`'s region; traffic comes from `zone`, or from outside of all. Nothing is sent.
+    pub fn connect(endpoint: &Endpoint, conduct: Conduct, zone: Option<&Zone>) -> Self {
         let url = match conduct {
             Conduct::Traffic { .. } | Conduct::Control => &endpoint.plane_url,
             Conduct::Clean => &endpoint.direct_url,

@@ -117,7 +117,7 @@ async fn write_until(
     let dataset = Arc::new(Dataset::of(&drill.plan)?);
     let whole = plan.reads || plan.canary.kind() == Some(ResourceKind::Trigger);
     let limit = if whole { probes::limit(&plan.canary) } else { plan.every.max(TIMEOUT_MIN) };
-    let sites = Sites::connect(&drill, limit, None);
+    let sites = Sites::connect(&drill, limit, plan.zone.as_ref());
     loop {
         let (began, standing) = (drill.clock.now(), drill.authority.standing());
         let (site, deadline) = (sites.of(standing.side), began.plus(limit));

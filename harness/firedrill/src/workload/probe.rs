@@ -55,7 +55,7 @@ impl Probe {
         let probes = drill.plan.probes.iter().map(|planned| Self {
             drill: drill.clone(),
             dataset: Arc::clone(&dataset),
-            sites: Arc::new(Sites::connect(drill, planned.timeout, None)),
+            sites: Arc::new(Sites::connect(drill, planned.timeout, drill.plan.detect.zone.as_ref())),
             planned: planned.clone(),
         });
         Ok(probes.collect())

@@ -101,10 +101,12 @@ pub(crate) fn plan(seed: u64) -> Plan {
         detect: Detect {
             canary: orders(),
             reads: false,
+            zone: None,
             every: Span::from_ms(100),
             by: Detector::Failures { in_a_row: 3 },
             decide: Span::default(),
         },
+        stop_when: Vec::new(),
         recover: Vec::new(),
         probes: vec![probe(orders()), probe(uploads())],
         probe_interval: Span::from_ms(200),

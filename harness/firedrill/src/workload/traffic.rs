@@ -15,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     WorkloadError,
+    authority::Authority,
     dataset::Dataset,
     own_keys::{OwnKeys, Share},
     writer::Writer,
 };
 use crate::{
     poll,
-    run::Drill,
+    run::{Drill, Vantage},
     services::{Site, clients::Conduct},
 };
 
@@ -122,6 +123,14 @@ impl Shares {
 /// Clients of both sides with the time-out of one load.
 #[derive(Debug)]
 pub(super) struct Sites {
+    outside: BothSides,
+    /// Where they are until they are rerouted.
+    placed: Option<(Zone, BothSides)>,
+    authority: Authority,
+}
+
+#[derive(Debug)]
+struct BothSides {
     primary: Site,
     recovery: Site,
 }
@@ -129,14 +138,24 @@ pub(super) struct Sites {
 impl Sites {
     /// Both sides for clients in `zone`, or outside of all.
     pub(super) fn connect(drill: &Drill, timeout: Span, zone: Option<&Zone>) -> Self {
-        let site = |side| drill.site_from(side, Conduct::Traffic { timeout }, zone);
-        Self { primary: site(Side::Primary), recovery: site(Side::Recovery) }
+        let sides = |from| {
+            let site = |side| drill.site_from(side, Conduct::Traffic { timeout }, from);
+            BothSides { primary: site(Side::Primary), recovery: site(Side::Recovery) }
+        };
+        Self {
+            outside: sides(Vantage::Outside),
+            placed: zone.map(|zone| (zone.clone(), sides(Vantage::Zone(zone)))),
+            authority: drill.authority.clone(),
+        }
     }
 
+    /// A side, by the way that its clients have now.
     pub(super) fn of(&self, side: Side) -> &Site {
+        let placed = self.placed.as_ref().filter(|(zone, _)| !self.authority.is_rerouted(zone));
+        let BothSides { primary, recovery } = placed.map_or(&self.outside, |(_, sides)| sides);
         match side {
-            Side::Primary => &self.primary,
-            Side::Recovery => &self.recovery,
+            Side::Primary => primary,
+            Side::Recovery => recovery,
         }
     }
 }

@@ -136,6 +136,7 @@ async fn data_is_corrupted_encrypted_and_deleted_as_told() -> Outcome {
         assert!(make(&site, resource, Alteration::Delete).await? > 0);
         let service = service(resource.kind().expect("a kind"));
         assert!(!service.exists(&site, resource.name()).await?, "{resource} is still there");
+        assert_eq!(make(&site, resource, Alteration::Delete).await?, 0, "there is nothing left to delete");
     }
     Ok(emulator.target.stop(false).await?)
 }
@@ -170,6 +171,7 @@ async fn functions_and_triggers_are_broken_as_told() -> Outcome {
         assert!(service(ResourceKind::Trigger).exists(&site, name).await?);
         assert_eq!(make(&site, &trigger, Alteration::Disconnect).await?, 1);
         assert!(!service(ResourceKind::Trigger).exists(&site, name).await?);
+        assert_eq!(make(&site, &trigger, Alteration::Disconnect).await?, 0, "it is disconnected already");
     }
     Ok(emulator.target.stop(false).await?)
 }

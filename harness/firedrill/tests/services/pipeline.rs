@@ -23,7 +23,7 @@ pub(crate) fn site(url: &str, side: Side, region: &str, test: &str) -> Site {
         ("describe-upload".to_owned(), upload_trigger()),
         ("total-orders".to_owned(), order_trigger()),
     ]);
-    Site::new(side, Clients::connect(&endpoint, Conduct::Control), url.to_owned(), names).with_triggers(triggers)
+    Site::new(side, Clients::connect(&endpoint, Conduct::Control, None), url.to_owned(), names).with_triggers(triggers)
 }
 
 /// Every resource in the order of creation.

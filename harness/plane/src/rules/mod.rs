@@ -19,7 +19,7 @@ use std::{
 use firedrill_clock::{clock::RunClock, poll};
 use firedrill_model::{
     ids::{FaultId, Region},
-    rule::{Effect, ExchangeSide, Rule},
+    rule::{Effect, ExchangeSide, Nature, Rule},
     units::{RunTime, Span},
 };
 use tokio::sync::{mpsc, watch};
@@ -217,24 +217,12 @@ pub struct Passage {
 
 /// Whether an effect leaves the client without the answer of the service.
 fn ends(effect: &Effect) -> bool {
-    match effect {
-        Effect::Refuse | Effect::Reset | Effect::BlackHole | Effect::Error { .. } | Effect::Throttle | Effect::Deny => {
-            true
-        }
-        Effect::Latency(_)
-        | Effect::Bandwidth { .. }
-        | Effect::SlowClose { .. }
-        | Effect::Truncate { .. }
-        | Effect::Corrupt { .. }
-        | Effect::StaleRead
-        | Effect::Duplicate
-        | Effect::Delayed { .. } => false,
-    }
+    matches!(effect.nature(), Nature::Cuts | Nature::Answers(_))
 }
 
 /// Whether a rule strikes requests that are under way when it begins: the connection is gone, whatever was said on it.
 fn cuts(rule: &Rule) -> bool {
-    rule.side == ExchangeSide::Request && matches!(rule.effect, Effect::Refuse | Effect::Reset | Effect::BlackHole)
+    rule.side == ExchangeSide::Request && rule.effect.nature() == Nature::Cuts
 }
 
 impl Passage {

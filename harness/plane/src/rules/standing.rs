@@ -10,7 +10,7 @@ use std::{
 
 use firedrill_model::{
     ids::{FaultId, Region},
-    rule::{Count, Delay, Effect, ExchangeSide, Pattern, Probability, Rule},
+    rule::{Count, Delay, Effect, ExchangeSide, Nature, Pattern, Probability, Rule},
     units::{RunTime, Span},
 };
 use rand::RngExt;
@@ -115,6 +115,7 @@ impl StandingRule {
             && one(&scope.operation, facts.operation.as_deref())
             && any(&scope.resource, &facts.resources)
             && one(&scope.principal, facts.principal.as_deref())
+            && one(&scope.origin, facts.origin.as_deref())
     }
 
     /// Whether the body has to be in hand before the rule can be asked, or can do what it does.
@@ -128,7 +129,7 @@ impl StandingRule {
             known.resources.extend(scope.resource.first().map(text));
         }
         let asks = facts.body_tells && !self.is_for(facts);
-        let keeps = matches!(self.rule.effect, Effect::Duplicate | Effect::Delayed { .. } | Effect::StaleRead);
+        let keeps = self.rule.effect.nature() == Nature::Replays;
         (asks || keeps) && self.is_for(&known)
     }
 
@@ -142,7 +143,7 @@ impl StandingRule {
             && fires.probability.is_none()
             && fires.count.is_none()
             && fires.ramp.is_none()
-            && [&scope.service, &scope.operation, &scope.resource, &scope.principal]
+            && [&scope.service, &scope.operation, &scope.resource, &scope.principal, &scope.origin]
                 .iter()
                 .all(|patterns| patterns.is_empty())
             && (scope.region.is_empty() || scope.region.iter().any(|pattern| pattern.matches(region.as_str())))

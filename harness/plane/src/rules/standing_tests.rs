@@ -36,6 +36,7 @@ fn facts() -> Facts {
         operation: Some("PutItem".into()),
         resources: vec!["orders".into(), "totals".into()],
         principal: Some("AKIA1".into()),
+        origin: Some("eu-west-1".into()),
         body_tells: false,
     }
 }
@@ -48,11 +49,12 @@ fn every_field_of_a_scope_must_match() {
         operation: patterns(&["Put*"]),
         resource: patterns(&["totals"]),
         principal: patterns(&["AKIA1"]),
+        origin: patterns(&["eu-west-1"]),
     };
     let is_for = |scope: Scope, facts: &Facts| standing(Rule { scope, ..always(Effect::Reset) }, 0).is_for(facts);
     assert!(is_for(scope.clone(), &facts()));
     assert!(is_for(Scope::default(), &Facts::default()), "no condition, nothing known");
-    let others: [fn(&mut Facts); 7] = [
+    let others: [fn(&mut Facts); 9] = [
         |facts| facts.region = "us-west-2".into(),
         |facts| facts.service = "s3".into(),
         |facts| facts.operation = Some("GetItem".into()),
@@ -60,6 +62,8 @@ fn every_field_of_a_scope_must_match() {
         |facts| facts.resources = vec!["orders".into()],
         |facts| facts.principal = None,
         |facts| facts.principal = Some("AKIA2".into()),
+        |facts| facts.origin = None,
+        |facts| facts.origin = Some("us-east-1".into()),
     ];
     for (n, change) in others.into_iter().enumerate() {
         let mut other = facts();
@@ -102,10 +106,11 @@ fn only_what_refuses_everything_closes_a_region() {
     assert!(!to_come.closes(&east), "its time has not come");
     let timed = Firing { lasts: Some(Span::from_secs(1)), ..Firing::default() };
     assert!(closes(Rule { fires: timed, ..rule.clone() }), "it ends by itself, and until then refuses everything");
-    let less: [fn(&mut Rule); 8] = [
+    let less: [fn(&mut Rule); 9] = [
         |rule| rule.effect = Effect::Reset,
         |rule| rule.side = ExchangeSide::Response,
         |rule| rule.scope.service = patterns(&["s3"]),
+        |rule| rule.scope.origin = patterns(&["*"]),
         |rule| rule.scope.operation = patterns(&["*"]),
         |rule| rule.scope.resource = patterns(&["orders"]),
         |rule| rule.scope.principal = patterns(&["AKIA1"]),

@@ -11,5 +11,6 @@ mod passing;
 mod proxy;
 mod refusals;
 mod rules;
+mod smuggling;
 mod volume;
 mod wire;

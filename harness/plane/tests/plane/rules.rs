@@ -2,7 +2,10 @@
 
 use std::io;
 
-use firedrill_model::{ids::Region, rule::Effect};
+use firedrill_model::{
+    ids::Region,
+    rule::{Effect, Pattern, Rule, Scope},
+};
 
 use super::wire::{Bench, EAST, End, WEST, Wire, bytes, fault, signed, signed_for};
 
@@ -124,4 +127,24 @@ async fn an_answer_that_was_whole_before_the_rule_is_whole() {
     client.send(signed("PUT", "/b/k", PUT)).await;
     client.hears_nothing().await;
     assert_eq!(bench.bites.try_recv(), Ok(fault()));
+}
+
+#[tokio::test]
+async fn a_rule_by_origin_strikes_what_comes_in_by_another_region_and_nothing_else() {
+    let mut bench = Bench::new().await;
+    let rule = Rule::of_region(&Region::from(EAST), Effect::Reset);
+    let scope = Scope { origin: vec![Pattern::new(WEST)], ..rule.scope };
+    bench.rule(Rule { scope, ..rule }).await;
+    let (mut client, mut region, _) = bench.exchange(&signed("GET", "/from-outside", "")).await;
+    region.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert!(client.head().await.starts_with("HTTP/1.1 204 "));
+    assert!(bench.bites.try_recv().is_err(), "nothing was struck yet");
+    let mut across = bench.client(WEST).await;
+    across.send(signed("GET", "/from-the-west", "")).await;
+    assert_eq!(across.rest().await, (Vec::new(), End::Reset));
+    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    let mut within = bench.client(WEST).await;
+    within.send(signed_for(WEST, "GET", "/within-the-west", "")).await;
+    assert!(bench.west.accept().await.head().await.starts_with("GET /within-the-west "));
+    bench.next_is_ours().await;
 }

@@ -103,6 +103,11 @@ impl Stub {
         Wire::new(in_time("a connection from the plane", self.0.accept()).await.unwrap().0)
     }
 
+    /// The next connection, however long that takes.
+    pub(crate) async fn accept_when_it_comes(&self) -> TcpStream {
+        self.0.accept().await.unwrap().0
+    }
+
     /// Watches for a while that the plane does not connect.
     pub(crate) async fn sees_nobody(&self) {
         assert!(poll::at_most(QUIET, self.0.accept()).await.is_none(), "the plane connected to the region");

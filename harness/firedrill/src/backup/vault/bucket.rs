@@ -142,7 +142,7 @@ mod tests {
             }
         });
         let endpoint = Endpoint { region: "eu-west-1".into(), plane_url: url.clone(), direct_url: url.clone() };
-        (Site::new(Side::Recovery, Clients::connect(&endpoint, Conduct::Control), url, BTreeMap::new()), asked)
+        (Site::new(Side::Recovery, Clients::connect(&endpoint, Conduct::Control, None), url, BTreeMap::new()), asked)
     }
 
     fn answer(mut connection: TcpStream, asked: &Asked, deaf: bool) {

@@ -26,7 +26,7 @@ use firedrill_model::{
     capture::Entry,
     critical::CriticalAttribute,
     history::Ending,
-    ids::{RecoveryPointId, ResourceId, ResourceKind},
+    ids::{RecoveryPointId, Region, ResourceId, ResourceKind},
     recovery_point::RecoveryPoint,
     run_dir::RunDirError,
     scenario::{Backup, Sabotage, VaultPlace},
@@ -47,7 +47,7 @@ use self::{
 };
 use super::{BackupError, RestoreReport, Strategy, sabotage::Saboteur};
 use crate::{
-    run::Drill,
+    run::{Drill, Vantage},
     services::{
         Clients, Site,
         clients::{Conduct, Endpoint},
@@ -63,7 +63,10 @@ pub struct Vault {
     pub(super) source: Site,
     pub(super) protect: Vec<ResourceId>,
     critical: Vec<CriticalAttribute>,
+    /// As backups reach it, which run in the primary region.
     place: Arc<dyn Place>,
+    /// As the recovery does, which runs in its own.
+    place_in_recovery: Arc<dyn Place>,
     incremental: bool,
     sabotage: Option<Sabotage>,
     state: Mutex<State>,
@@ -87,12 +90,15 @@ impl Vault {
         into: &VaultPlace,
         incremental: bool,
     ) -> Self {
-        let place: Arc<dyn Place> = match into {
-            VaultPlace::Bucket { region, bucket } => {
-                Arc::new(BucketPlace::new(vault_site(drill, region, &source), bucket.clone()))
+        let reached_from = |within| -> Arc<dyn Place> {
+            match into {
+                VaultPlace::Bucket { region, bucket } => {
+                    Arc::new(BucketPlace::new(vault_site(drill, region, &source, within), bucket.clone()))
+                }
+                VaultPlace::Folder { folder } => Arc::new(FolderPlace::new(drill.dir.root().join(folder))),
             }
-            VaultPlace::Folder { folder } => Arc::new(FolderPlace::new(drill.dir.root().join(folder))),
         };
+        let (place, place_in_recovery) = (reached_from(Side::Primary), reached_from(Side::Recovery));
         Self {
             drill: drill.clone(),
             rule,
@@ -100,18 +106,20 @@ impl Vault {
             protect: backup.protect.clone(),
             critical: backup.critical.clone(),
             place,
+            place_in_recovery,
             incremental,
             sabotage: backup.sabotage.clone(),
             state: Mutex::default(),
         }
     }
 
+    /// Read by the recovery.
     async fn manifest(&self, point: &RecoveryPoint) -> Result<Manifest, BackupError> {
-        verify::manifest(&*self.place, &point.id, &point.digest).await
+        verify::manifest(&*self.place_in_recovery, &point.id, &point.digest).await
     }
 
     async fn entries_of(&self, manifest: &Manifest, parts: &ResourceParts) -> Result<Vec<Entry>, BackupError> {
-        let reader = Reader { place: &*self.place, id: &manifest.id };
+        let reader = Reader { place: &*self.place_in_recovery, id: &manifest.id };
         match parts.resource.kind() {
             Some(ResourceKind::Bucket) => Ok(objects::entries(reader.objects(parts).await?)),
             Some(ResourceKind::Table) => {
@@ -129,15 +137,15 @@ impl Vault {
     }
 }
 
-/// Where the vault's bucket is: the clients of its region, without the names of the stack, which the vault is not in.
-fn vault_site(drill: &Drill, region: &firedrill_model::ids::Region, source: &Site) -> Site {
+/// Where the vault's bucket is: the clients of its region, as they are within that of a side, without the names of the stack, which
+/// the vault is not in.
+fn vault_site(drill: &Drill, region: &Region, source: &Site, within: Side) -> Site {
     let side = drill.plan.topology.side(region).unwrap_or(Side::Recovery);
-    let endpoint = drill.endpoint(region).cloned().unwrap_or_else(|| Endpoint {
-        region: region.clone(),
-        plane_url: source.function_endpoint.clone(),
-        direct_url: source.function_endpoint.clone(),
+    let clients = drill.clients_from(region, Conduct::Control, Vantage::Within(within)).unwrap_or_else(|| {
+        let (plane_url, direct_url) = (source.function_endpoint.clone(), source.function_endpoint.clone());
+        Clients::connect(&Endpoint { region: region.clone(), plane_url, direct_url }, Conduct::Control, None)
     });
-    Site::new(side, Clients::connect(&endpoint, Conduct::Control), endpoint.plane_url.clone(), BTreeMap::new())
+    Site::new(side, clients, source.function_endpoint.clone(), BTreeMap::new())
 }
 
 #[async_trait]
@@ -199,9 +207,14 @@ impl Strategy for Vault {
     ) -> Result<RestoreReport, BackupError> {
         let manifest = self.manifest(point).await?;
         let saboteur = Saboteur::draw(&self.drill, sabotage)?;
-        Restore { reader: Reader { place: &*self.place, id: &manifest.id }, manifest: &manifest, into, saboteur }
-            .run()
-            .await
+        Restore {
+            reader: Reader { place: &*self.place_in_recovery, id: &manifest.id },
+            manifest: &manifest,
+            into,
+            saboteur,
+        }
+        .run()
+        .await
     }
 
     async fn removed(&self, point: &RecoveryPoint) -> Result<Vec<(ResourceId, Value)>, BackupError> {
@@ -209,7 +222,7 @@ impl Strategy for Vault {
         let mut removed = Vec::new();
         for parts in &manifest.resources {
             for part in parts.of(PartRole::Removed) {
-                let body = verify::read_part(&*self.place, &manifest.id, part).await?;
+                let body = verify::read_part(&*self.place_in_recovery, &manifest.id, part).await?;
                 let items: Vec<Value> = lines::read(&body.bytes().await?)
                     .map_err(|error| BackupError::damaged(&manifest.id, &part.path, error.to_string()))?;
                 removed.extend(items.into_iter().map(|item| (parts.resource.clone(), item)));
@@ -232,7 +245,7 @@ impl Strategy for Vault {
 
     async fn prune(&self, point: &RecoveryPoint) -> Result<(), BackupError> {
         let mut state = self.state.lock().await;
-        let gone = self.manifest(point).await?;
+        let gone = verify::manifest(&*self.place, &point.id, &point.digest).await?;
         state.manifests.retain(|manifest| manifest.id != gone.id);
         let stored: Vec<String> =
             self.place.list(&Manifest::prefix(&gone.id)).await?.into_iter().map(|stored| stored.path).collect();

@@ -4,7 +4,6 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     units::Span,
 };
-use futures_util::TryStreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{ChangeError, Changed};
@@ -17,9 +16,13 @@ const EVERY: Span = Span::from_ms(50);
 /// How long clients may keep writing into a bucket that is being deleted.
 const LIMIT: Span = Span::from_secs(60);
 
-/// A bucket or table with everything in it. Clients go on writing meanwhile, and a bucket is deleted only once it is empty.
+/// A bucket or table with everything in it, if it is there. Clients go on writing meanwhile, and a bucket is deleted only once it
+/// is empty.
 pub(super) async fn whole(site: &Site, resource: &ResourceId, changed: Changed<'_>) -> Result<(), ChangeError> {
     let Some(kind) = resource.kind() else { return Ok(()) };
+    if !service(kind).exists(site, resource.name()).await? {
+        return Ok(());
+    }
     if kind == ResourceKind::Bucket {
         below(site, resource.name(), "", changed).await?;
     }
@@ -36,13 +39,10 @@ pub(super) async fn whole(site: &Site, resource: &ResourceId, changed: Changed<'
     Ok(changed()?)
 }
 
-/// Every version of every object below `prefix`. Listed from the beginning after each page: where a page ends at a version that
-/// is deleted by then, what follows it need not be found.
+/// Every version of every object below `prefix`.
 pub(super) async fn below(site: &Site, bucket: &str, prefix: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
-    loop {
-        let page = std::pin::pin!(s3::versions_below(site, bucket, prefix)).try_next().await?;
-        let Some(page) = page.filter(|page| !page.is_empty()) else { return Ok(()) };
-        s3::delete_versions(site, bucket, page).await?;
+    while s3::delete_page(site, bucket, prefix).await? {
         changed()?;
     }
+    Ok(())
 }

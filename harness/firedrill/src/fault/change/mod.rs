@@ -50,7 +50,8 @@ async fn paced(writes: impl Iterator<Item = impl Future<Output = Result<(), Chan
 /// Told of each thing that has been changed.
 pub type Changed<'a> = &'a (dyn Fn() -> Result<(), JournalError> + Send + Sync);
 
-/// Makes a change at `site`, which is the side of its region. What is drawn depends on `seed` alone.
+/// Makes a change at `site`, which is the side of its region. What is drawn depends on `seed` alone. Nothing is told to have been
+/// changed where there was nothing left to change.
 pub async fn make(
     site: &Site,
     (stack, seed): (&Stack, u64),
@@ -67,7 +68,13 @@ pub async fn make(
         Alteration::Encrypt => return encrypt::encrypt(site, seed, name, changed).await,
         Alteration::BreakCode => code::replace(site, name).await?,
         Alteration::Unset { variable } => code::unset(site, name, variable).await?,
-        Alteration::Disconnect => service(ResourceKind::Trigger).delete(site, name).await?,
+        Alteration::Disconnect => {
+            let triggers = service(ResourceKind::Trigger);
+            if !triggers.exists(site, name).await? {
+                return Ok(());
+            }
+            triggers.delete(site, name).await?;
+        }
     }
     Ok(changed()?)
 }

@@ -1,17 +1,17 @@
-//! How the disaster is noticed.
+//! How the disaster is noticed, and what ends the drill at once.
 
 use std::collections::BTreeMap;
 
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
-    scenario::{Alarm, Detect, Detector, Traffic},
+    scenario::{Alarm, Detect, Detector, StopCondition, Traffic, Watch},
     units::Span,
 };
 
 use super::{DATA, Reader};
 use crate::scenario::{
     key_path::KeyPath,
-    raw::{RawDetect, RawScenario},
+    raw::{RawDetect, RawScenario, RawStop},
     written::Format as _,
 };
 
@@ -25,6 +25,29 @@ const CANARY: [ResourceKind; 3] = [ResourceKind::Bucket, ResourceKind::Table, Re
 const ALARM_SECONDS_MAX: u64 = 86_400;
 
 impl Reader<'_> {
+    /// What ends the drill at once.
+    pub(super) fn stop(&mut self, index: usize, raw: &RawStop) -> Option<StopCondition> {
+        let path = KeyPath::of(["stop_when"]).index(index);
+        let by = match (&raw.alarm, &raw.region, &raw.fails) {
+            (Some(name), Some(region), None) => {
+                Watch::Alarm { name: name.clone(), region: self.side(&region.0, &path.key("region"))? }
+            }
+            (None, None, Some(program)) => {
+                Watch::Program { command: self.command(program, &path.key("fails"))?, timeout: program.timeout }
+            }
+            _ => {
+                let help = "write `alarm: NAME` with `region: us-east-1`, or `fails: ./check.sh`";
+                self.wrong(&path, format!("`{path}` must say what is looked at"), "here", help);
+                return None;
+            }
+        };
+        if raw.every.0 == Span::default() {
+            let message = "there has to be time between two looks";
+            self.wrong(&path.key("every"), message, "zero", "write `every: 5s`");
+        }
+        Some(StopCondition { every: raw.every.0, by })
+    }
+
     pub(super) fn detect(
         &mut self,
         raw: &RawScenario,
@@ -44,6 +67,7 @@ impl Reader<'_> {
         Detect {
             canary: canary.unwrap_or_else(|| ResourceId::new(ResourceKind::Table, "none")),
             reads: raw.detect.reads,
+            zone: raw.detect.zone.as_ref().and_then(|zone| self.zone(zone, &path.key("zone"))),
             every: raw.detect.every.0,
             by: self.detector(&raw.detect, &path),
             decide: raw.detect.decide.0,

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use firedrill_model::ids::ResourceKind::Bucket;
 use futures_util::TryStreamExt;
 
-use super::{ObjectVersion, describe::NOT_FOUND, versions};
+use super::{ObjectVersion, describe::NOT_FOUND, versions_below};
 use crate::services::{ServiceError, Site};
 
 /// Deletes every version and marker, then the bucket; fine when it is not there.
@@ -16,10 +16,7 @@ pub(super) async fn delete(site: &Site, name: &str) -> Result<(), ServiceError> 
 }
 
 async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
-    let mut pages = std::pin::pin!(versions(site, name));
-    while let Some(page) = pages.try_next().await? {
-        delete_versions(site, name, page).await?;
-    }
+    while delete_page(site, name, "").await? {}
     let request = site.clients.s3.delete_bucket().bucket(site.name_of(Bucket, name));
     request.send().await.map_err(|error| ServiceError::request(format!("S3 DeleteBucket {name}"), &error))?;
     Ok(())
@@ -27,6 +24,15 @@ async fn delete_present(site: &Site, name: &str) -> Result<(), ServiceError> {
 
 /// As many as one `DeleteObjects` takes (Amazon S3 API reference), and as one page of versions has at most.
 pub const PAGE: usize = 1000;
+
+/// Deletes the first page of the versions and markers below `prefix`; whether there was one. What follows it is found by asking
+/// again: where a listing goes on after a version that is deleted by then, it need not find what comes next.
+pub async fn delete_page(site: &Site, name: &str, prefix: &str) -> Result<bool, ServiceError> {
+    let page = std::pin::pin!(versions_below(site, name, prefix)).try_next().await?.unwrap_or_default();
+    let was_one = !page.is_empty();
+    delete_versions(site, name, page).await?;
+    Ok(was_one)
+}
 
 /// Deletes at most [`PAGE`] versions and markers.
 pub async fn delete_versions(site: &Site, name: &str, page: Vec<ObjectVersion>) -> Result<(), ServiceError> {

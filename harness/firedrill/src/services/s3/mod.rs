@@ -18,7 +18,7 @@ use firedrill_model::{capture::Configuration, ids::ResourceKind::Bucket};
 
 pub(crate) use self::{configuration::notifications, describe::exists};
 pub use self::{
-    delete::delete_versions,
+    delete::{delete_page, delete_versions},
     describe::encryption,
     put::{Upload, delete, put},
     read::{Object, read},

@@ -5,7 +5,7 @@ use firedrill_model::{
     history::{Ending, Event, Phase},
     ids::{FaultId, ProbeId, RecoveryPointId, ResourceId, ResourceKind},
     plan::{Plan, PlannedFault},
-    rule::{Effect, Rule},
+    rule::{Effect, Pattern, Rule, Scope},
     scenario::{Alteration, Backup, BackupUsing, Change, Expect, Fault, RecoveryStep},
     units::{RunTime, Span},
     verdict::Verdict,
@@ -216,6 +216,17 @@ fn recovery_time_counts_from_the_first_fault_that_clients_can_feel() {
         ..vault_loss()
     };
     assert_eq!(second_fault(elsewhere.clone(), true).judge().rto.t0_ms, Some(RunTime::from_ms(T0)));
+    // Between regions: clients come from outside.
+    let from = |region: &str| Scope { origin: vec![Pattern::new(region)], ..Scope::default() };
+    let of = |region: &str, from: Scope| {
+        let rule = Rule::of_region(&region.into(), Effect::BlackHole);
+        Rule { scope: Scope { origin: from.origin, ..rule.scope.clone() }, ..rule }
+    };
+    let partition = Fault {
+        rules: vec![of("eu-west-1", from("us-east-1")), of("us-east-1", from("eu-west-1"))],
+        ..elsewhere.clone()
+    };
+    assert_eq!(second_fault(partition, true).judge().rto.t0_ms, Some(RunTime::from_ms(T0)));
     let here = Fault { rules: vec![Rule::of_region(&"us-east-1".into(), Effect::Throttle)], ..elsewhere };
     assert_eq!(second_fault(here, true).judge().rto.t0_ms, Some(RunTime::from_ms(19_000)));
 }

@@ -1,0 +1,157 @@
+//! What is taken away: whether it can be, and whether anybody will notice.
+
+use firedrill_model::{
+    findings::FindingKind,
+    ids::{Region, Zone},
+    plan::Layout,
+    rule::Rule,
+    scenario::{BackupUsing, Change, Fault, Onset, VaultPlace, Watch},
+    topology::Side,
+};
+
+use super::Lint;
+use crate::{
+    plan::layout,
+    scenario::{key_path::KeyPath, nearest::suggest},
+    services::clients::access_key,
+};
+
+impl Lint<'_> {
+    pub(super) fn disaster(&mut self) {
+        let path = KeyPath::of(["disaster"]);
+        if self.scenario.disaster.is_empty() {
+            let help = "add a `disaster`; without one there is nothing to recover from";
+            self.warn(&path, "nothing is taken away", "", help);
+        }
+        for (index, disaster) in self.scenario.disaster.iter().enumerate() {
+            let path = path.index(index);
+            self.one_process(&path, &disaster.fault);
+            let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
+            self.vaults(&path, &disaster.fault);
+            self.partition(&path, &disaster.fault);
+            self.seen(&path, &disaster.fault);
+            self.sequence(index, &path);
+            let of_stack = |change: &&Change| self.stack.has(&change.resource);
+            let changed = disaster.fault.changes.iter().filter(of_stack).map(|change| &change.region);
+            if let Some(region) = disaster.fault.lost.iter().chain(changed).find(elsewhere) {
+                let message = format!("{region} is not where the workload runs");
+                let help = format!("write `{}`", self.scenario.topology.primary);
+                self.error(&path.key("region"), message, "not the primary region", help);
+            }
+            match disaster.when {
+                Onset::AfterBackups { .. } | Onset::AfterMoreBackups { .. } if self.scenario.backups.is_empty() => {
+                    let help = "add a `backup`, or write `at: 20s`";
+                    self.error(&path.key("after"), "there is no backup to wait for", "never comes", help);
+                }
+                Onset::AfterWrites { .. } | Onset::AfterMoreWrites { .. } if self.scenario.traffic.is_empty() => {
+                    let help = "add `traffic`, or write `at: 20s`";
+                    self.error(&path.key("after"), "there is no write to wait for", "never comes", help);
+                }
+                Onset::At { .. }
+                | Onset::AfterBackups { .. }
+                | Onset::AfterMoreBackups { .. }
+                | Onset::AfterWrites { .. }
+                | Onset::AfterMoreWrites { .. } => {}
+            }
+        }
+    }
+
+    /// An alarm in a region that is taken away cannot be looked at when it is needed.
+    pub(super) fn stop_conditions(&mut self) {
+        for (index, condition) in self.scenario.stop_when.iter().enumerate() {
+            if let Watch::Alarm { region, .. } = &condition.by
+                && self.lost(region)
+            {
+                let path = KeyPath::of(["stop_when"]).index(index).key("region");
+                let message = format!("the alarm is in {region}, which the disaster takes away");
+                self.error(&path, message, "cannot be looked at then", "name an alarm of another region");
+            }
+        }
+    }
+
+    /// A disaster that cannot come after those before it.
+    fn sequence(&mut self, index: usize, path: &KeyPath) {
+        let (before, rest) = self.scenario.disaster.split_at(index);
+        let Some(disaster) = rest.first() else { return };
+        let follows = matches!(disaster.when, Onset::AfterMoreBackups { .. } | Onset::AfterMoreWrites { .. });
+        if follows && before.is_empty() {
+            let help = "write `after: 2 backups` or `after: 500 writes`";
+            self.error(&path.key("after"), "there is no disaster before this one", "more than what?", help);
+        }
+        let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
+        if let Some(change) = disaster.fault.changes.iter().find(|change| gone(&change.region)) {
+            let message = format!("{} is gone by then: nothing there can be changed any more", change.region);
+            self.error(&path.key("region"), message, "a region that was taken away", "put this disaster first");
+        }
+    }
+
+    /// What is not in the stack and is changed all the same is a vault of one of the backup rules.
+    fn vaults(&mut self, path: &KeyPath, fault: &Fault) {
+        for change in fault.changes.iter().filter(|change| !self.stack.has(&change.resource)) {
+            let vaults = self.scenario.backups.iter().filter_map(|rule| match &rule.using {
+                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => {
+                    Some((region, bucket.as_str()))
+                }
+                BackupUsing::Vault { .. } | BackupUsing::Command { .. } => None,
+            });
+            let vaults: Vec<_> = vaults.collect();
+            if !vaults.contains(&(&change.region, change.resource.name())) {
+                let message = format!("no backup rule has its vault `{}` in {}", change.resource.name(), change.region);
+                let help = suggest(change.resource.name(), vaults.iter().map(|(_, bucket)| *bucket));
+                self.error(&path.key("vault"), message, "not a vault", help);
+            }
+        }
+    }
+
+    /// What a region's loss can be when all regions share one process.
+    fn one_process(&mut self, path: &KeyPath, fault: &Fault) {
+        if fault.lost.is_empty() || layout(self.scenario, self.stack) != Layout::SharedProcess {
+            return;
+        }
+        if fault.destroys() {
+            let message = "one region of a shared process cannot be destroyed alone";
+            let help = "write `refused` or `timeouts`, or `layout: process-per-region` in `topology`";
+            self.error(&path.key("symptom"), message, "all regions share one process", help);
+        } else if !self.states(&FindingKind::NotProvable.to_string()) {
+            let message = "the loss of a region cannot be proved in a shared process: the verdict will be inconclusive";
+            let help = "write `layout: process-per-region` in `topology`, or state `not-provable` under `must_fail`";
+            self.warn(&path.key("fault"), message, "all regions share one process", help);
+        }
+    }
+
+    /// What runs in which region is known by the address by which it comes in; functions of a shared process have but one.
+    fn partition(&mut self, path: &KeyPath, fault: &Fault) {
+        let by_origin = fault.rules.iter().any(|rule| !rule.scope.origin.is_empty());
+        if by_origin && layout(self.scenario, self.stack) == Layout::SharedProcess {
+            let message = "regions of a shared process cannot be kept from each other";
+            let help = "write `layout: process-per-region` in `topology`";
+            self.error(&path.key("fault"), message, "all regions share one process", help);
+        }
+    }
+
+    /// A fault of some clients needs clients that it strikes, and somebody among them who looks.
+    fn seen(&mut self, path: &KeyPath, fault: &Fault) {
+        let topology = &self.scenario.topology;
+        let strikes = |rule: &Rule, zone: Option<&Zone>| {
+            let own = [&topology.primary, &topology.recovery].map(|region| access_key(region, zone));
+            let struck = &rule.scope.principal;
+            struck.is_empty() || struck.iter().any(|pattern| own.iter().any(|key| pattern.matches(key)))
+        };
+        if fault.rules.iter().any(|rule| !self.client_zones().any(|zone| strikes(rule, zone))) {
+            let help = "give a line of the traffic this `zone`";
+            self.warn(&path.key("zone"), "no client is in this zone", "strikes nobody", help);
+            return;
+        }
+        let looks_from = self.scenario.detect.zone.as_ref();
+        if !fault.rules.is_empty() && !fault.rules.iter().any(|rule| strikes(rule, looks_from)) {
+            let message = "neither the canary nor the probes are where this happens: the verdict will be inconclusive";
+            self.warn(&path.key("zone"), message, "nobody looks from there", "give `detect` this `zone`");
+        }
+    }
+
+    /// Where clients are: those of the traffic, the canary and the probes.
+    pub(super) fn client_zones(&self) -> impl Iterator<Item = Option<&Zone>> {
+        let loads = self.scenario.traffic.iter().map(|load| load.zone.as_ref());
+        loads.chain([self.scenario.detect.zone.as_ref()])
+    }
+}
