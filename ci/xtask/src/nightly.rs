@@ -1,5 +1,5 @@
-//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment and
-//! mutates the judge.
+//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment,
+//! installs clients to compare and mutates the judge.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 /// What can be run by itself, since each takes hours on a small machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Half {
-    /// Shipped drills, stopped drills, verification at size
+    /// Shipped drills, stopped drills, a first installation, clients, verification at size
     Drills,
     /// Mutants of the judge
     Mutants,
@@ -62,7 +62,13 @@ fn drills(steps: &mut Steps, repeat: u32) {
     }
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
     let first = ["test", "--release", "--locked", "-p", "firedrill", "--test", "install"];
-    for (name, tests) in [("drills that are stopped", &stopped[..]), ("a first installation", &first)] {
+    let clients = ["test", "--release", "--locked", "-p", "firedrill", "--test", "clients"];
+    let suites = [
+        ("drills that are stopped", &stopped[..]),
+        ("a first installation", &first),
+        ("clients of the plane", &clients),
+    ];
+    for (name, tests) in suites {
         let mut command = command("cargo");
         command.env("FIREDRILL_NIGHTLY", "1");
         steps.run_tests(name, tests, command);
