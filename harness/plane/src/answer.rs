@@ -41,6 +41,12 @@ impl Failure {
         Self { status: StatusCode::BAD_REQUEST, code: UNATTRIBUTED.to_owned(), message }
     }
 
+    /// Of a request that two neighbours could read in two ways.
+    pub fn unclear(reason: &str) -> Self {
+        let message = format!("the fault plane forwarded nothing: {reason}");
+        Self { status: StatusCode::NOT_IMPLEMENTED, code: "NotImplemented".to_owned(), message }
+    }
+
     /// What a rule answers in the place of a service.
     pub fn of(answer: OwnAnswer<'_>, service: &str, protocol: Protocol) -> Self {
         match answer {

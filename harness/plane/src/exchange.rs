@@ -9,7 +9,7 @@ use firedrill_model::{
 };
 use http::{Request, Response, header, uri::Authority};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +24,7 @@ use crate::{
     rules::{Hit, Passage},
     shape::{Shape, Shaped},
     stale::{self, Key},
-    stream::ResetMark,
+    stream::Mark,
 };
 
 /// As much of a request as is read for rules that ask for what only its body tells. A request to DynamoDB has at most
@@ -38,7 +38,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) upstream: &'a Authority,
     pub(crate) attribution: &'a Attribution,
     pub(crate) protocol: Protocol,
-    pub(crate) reset: &'a ResetMark,
+    pub(crate) mark: &'a Mark,
 }
 
 /// What goes out to the service.
@@ -89,6 +89,9 @@ impl Exchange<'_> {
             if let Some(answer) = self.on_request(&hit, &mut passage, &mut outgoing).await? {
                 return Ok(answer);
             }
+        }
+        if outgoing.request.headers().contains_key(header::EXPECT) && outgoing.request.body().is_end_stream() {
+            self.mark.go_on();
         }
         let read = outgoing.read;
         let late = outgoing.late.take().map(|(hit, by)| Late { passage: passage.clone(), hit, by });
@@ -195,10 +198,10 @@ impl Exchange<'_> {
                 }
             }
         }
-        let reset = self.reset.clone();
+        let mark = self.mark.clone();
         Ok(answer.map(|body| {
             let body = Shaped::new(body, shape).map_err(Unanswered::from);
-            GuardedBody::new(body, passage, reset, pupil).boxed_unsync()
+            GuardedBody::new(body, passage, mark, pupil).boxed_unsync()
         }))
     }
 

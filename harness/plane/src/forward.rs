@@ -35,7 +35,7 @@ use crate::{
     protocol::{Protocol, protocol},
     rules::{CutOff, RuleBook},
     shape::BrokenOff,
-    stream::ResetMark,
+    stream::Mark,
 };
 
 const CONNECT_LIMIT: Span = Span::from_secs(5);
@@ -172,12 +172,13 @@ impl Forwarder {
         late.spawn(work);
     }
 
-    /// Answers one request that came in by the address of `origin`. An error leaves the client without an answer; `reset` then makes that a reset.
+    /// Answers one request that came in by the address of `origin`. An error leaves the client without an answer; `mark`
+    /// then makes that a reset.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         origin: Option<Region>,
-        reset: ResetMark,
+        mark: Mark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         if let Front::Proxy { control, .. } = &self.front
             && Control::has(request.uri().path())
@@ -186,13 +187,17 @@ impl Forwarder {
         }
         Counters::count(&self.counters.requests);
         let (head, body) = request.into_parts();
+        if !is_framed_clearly(&head.headers) {
+            let failure = Failure::unclear("of the codings of its body only `chunked`, once, is known");
+            return Ok(fail(&failure, protocol("", &head.method, &head.uri, &head.headers), ""));
+        }
         let (method, uri, headers) = (&head.method, &head.uri, &head.headers);
         let mut attribution = match classify::attribute(method, uri, headers, &self.homes) {
             Ok(attribution) => attribution,
             Err(reason) => match (self.otherwise(&reason, &head), &self.upstreams) {
                 (Some(attribution), _) => attribution,
                 (None, Upstreams::One(upstream)) if matches!(reason, Unattributed::EmulatorPage(_)) => {
-                    return self.pass(Request::from_parts(head, body), upstream, &reset).await;
+                    return self.pass(Request::from_parts(head, body), upstream, &mark).await;
                 }
                 (None, _) => return Ok(self.refuse(&reason.to_string(), &head, "")),
             },
@@ -204,11 +209,11 @@ impl Forwarder {
         };
         let protocol = protocol(service, method, uri, headers);
         let passage = self.rules.passage(Facts::of(&attribution, protocol, &head, None));
-        let exchange = Exchange { forwarder: &self, upstream, attribution: &attribution, protocol, reset: &reset };
+        let exchange = Exchange { forwarder: &self, upstream, attribution: &attribution, protocol, mark: &mark };
         let answer = exchange.run(Request::from_parts(head, body), passage).await;
         if answer.is_err() {
             Counters::count(&self.counters.unanswered);
-            reset.set();
+            mark.reset();
         }
         answer
     }
@@ -237,11 +242,11 @@ impl Forwarder {
         &self,
         request: Request<Incoming>,
         upstream: &Authority,
-        reset: &ResetMark,
+        mark: &Mark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let answer = self.send(request.map(|body| body.map_err(BrokenOff::Body).boxed_unsync()), upstream).await;
         if answer.is_err() {
-            reset.set();
+            mark.reset();
         }
         Ok(answer?.map(|body| body.map_err(Unanswered::Answer).boxed_unsync()))
     }
@@ -274,6 +279,14 @@ impl Forwarder {
 /// The plane's own answer.
 pub(crate) fn fail(failure: &Failure, protocol: Protocol, service: &str) -> Response<AnswerBody> {
     failure.answer(protocol, service).map(|body| body.map_err(|never| match never {}).boxed_unsync())
+}
+
+/// Whether everybody on the way finds the same end of the body. HTTP allows codings before the last one; who does not know them
+/// answers 501 (RFC 9112, section 6.1), and who overlooks one reads other requests than its neighbour.
+fn is_framed_clearly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let known = codings.next().is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"));
+    known && codings.next().is_none()
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {

@@ -15,7 +15,7 @@ use crate::{
     forward::Unanswered,
     homes::{Homes, Resource},
     rules::{Hit, Passage},
-    stream::ResetMark,
+    stream::Mark,
 };
 
 /// More than Lambda answers about all URLs of one function: it has one for each alias, and 50 are told at a time.
@@ -25,7 +25,7 @@ const ANSWER_MAX: usize = 256 << 10;
 pub(crate) struct GuardedBody<B> {
     body: B,
     guard: Guard,
-    reset: ResetMark,
+    mark: Mark,
     pupil: Option<Pupil>,
 }
 
@@ -37,12 +37,12 @@ enum Guard {
 }
 
 impl<B> GuardedBody<B> {
-    pub(crate) fn new(body: B, mut passage: Passage, reset: ResetMark, pupil: Option<Pupil>) -> Self {
+    pub(crate) fn new(body: B, mut passage: Passage, mark: Mark, pupil: Option<Pupil>) -> Self {
         let watching = async move {
             let hit = passage.struck().await;
             (passage, hit)
         };
-        Self { body, guard: Guard::Watching(watching.boxed()), reset, pupil }
+        Self { body, guard: Guard::Watching(watching.boxed()), mark, pupil }
     }
 
     /// Ready when the answer must be cut off.
@@ -64,7 +64,7 @@ impl<B: Body<Data = Bytes, Error = Unanswered> + Unpin> Body for GuardedBody<B> 
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unanswered>>> {
         if self.poll_cut(cx).is_ready() {
-            self.reset.set();
+            self.mark.reset();
             return Poll::Ready(Some(Err(Unanswered::Cut)));
         }
         if matches!(self.guard, Guard::Struck(_)) {
@@ -79,7 +79,7 @@ impl<B: Body<Data = Bytes, Error = Unanswered> + Unpin> Body for GuardedBody<B> 
             }
             // What a rule cuts short ends as if the service had closed the connection.
             Some(Err(Unanswered::Short)) | None => {}
-            Some(Err(_)) => self.reset.set(),
+            Some(Err(_)) => self.mark.reset(),
         }
         Poll::Ready(frame)
     }

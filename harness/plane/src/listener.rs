@@ -16,10 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    forward::Forwarder,
-    stream::{ResetMark, ResettableStream},
-};
+use crate::{forward::Forwarder, stream::MarkedStream};
 use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
@@ -135,8 +132,8 @@ async fn serve(stream: TcpStream, door: Door) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be told to send at once");
     }
-    let (stream, reset) = ResettableStream::new(stream);
-    let on_request = reset.clone();
+    let (stream, mark) = MarkedStream::new(stream);
+    let on_request = mark.clone();
     // Owned here and not by the select: the mark must be set before the stream is dropped.
     let mut connection = pin!(
         http1::Builder::new()
@@ -153,7 +150,7 @@ async fn serve(stream: TcpStream, door: Door) {
             )
     );
     tokio::select! {
-        () = closed.cancelled() => ResetMark::set(&reset),
+        () = closed.cancelled() => mark.reset(),
         ended = connection.as_mut() => if let Err(error) = ended {
             tracing::debug!(%error, "a connection through the fault plane ended early");
         },

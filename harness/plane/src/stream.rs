@@ -1,4 +1,5 @@
-//! A client's connection that can be reset, so that the client sees what a lost region shows.
+//! A client's connection of which more can be said than an HTTP server says: that it is to be reset, so that the client sees what a
+//! lost region shows, and that its client is to go on.
 
 use std::{
     io::{self, IoSlice},
@@ -7,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -15,33 +16,74 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Marks one connection to be reset when it is dropped. Cheap to clone.
+/// What is said of one connection from within its requests. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ResetMark(Arc<AtomicBool>);
+pub(super) struct Mark(Arc<State>);
 
-impl ResetMark {
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct State {
+    /// It is reset when it is dropped.
+    reset: AtomicBool,
+    /// `100 Continue` goes out before anything else.
+    goes_on: AtomicBool,
+    /// Everything that was to be written is.
+    flushed: AtomicBool,
+}
+
+/// Tells a client that asks first to go on (RFC 9110, section 10.1.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+impl Mark {
+    pub(super) fn reset(&self) {
+        self.0.reset.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells a client that asks first to go on, though no body follows. hyper says it when a body is read, and such a request has
+    /// none; a service says it all the same, and clients count on that. Not said while an answer before it is under way.
+    pub(super) fn go_on(&self) {
+        if self.0.flushed.load(Ordering::Relaxed) {
+            self.0.goes_on.store(true, Ordering::Relaxed);
+        }
     }
 }
 
-/// A TCP stream that ends with RST instead of FIN when its mark is set.
+/// A TCP stream that does as its mark says: it ends with RST instead of FIN, or writes `100 Continue` first.
 #[derive(Debug)]
-pub(super) struct ResettableStream {
+pub(super) struct MarkedStream {
     stream: TcpStream,
-    mark: ResetMark,
+    mark: Mark,
+    /// How much of [`CONTINUE`] is out.
+    said: usize,
 }
 
-impl ResettableStream {
-    pub(super) fn new(stream: TcpStream) -> (Self, ResetMark) {
-        let mark = ResetMark::default();
-        (Self { stream, mark: mark.clone() }, mark)
+impl MarkedStream {
+    pub(super) fn new(stream: TcpStream) -> (Self, Mark) {
+        let mark = Mark::default();
+        mark.0.flushed.store(true, Ordering::Relaxed);
+        (Self { stream, mark: mark.clone(), said: 0 }, mark)
+    }
+
+    /// Ready when nothing has to go out before what is to be written.
+    fn poll_go_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.mark.0.goes_on.load(Ordering::Relaxed) {
+            let said = ready!(Pin::new(&mut self.stream).poll_write(cx, &CONTINUE[self.said..]))?;
+            if said == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.said += said;
+            if self.said == CONTINUE.len() {
+                self.said = 0;
+                self.mark.0.goes_on.store(false, Ordering::Relaxed);
+            }
+        }
+        self.mark.0.flushed.store(false, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
     }
 }
 
-impl Drop for ResettableStream {
+impl Drop for MarkedStream {
     fn drop(&mut self) {
-        if self.mark.0.load(Ordering::Relaxed)
+        if self.mark.0.reset.load(Ordering::Relaxed)
             && let Err(error) = self.stream.set_zero_linger()
         {
             tracing::debug!(%error, "a connection is closed and not reset");
@@ -49,14 +91,15 @@ impl Drop for ResettableStream {
     }
 }
 
-impl AsyncRead for ResettableStream {
+impl AsyncRead for MarkedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for ResettableStream {
+impl AsyncWrite for MarkedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_go_on(cx))?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -65,6 +108,7 @@ impl AsyncWrite for ResettableStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_go_on(cx))?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -73,12 +117,14 @@ impl AsyncWrite for ResettableStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper asks for this once all that it had is written.
+        self.mark.0.flushed.store(true, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// hyper ends a failed connection with an orderly shutdown; one that is to be reset must not say goodbye.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.mark.0.load(Ordering::Relaxed) {
+        if self.mark.0.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

@@ -53,6 +53,28 @@ async fn a_client_that_asks_first_is_told_to_continue() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_first_and_has_nothing_to_send_is_told_to_continue_all_the_same() {
+    let bench = Bench::new().await;
+    let head = signed("PUT", "/b/k", "Content-Length: 0\r\nExpect: 100-continue\r\n");
+    let (mut client, mut region, _) = bench.exchange(&head).await;
+    for turn in ["first", "second", "third"] {
+        region.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n", "{turn}");
+        assert!(client.head().await.starts_with("HTTP/1.1 200 OK\r\n"), "{turn}");
+        client.send(&head).await;
+        assert!(region.head().await.starts_with("PUT /b/k "));
+    }
+    // What does not ask is not told.
+    region.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.head().await;
+    client.send(signed("PUT", "/b/k", "Content-Length: 0\r\n")).await;
+    region.head().await;
+    region.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
 async fn trailers_pass_both_ways() {
     let bench = Bench::new().await;
     let head = signed("PUT", "/b/k", "Transfer-Encoding: chunked\r\nTE: trailers\r\nTrailer: x-amz-checksum-crc32\r\n");

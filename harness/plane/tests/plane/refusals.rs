@@ -109,6 +109,23 @@ async fn a_length_beside_chunks_is_not_forwarded() {
 }
 
 #[tokio::test]
+async fn codings_that_are_not_known_are_not_forwarded() {
+    let bench = Bench::new().await;
+    for codings in ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked", "chunked\r\nTransfer-Encoding: chunked"] {
+        let mut client = bench.client(EAST).await;
+        client.send(signed("PUT", "/b/k", &format!("Transfer-Encoding: {codings}\r\n"))).await;
+        client.send("0\r\n\r\n").await;
+        let (status, _) = told(&mut client).await;
+        assert!(
+            status == "HTTP/1.1 501 Not Implemented" || status == "HTTP/1.1 400 Bad Request",
+            "{codings}: {status}"
+        );
+    }
+    bench.next_is_ours().await;
+    bench.east.sees_nobody().await;
+}
+
+#[tokio::test]
 async fn a_body_with_broken_chunks_never_arrives_whole() {
     let bench = Bench::new().await;
     let (mut client, mut region, _) = bench.exchange(&signed("PUT", "/b/k", "Transfer-Encoding: chunked\r\n")).await;

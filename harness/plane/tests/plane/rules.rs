@@ -146,5 +146,6 @@ async fn a_rule_by_origin_strikes_what_comes_in_by_another_region_and_nothing_el
     let mut within = bench.client(WEST).await;
     within.send(signed_for(WEST, "GET", "/within-the-west", "")).await;
     assert!(bench.west.accept().await.head().await.starts_with("GET /within-the-west "));
-    bench.next_is_ours().await;
+    client.send(signed("GET", "/the-next-one", "")).await;
+    assert!(region.head().await.starts_with("GET /the-next-one "), "nothing else came before it");
 }

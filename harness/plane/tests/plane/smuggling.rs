@@ -156,7 +156,7 @@ fn no_request_reaches_a_region_past_the_rules() {
         bench
     });
     let cases = if env::var_os("FIREDRILL_NIGHTLY").is_some() { 20_000 } else { 400 };
-    let before = Cell::new(0);
+    let arrived = Cell::new(0);
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
     let outcome = runner.run(&(0..3_u8, edits()), |(framing, edits)| {
         let request = edited(&nested(framing), &edits);
@@ -166,11 +166,12 @@ fn no_request_reaches_a_region_past_the_rules() {
             client.finish().await;
             client.rest().await;
         });
-        let matched = bench.plane.list()[0].matched;
-        let judged = matched - before.replace(matched);
+        // One of an earlier case may arrive as late as now. It was judged before that.
         let heads = std::mem::take(&mut *seen.lock().unwrap());
         let heads = heads.into_iter().collect::<Result<Vec<_>, _>>().map_err(TestCaseError::fail)?;
-        prop_assert!(heads.len() as u64 <= judged, "{judged} judged, and these arrived: {heads:#?}");
+        arrived.set(arrived.get() + heads.len() as u64);
+        let judged = bench.plane.list()[0].matched;
+        prop_assert!(arrived.get() <= judged, "{judged} judged, {} arrived, the last: {heads:#?}", arrived.get());
         Ok(())
     });
     outcome.unwrap();
