@@ -12,6 +12,7 @@ pub mod redact;
 pub mod run;
 pub mod scenario;
 pub mod services;
+pub mod step;
 pub mod target;
 pub mod triggers;
 pub mod workload;

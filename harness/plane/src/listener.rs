@@ -33,8 +33,9 @@ const ACCEPT_PAUSE: Span = Span::from_ms(50);
 #[derive(Debug)]
 pub(super) struct Gate {
     address: SocketAddr,
-    /// Bound and not listening: the system refuses connections and gives the port to nobody else.
-    _reservation: TcpSocket,
+    /// Bound and not listening: the system refuses connections. It shares the address with nobody, or a program that binds with
+    /// `SO_REUSEADDR`, as most do, would be given it until the gate opens.
+    reservation: TcpSocket,
     serving: Option<Serving>,
 }
 
@@ -52,8 +53,16 @@ impl Gate {
 
     /// Reserves an address; port 0 is a free one.
     pub(super) fn at(address: SocketAddr) -> io::Result<Self> {
-        let reservation = bind(address)?;
-        Ok(Self { address: reservation.local_addr()?, _reservation: reservation, serving: None })
+        let reservation = if address.port() == 0 {
+            let socket = socket(address)?;
+            socket.bind(address)?;
+            socket
+        } else {
+            // A port that was chosen may have connections of a program that has ended.
+            bind(address)?
+        };
+        reservation.set_reuseaddr(false)?;
+        Ok(Self { address: reservation.local_addr()?, reservation, serving: None })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -65,7 +74,10 @@ impl Gate {
         if self.serving.is_some() {
             return Ok(());
         }
-        let listener = bind(self.address)?.listen(BACKLOG)?;
+        self.reservation.set_reuseaddr(true)?;
+        let listener = bind(self.address).and_then(|socket| socket.listen(BACKLOG));
+        self.reservation.set_reuseaddr(false)?;
+        let listener = listener?;
         let closed = CancellationToken::new();
         let mut accepting = JoinSet::new();
         let door = Door { forwarder, origin: origin.cloned(), closed: closed.clone() };
@@ -91,10 +103,14 @@ impl Gate {
 
 /// Two sockets share the address while at most one of them listens (`SO_REUSEADDR` on Linux, socket(7)).
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = socket(address)?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
 }
 
 /// What all connections of one address share.
@@ -154,5 +170,18 @@ async fn serve(stream: TcpStream, door: Door) {
         ended = connection.as_mut() => if let Err(error) = ended {
             tracing::debug!(%error, "a connection through the fault plane ended early");
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_reserved_is_given_to_nobody_who_would_share_it() {
+        let gate = Gate::reserve().unwrap();
+        let taken = bind(gate.address()).and_then(|socket| socket.listen(BACKLOG));
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(gate.is_refused().await);
     }
 }

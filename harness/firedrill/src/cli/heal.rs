@@ -1,6 +1,9 @@
 //! `firedrill heal`: undoes what a run left behind, from its journal alone, and writes there what the run could not.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgGroup, Args as ClapArgs};
 use firedrill_model::{
@@ -72,13 +75,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
             screen::line(line);
         }
         if matches!(outcome, Outcome::Clean | Outcome::Ended(_))
-            && let Err(error) = afterword::append(&RunDir::new(root).history(), missing)
+            && let Err(unfinished) = finish(root)
         {
-            let unwritten = Unwritten { run: root.clone(), source: error };
             if !args.all {
-                return Err(Failure::internal(unwritten));
+                return Err(Failure::internal(unfinished));
             }
-            tracing::warn!("{}", chain(&unwritten));
+            tracing::warn!("{}", chain(&unfinished));
             worst = worst.max(exit::INTERNAL);
         }
         worst = worst.max(outcome.exit(args.all));
@@ -95,11 +97,39 @@ struct Unreadable {
 }
 
 #[derive(Debug, Error, Diagnostic)]
-#[error("`{}` is healed, and that cannot be written into its history", run.display())]
-#[diagnostic(help("free some space or mend the folder, then heal it again: what is gone stays gone"))]
-struct Unwritten {
-    run: PathBuf,
-    source: AfterwordError,
+enum Unfinished {
+    #[error("`{}` is healed, and that cannot be written into its history", run.display())]
+    #[diagnostic(help("free some space or mend the folder, then heal it again: what is gone stays gone"))]
+    Unwritten { run: PathBuf, source: AfterwordError },
+    #[error("`{}` is healed, and temporary files of its emulators cannot be removed", run.display())]
+    #[diagnostic(help("remove the folders `target/*.tmp` in it"))]
+    Cluttered { run: PathBuf, source: io::Error },
+}
+
+/// Once nothing of a run is left: removes what its emulators wrote, and completes its history.
+fn finish(run: &Path) -> Result<(), Unfinished> {
+    remove_scratch(&run.join("target")).map_err(|source| Unfinished::Cluttered { run: run.to_owned(), source })?;
+    let appended = afterword::append(&RunDir::new(run).history(), missing);
+    appended.map(drop).map_err(|source| Unfinished::Unwritten { run: run.to_owned(), source })
+}
+
+/// Removes the temporary files of emulators, which their supervisor removes if it lives to do so.
+fn remove_scratch(target: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tmp") {
+            match fs::remove_dir_all(&path) {
+                // The supervisor was quicker.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a crashed run did not live to write: that its faults are off and that nothing of it is left. Empty for a run that

@@ -17,12 +17,13 @@ use super::{
     journal::JournalError,
     phase::{PhaseError, chain, noted, phase},
     progress::Progress,
+    steps::StepError,
 };
 use crate::{
     backup::BackupError,
     poll::{self, WaitError},
     services::clients::Conduct,
-    target::{Healing, TargetError},
+    target::{Healing, RunningTarget, TargetError},
     workload::{WorkloadError, drain, probe::Prober},
 };
 
@@ -39,6 +40,8 @@ enum CloseError {
     Capture(#[from] CaptureError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Step(#[from] StepError),
     #[error(transparent)]
     Workload(#[from] WorkloadError),
     #[error("cannot read back the recovery point")]
@@ -175,7 +178,7 @@ pub(super) async fn close(
     }
     drill.programs.ended().await;
     // Before the verdict: a source that comes back shows which of the lost writes it still has.
-    let healed = phase(drill, progress, Phase::Heal, false, heal(drill, &holdings, broken.is_none())).await;
+    let healed = phase(drill, progress, Phase::Heal, false, heal_and_look(drill, &holdings, broken.is_none())).await;
     let judged = phase(drill, progress, Phase::Verify, false, judge(drill)).await;
     let written = match &judged {
         Ok(verification) => Some(phase(drill, progress, Phase::Report, false, report(drill, verification)).await),
@@ -208,10 +211,10 @@ async fn judge(drill: &Drill) -> Result<super::phase::Noted<Verification>, Close
     }
 }
 
-/// Ends every fault that is still on. With `whole`, reads the side that was given up, if it came back.
-async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
+/// Ends every fault that is still on, and writes that down. Returns how many of them were undone.
+pub async fn heal(drill: &Drill, target: Option<&RunningTarget>) -> Result<usize, StepError> {
     let (mut healed, mut undone) = (Vec::new(), 0_usize);
-    if let Some(target) = &holdings.target {
+    if let Some(target) = target {
         for id in drill.faults_on.to_heal() {
             drill.faults_on.ended(&id);
             undone += usize::from(target.heal(&id).await? == Healing::Undone);
@@ -219,12 +222,18 @@ async fn heal(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::
             healed.push(id);
         }
     }
+    drill.journal.append_synced(Event::Healed { faults: healed })?;
+    Ok(undone)
+}
+
+/// Heals. With `whole`, reads the side that was given up, if it came back.
+async fn heal_and_look(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
+    let undone = heal(drill, holdings.target.as_ref()).await?;
     let mut note = match undone {
         0 => "nothing to undo".to_owned(),
         1 => "1 fault undone".to_owned(),
         many => format!("{many} faults undone"),
     };
-    drill.journal.append_synced(Event::Healed { faults: healed })?;
     if whole
         && drill.struck.get().is_some()
         && comes_back(&drill.plan)

@@ -18,15 +18,17 @@ use super::{
     journal::JournalError,
     phase::{PhaseError, chain, noted, phase},
     progress::Progress,
+    steps::StepError,
 };
 use crate::{
     backup::schedule::{Backups, ScheduleError},
-    fault::change::{self, ChangeError},
+    fault::change,
     plan::limits,
     poll::{self, Look, WaitError},
     recovery::{self, Recovered},
     services::clients::Conduct,
-    target::{RunningTarget, Switch as _, TargetError, TargetEvent},
+    step::STEP,
+    target::{RunningTarget, Switch as _, TargetEvent},
     workload::{canary::Canary, probe::Prober, traffic::Traffic},
 };
 
@@ -38,11 +40,9 @@ enum StrikeError {
     #[error(transparent)]
     Wait(#[from] WaitError),
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Step(#[from] StepError),
     #[error(transparent)]
     Journal(#[from] JournalError),
-    #[error(transparent)]
-    Change(#[from] ChangeError),
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
@@ -138,7 +138,7 @@ pub(super) async fn strike(
 
 /// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when the first
 /// thing has been changed.
-async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StrikeError> {
+pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StepError> {
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
     drill.faults_on.arming(&fault.id, &fault.fault);
     if drill.plan.is_felt(&fault.fault) {
@@ -149,12 +149,15 @@ async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Res
     }
     target.arm(fault).await?;
     let first = OnceLock::new();
-    let changed = || match first.set(()) {
-        Ok(()) => {
-            armed(drill, fault)?;
-            drill.journal.append(Event::FaultBit { id: fault.id.clone() }).map(drop)
+    let changed = || {
+        tracing::trace!(target: STEP, "something is changed");
+        match first.set(()) {
+            Ok(()) => {
+                armed(drill, fault)?;
+                drill.journal.append(Event::FaultBit { id: fault.id.clone() }).map(drop)
+            }
+            Err(()) => Ok(()),
         }
-        Err(()) => Ok(()),
     };
     for change in &fault.fault.changes {
         let side = drill.plan.topology.side(&change.region).unwrap_or(Side::Primary);
@@ -269,7 +272,7 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
 }
 
 /// Journals what the target tells. Returns only when the target is lost without a fault of the plan.
-pub(super) async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
+pub async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
             Some(TargetEvent::FaultBit { id }) => match drill.plan.disaster.iter().find(|fault| fault.id == id) {

@@ -1,10 +1,9 @@
 //! The order of a run. *Heal*, *verify*, *report* and *teardown* happen whatever went before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use firedrill_model::{
     history::{Event, Phase},
-    ids::RunId,
     plan::Plan,
     recovery_point::RecoveryPoint,
     run_dir::RunDir,
@@ -13,6 +12,7 @@ use firedrill_model::{
 use firedrill_reports::RunRecord;
 use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Drill, Journal, Stop, StopReason, closing, conditions,
@@ -113,12 +113,14 @@ pub(super) struct Holdings {
 
 /// Runs a plan to its end. Errors are for what leaves no verdict; everything else is in the [`Outcome`].
 pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Result<Outcome, RunError> {
-    let clock = RunClock::start();
-    let (id, dir, plan_sha256) = directory::create(&request.out, clock, &request.plan, &request.scenario_text)?;
-    let journal = Journal::create(&dir.history(), clock)?;
-    let ledger = Ledger::create(&dir.ledger()).map_err(RunError::Ledger)?;
-    let drill = Drill::new(request.plan, clock, (dir, journal, ledger), stop.token().clone());
-    began(&drill, &id, plan_sha256, progress)?;
+    let drill = begin(request.plan, &request.scenario_text, &request.out, stop.token().clone())?;
+    progress.run_began(&format!(
+        "firedrill {}   {}   target {}   seed {:x}",
+        env!("CARGO_PKG_VERSION"),
+        drill.plan.scenario.name,
+        drill.plan.target,
+        drill.plan.seed
+    ));
 
     let mut holdings = Holdings::default();
     let limit = drill.plan.limits.run;
@@ -152,23 +154,21 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
     closing::close(&drill, progress, holdings, request.keep, broken, stop.reason()).await
 }
 
-fn began(drill: &Drill, id: &RunId, plan_sha256: String, progress: &dyn Progress) -> Result<(), JournalError> {
-    let plan = &drill.plan;
+/// Makes a run directory in `out` with the records of a run, and writes down which process it is that runs it.
+pub fn begin(plan: Plan, scenario_text: &str, out: &Path, cancel: CancellationToken) -> Result<Drill, RunError> {
+    let clock = RunClock::start();
+    let (id, dir, plan_sha256) = directory::create(out, clock, &plan, scenario_text)?;
+    let journal = Journal::create(&dir.history(), clock)?;
+    let ledger = Ledger::create(&dir.ledger()).map_err(RunError::Ledger)?;
+    let drill = Drill::new(plan, clock, (dir, journal, ledger), cancel);
     drill.journal.append(Event::RunBegan {
         run_id: id.to_string(),
         firedrill: env!("CARGO_PKG_VERSION").into(),
-        seed: plan.seed,
+        seed: drill.plan.seed,
         plan_sha256,
         runner: process::runner(),
     })?;
-    progress.run_began(&format!(
-        "firedrill {}   {}   target {}   seed {:x}",
-        env!("CARGO_PKG_VERSION"),
-        plan.scenario.name,
-        plan.target,
-        plan.seed
-    ));
-    Ok(())
+    Ok(drill)
 }
 
 /// From provisioning to the drained capture.

@@ -14,7 +14,10 @@ use firedrill_model::{
 use thiserror::Error;
 
 use super::lines::WholeLines;
-use crate::clock::RunClock;
+use crate::{
+    clock::RunClock,
+    step::{STEP, word},
+};
 
 /// A record could not be written: without a history there is no evidence, so the run stops.
 #[derive(Debug, Error)]
@@ -47,6 +50,20 @@ impl Journal {
 
     /// Appends one event with the current time, which is returned.
     pub fn append(&self, event: Event) -> Result<RunTime, JournalError> {
+        let record = self.write(event)?;
+        tracing::trace!(target: STEP, "{} is written", word(&record.event));
+        Ok(record.at_ms)
+    }
+
+    /// [`Journal::append`], then waits until it is on disk: for what must be known after a crash.
+    pub fn append_synced(&self, event: Event) -> Result<RunTime, JournalError> {
+        let record = self.write(event)?;
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).file.sync()?;
+        tracing::trace!(target: STEP, "{} is on disk", word(&record.event));
+        Ok(record.at_ms)
+    }
+
+    fn write(&self, event: Event) -> Result<Record, JournalError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let at_ms = self.clock.now();
         let utc = self.clock.utc_text(at_ms);
@@ -57,13 +74,6 @@ impl Journal {
         inner.file.append(&line)?;
         inner.prev = digest;
         inner.seq += 1;
-        Ok(at_ms)
-    }
-
-    /// [`Journal::append`], then waits until it is on disk: for what must be known after a crash.
-    pub fn append_synced(&self, event: Event) -> Result<RunTime, JournalError> {
-        let at_ms = self.append(event)?;
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).file.sync()?;
-        Ok(at_ms)
+        Ok(record)
     }
 }

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod lines;
 pub mod manifest;
 pub mod progress;
+pub mod steps;
 pub mod stop;
 
 mod capabilities;

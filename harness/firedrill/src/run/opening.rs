@@ -16,10 +16,10 @@ use super::{
     capture::{Scope, capture},
     deploy::deploy,
     dispatch::Holdings,
-    journal::JournalError,
     phase::{Noted, PhaseError, noted, phase, phase_after},
     progress::Progress,
     provision,
+    steps::StepError,
 };
 use crate::{
     plan::names,
@@ -58,15 +58,10 @@ pub(super) async fn preflight(
     progress: &dyn Progress,
     holdings: &mut Holdings,
 ) -> Result<mpsc::Receiver<TargetEvent>, PhaseError> {
-    let plan = &drill.plan;
     let install = async { Ok(install_aside(launch.cache.clone(), INSTALL_LIMIT, &Stages(progress)).await?) };
     let start = async |emulator: Emulator| {
-        let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-        let mut target =
-            RunningTarget::start(launch, &emulator, &plan.target, (&regions, plan.seed), &drill.dir).await?;
-        drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
+        let mut target = start_target(drill, launch, &emulator).await?;
         let events = target.events();
-        drill.endpoints.get_or_init(|| target.endpoints());
         drill.tools.get_or_init(|| [("FIREDRILL_PYTHON".to_owned(), target.python().display().to_string())].into());
         holdings.target = Some(target);
         let seen = capabilities::ask_all(drill, &emulator).await?;
@@ -75,12 +70,22 @@ pub(super) async fn preflight(
     phase_after(drill, progress, Phase::Preflight, true, install, start).await
 }
 
+/// Starts a target with the regions of the plan, and writes down the processes that it has.
+pub async fn start_target(drill: &Drill, launch: &Launch, emulator: &Emulator) -> Result<RunningTarget, StepError> {
+    let plan = &drill.plan;
+    let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
+    let target = RunningTarget::start(launch, emulator, &plan.target, (&regions, plan.seed), &drill.dir).await?;
+    drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
+    drill.endpoints.get_or_init(|| target.endpoints());
+    Ok(target)
+}
+
 #[derive(Debug, thiserror::Error)]
 enum PreflightError {
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Step(#[from] StepError),
     #[error(transparent)]
     Lacking(#[from] Lacking),
 }

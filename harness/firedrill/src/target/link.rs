@@ -17,6 +17,7 @@ use super::{
     TargetError, TargetEvent,
     supervisor::protocol::{Command, Message, Outcome, Request},
 };
+use crate::step::{STEP, word};
 
 /// More events than any run has; should nobody read them, they are dropped rather than answers delayed.
 const EVENTS_MAX: usize = 1024;
@@ -56,13 +57,15 @@ impl Link {
         let mut writer = self.writer.lock().await;
         let id = writer.next_id;
         writer.next_id += 1;
-        let mut line =
-            serde_json::to_vec(&Request { id, command }).map_err(|error| TargetError::Protocol(error.to_string()))?;
+        let request = Request { id, command };
+        let mut line = serde_json::to_vec(&request).map_err(|error| TargetError::Protocol(error.to_string()))?;
         line.push(b'\n');
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).as_mut().ok_or_else(gone)?.insert(id, answer);
         writer.pipe.write_all(&line).await.map_err(|_| gone())?;
+        tracing::trace!(target: STEP, "{} is ordered", word(&request.command));
         drop(writer);
         let outcome = answered.await.map_err(|_| gone())?;
+        tracing::trace!(target: STEP, "{} is answered: {}", word(&request.command), word(&outcome));
         if let Outcome::Failed { message } = outcome { Err(TargetError::Refused(message)) } else { Ok(outcome) }
     }
 }

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     poll,
     services::clients::{EMULATOR_ACCOUNT, Endpoint},
+    step::STEP,
 };
 
 /// How long an ordered end may take before the supervisor is killed; it needs at most 5 s.
@@ -65,6 +66,7 @@ impl RunningTarget {
         fs::create_dir_all(&folder).map_err(cannot_use(&folder))?;
         let log = folder.join("supervisor.log");
         let (mut supervisor, pipe, answers) = spawn(&launch.program, &log)?;
+        tracing::trace!(target: STEP, "the supervisor is started");
         let (link, events) = Link::new(pipe, answers, log.clone());
         let (python, regions) = (emulator.python(), regions.to_vec());
         let setup = Setup { python, layout: plan.layout, seed, regions, folder };
@@ -88,6 +90,7 @@ impl RunningTarget {
         };
         let record_path = dir.target();
         record.write(&record_path).map_err(cannot_use(&record_path))?;
+        tracing::trace!(target: STEP, "the target is recorded");
         Ok(Self { link, supervisor, events: Some(events), record, record_path })
     }
 
@@ -141,10 +144,12 @@ impl RunningTarget {
         }
         // Closing the pipe says the same once more, should the command have failed.
         drop(self.link);
+        tracing::trace!(target: STEP, "the supervisor's pipe is closed");
         if poll::at_most(END_LIMIT, self.supervisor.wait()).await.is_none() {
             // Its guards end the emulators.
             self.supervisor.kill().await.map_err(|error| TargetError::Protocol(error.to_string()))?;
         }
+        tracing::trace!(target: STEP, "the supervisor is gone");
         stopped.map(drop)
     }
 }

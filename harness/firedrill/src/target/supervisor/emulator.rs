@@ -153,7 +153,10 @@ impl Emulator {
             .await;
         match healthy {
             Ok(true) => Ok(emulator),
-            Ok(false) => Err(died()),
+            Ok(false) => {
+                emulator.remove_scratch();
+                Err(died())
+            }
             Err(error) => {
                 emulator.end().await;
                 Err(EmulatorError::Silent { region: recipe.name.clone(), reason: error.to_string(), tail: tail(&log) })

@@ -8,12 +8,12 @@ use firedrill_model::{
     plan::Layout,
 };
 use firedrill_plane::{Plane, Reserved};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    emulator::{Emulator, Recipe},
+    emulator::{Emulator, EmulatorError, Recipe},
     protocol::{EndpointRecord, Outcome, Setup},
 };
 
@@ -50,10 +50,7 @@ impl Regions {
         }
         let reserved = Reserved::bind(&setup.regions).map_err(text)?;
         let recipes = recipes(&setup, &reserved)?;
-        let starting = recipes.iter().map(async |(region, recipe)| {
-            Emulator::start(recipe, cancel).await.map(|emulator| (region.clone(), emulator))
-        });
-        let emulators: BTreeMap<Region, Emulator> = try_join_all(starting).await.map_err(text)?.into_iter().collect();
+        let emulators = start_all(&recipes, cancel).await.map_err(text)?;
         let address = |region: &Region| {
             let emulator = emulators.get(region).or_else(|| emulators.values().next())?;
             Some((region.clone(), emulator.address()))
@@ -122,6 +119,30 @@ impl Regions {
             join_all(up.emulators.values_mut().map(Emulator::end)).await;
         }
     }
+}
+
+/// Starts emulators side by side. When one cannot be started, the others are ended as well: whoever merely drops them leaves
+/// their temporary files behind.
+async fn start_all(
+    recipes: &[(Region, Recipe)],
+    cancel: &CancellationToken,
+) -> Result<BTreeMap<Region, Emulator>, EmulatorError> {
+    let given_up = cancel.child_token();
+    let mut starting: FuturesUnordered<_> =
+        recipes.iter().map(async |(region, recipe)| (region, Emulator::start(recipe, &given_up).await)).collect();
+    let (mut up, mut failed) = (BTreeMap::new(), None);
+    while let Some((region, started)) = starting.next().await {
+        match started {
+            Ok(emulator) => drop(up.insert(region.clone(), emulator)),
+            Err(error) => {
+                given_up.cancel();
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    let Some(error) = failed else { return Ok(up) };
+    join_all(up.values_mut().map(Emulator::end)).await;
+    Err(error)
 }
 
 fn recipes(setup: &Setup, reserved: &Reserved) -> Result<Vec<(Region, Recipe)>, String> {
