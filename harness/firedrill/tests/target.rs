@@ -82,7 +82,7 @@ fn outage(id: &str, symptom: Symptom) -> PlannedFault {
 }
 
 fn clients(endpoints: &BTreeMap<Region, Endpoint>, region: &str, conduct: Conduct) -> Clients {
-    Clients::connect(&endpoints[&Region::from(region)], conduct)
+    Clients::connect(&endpoints[&Region::from(region)], conduct, None)
 }
 
 async fn create_table(clients: &Clients) {

@@ -245,7 +245,7 @@ impl Timeline {
             Event::Drained { settled } => self.drained = Some((at, *settled)),
             Event::SchedulingLag { max_ms } => self.scheduling_lag = self.scheduling_lag.max(Some(*max_ms)),
             Event::StopConditionMet { what, .. } => {
-                self.stop_condition = self.stop_condition.take().or(Some(what.clone()))
+                self.stop_condition = self.stop_condition.take().or(Some(what.clone()));
             }
             Event::Interrupted { reason } => {
                 self.incomplete.push((None, format!("the run was interrupted by {reason}")));

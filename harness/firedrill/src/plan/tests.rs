@@ -163,41 +163,40 @@ fn the_lint_says_what_cannot_work_and_what_will_not_show_what_is_hoped_for() {
             ],
             &["Error: one region of a shared process cannot be destroyed alone"],
         ),
-        (&[("    fault: region-outage\n    region: us-east-1\n", "    fault: region-partition\n")], &[]),
-        (
-            &[
-                ("recovery: eu-west-1 }", "recovery: eu-west-1, layout: shared-process }"),
-                ("    fault: region-outage\n    region: us-east-1\n", "    fault: region-partition\n"),
-            ],
-            &["Error: regions of a shared process cannot be kept from each other"],
-        ),
-        (
-            &[
-                (
-                    "    fault: region-outage\n    region: us-east-1\n",
-                    "    fault: edge-zone-outage\n    zone: us-east-1-bos-1a\n",
-                ),
-                (restore, "  - reroute: { from: us-east-1-bos-1a }\n"),
-            ],
-            &["Warning: no client is in this zone", "Warning: no client is in us-east-1-bos-1a"],
-        ),
-        (
-            &[
-                (
-                    "    fault: region-outage\n    region: us-east-1\n",
-                    "    fault: edge-zone-outage\n    zone: us-east-1-bos-1a\n",
-                ),
-                ("{ table: orders, ", "{ zone: us-east-1-bos-1a, table: orders, "),
-            ],
-            &["Warning: neither the canary nor the probes are where this happens: the verdict will be inconclusive"],
-        ),
-        (&[("after: 3 backups", "after: 300 more writes")], &["Error: there is no disaster before this one"]),
         (
             &[("{ table: orders, ", "{ table: documents, ")],
             &[
                 "Error: `table/documents` is written by the function behind `trigger/describe-upload`, and by nothing else",
             ],
         ),
+    ];
+    for (replacements, expected) in cases {
+        assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");
+    }
+}
+
+#[test]
+fn the_lint_knows_where_a_disaster_happens_and_who_looks() {
+    let outage = "    fault: region-outage\n    region: us-east-1\n";
+    let partition = (outage, "    fault: region-partition\n");
+    let edge = (outage, "    fault: edge-zone-outage\n    zone: us-east-1-bos-1a\n");
+    let one_process = ("recovery: eu-west-1 }", "recovery: eu-west-1, layout: shared-process }");
+    let reroute = ("  - redrive: all\n", "  - redrive: all\n  - reroute: { from: us-east-1-bos-1a }\n");
+    let placed = ("{ table: orders, ", "{ zone: us-east-1-bos-1a, table: orders, ");
+    let looking = ("detect: { ", "detect: { zone: us-east-1-bos-1a, ");
+    let alarm = ("\nexpect:", "\nstop_when: [{ alarm: errors, region: us-east-1 }]\n\nexpect:");
+    let cases: &[(Edits<'_>, &[&str])] = &[
+        (&[partition], &[]),
+        (&[one_process, partition], &["Error: regions of a shared process cannot be kept from each other"]),
+        (&[edge, reroute], &["Warning: no client is in this zone", "Warning: no client is in us-east-1-bos-1a"]),
+        (
+            &[edge, placed],
+            &["Warning: neither the canary nor the probes are where this happens: the verdict will be inconclusive"],
+        ),
+        (&[edge, placed, looking, reroute], &[]),
+        (&[("after: 3 backups", "after: 300 more writes")], &["Error: there is no disaster before this one"]),
+        (&[alarm], &["Error: the alarm is in us-east-1, which the disaster takes away"]),
+        (&[edge, placed, looking, reroute, alarm], &[]),
     ];
     for (replacements, expected) in cases {
         assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");

@@ -123,9 +123,9 @@ mod tests {
 
     /// What the history says was seen.
     fn written(drill: &Drill) -> Option<String> {
-        drill.dir.read_history().unwrap().find_map(|record| match record.unwrap().event {
-            Event::StopConditionMet { condition: 0, what } => Some(what),
-            _ => None,
+        drill.dir.read_history().unwrap().find_map(|record| {
+            let Event::StopConditionMet { condition: 0, what } = record.unwrap().event else { return None };
+            Some(what)
         })
     }
 
