@@ -454,7 +454,7 @@ pub struct StopCondition {
     pub by: Watch,
 }
 
-/// What a stop condition looks at. What cannot be looked at counts as met.
+/// What a stop condition looks at. What cannot be looked at ends the drill as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Watch {

@@ -26,8 +26,8 @@ pub(super) async fn guard(
 ) -> Result<(), PhaseError> {
     let conditions = || drill.plan.stop_when.iter().enumerate();
     for (number, condition) in conditions() {
-        if let Some(what) = look(drill, number, condition).await {
-            return Err(met(drill, stop, number, what));
+        if let Some(seen) = look(drill, number, condition).await {
+            return Err(end(drill, stop, number, seen));
         }
     }
     if conditions().next().is_none() {
@@ -38,45 +38,62 @@ pub(super) async fn guard(
     tokio::select! {
         biased;
         result = &mut dangerous => result,
-        ((number, what), _, _) = watching => {
-            let met = met(drill, stop, number, what);
+        ((number, seen), _, _) = watching => {
+            let ended = end(drill, stop, number, seen);
             // Its phases heed the request.
-            let _ended = dangerous.await.is_ok();
-            Err(met)
+            let _came_to_its_end = dangerous.await.is_ok();
+            Err(ended)
         }
     }
 }
 
-fn met(drill: &Drill, stop: &Stop, number: usize, what: String) -> PhaseError {
-    let written = drill.journal.append_synced(Event::StopConditionMet { condition: number, what: what.clone() });
-    stop.request(StopReason::Condition);
-    written.map_or_else(PhaseError::from, |_| PhaseError::Condition { what })
+/// Why a condition ends the run.
+enum Seen {
+    /// It is met.
+    Met(String),
+    /// It cannot be looked at, and so protects from nothing.
+    Unknown(String),
 }
 
-/// Looks time and again until the condition is met; never ends otherwise.
-async fn watch(drill: &Drill, number: usize, condition: &StopCondition) -> (usize, String) {
+/// Asks the run to stop. That a condition is met is written down; where nobody knows whether it is, the run was only cut short.
+fn end(drill: &Drill, stop: &Stop, number: usize, seen: Seen) -> PhaseError {
+    let (what, written) = match seen {
+        Seen::Met(what) => {
+            let met = Event::StopConditionMet { condition: number, what: what.clone() };
+            (what, drill.journal.append_synced(met).map(drop))
+        }
+        Seen::Unknown(what) => (what, Ok(())),
+    };
+    stop.request(StopReason::Condition);
+    written.map_or_else(PhaseError::from, |()| PhaseError::Condition { what })
+}
+
+/// Looks time and again until the condition ends the run; never ends otherwise.
+async fn watch(drill: &Drill, number: usize, condition: &StopCondition) -> (usize, Seen) {
     loop {
         if !poll::pause(condition.every, &drill.cancel).await {
             // The run ends without it.
             std::future::pending::<()>().await;
         }
-        if let Some(what) = look(drill, number, condition).await {
-            return (number, what);
+        if let Some(seen) = look(drill, number, condition).await {
+            return (number, seen);
         }
     }
 }
 
-/// What is to be seen if the condition is met.
-async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option<String> {
+/// What is to be seen if the condition ends the run.
+async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option<Seen> {
     match &condition.by {
         Watch::Alarm { name, region } => {
             let side = drill.plan.topology.side(region).unwrap_or(Side::Primary);
             // No fault is meant for who watches over it.
             let clients = drill.site(side, Conduct::Clean).clients;
             match cloudwatch::alarm_state(&clients, name).await {
-                Ok(AlarmState::Alarm) => Some(format!("alarm `{name}` in {region} is in ALARM")),
+                Ok(AlarmState::Alarm) => Some(Seen::Met(format!("alarm `{name}` in {region} is in ALARM"))),
                 Ok(AlarmState::Ok | AlarmState::InsufficientData) => None,
-                Err(error) => Some(format!("alarm `{name}` in {region} cannot be looked at: {}", chain(&error))),
+                Err(error) => {
+                    Some(Seen::Unknown(format!("alarm `{name}` in {region} cannot be looked at: {}", chain(&error))))
+                }
             }
         }
         Watch::Program { command, timeout } => {
@@ -90,7 +107,7 @@ async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option
                 timeout: *timeout,
             };
             let failed = process::run(drill, &run).await.err()?;
-            (!drill.cancel.is_cancelled()).then(|| chain(&failed))
+            (!drill.cancel.is_cancelled()).then(|| Seen::Met(chain(&failed)))
         }
     }
 }
@@ -133,10 +150,10 @@ mod tests {
     async fn nothing_is_done_when_a_condition_is_met_before() {
         let alarm = |_: &Stage| Watch::Alarm { name: "errors".to_owned(), region: "eu-west-1".into() };
         let failing = |stage: &Stage| program(stage, "echo production is not well; exit 3");
-        for (by, seen) in [
-            (Box::new(failing) as Box<dyn FnOnce(&Stage) -> Watch>, "production is not well"),
+        for (by, seen, is_met) in [
+            (Box::new(failing) as Box<dyn FnOnce(&Stage) -> Watch>, "production is not well", true),
             // Nobody listens: what cannot be looked at protects from nothing.
-            (Box::new(alarm), "alarm `errors` in eu-west-1 cannot be looked at"),
+            (Box::new(alarm), "alarm `errors` in eu-west-1 cannot be looked at", false),
         ] {
             let (_stage, drill, stop) = guarded(by);
             let done = Cell::new(false);
@@ -147,7 +164,7 @@ mod tests {
             let ended = ended.await.unwrap_err().to_string();
             assert!(ended.contains(seen), "{ended}");
             assert!(!done.get() && stop.reason() == Some(StopReason::Condition));
-            assert!(written(&drill).unwrap().contains(seen));
+            assert_eq!(written(&drill).is_some_and(|what| what.contains(seen)), is_met, "{seen}");
         }
     }
 

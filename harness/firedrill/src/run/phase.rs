@@ -42,8 +42,8 @@ pub enum PhaseError {
         /// What ended.
         what: String,
     },
-    /// A stop condition of the scenario was met.
-    #[error("a stop condition was met: {what}")]
+    /// A stop condition of the scenario was met, or could not be looked at.
+    #[error("a stop condition ended it: {what}")]
     Condition {
         /// What was seen.
         what: String,

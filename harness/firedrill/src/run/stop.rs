@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 pub enum StopReason {
     /// A limit in time passed.
     TimeOut,
-    /// A stop condition of the scenario was met.
+    /// A stop condition of the scenario was met, or could not be looked at.
     Condition,
     /// The target went away without a fault of the plan.
     TargetLost,

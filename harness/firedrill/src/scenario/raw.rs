@@ -47,7 +47,7 @@ pub struct RawScenario {
     #[serde(default)]
     pub detect: RawDetect,
     /// What ends the drill at once and undoes its faults: looked at before anything is taken away, and until the workload was observed
-    /// to be back. What cannot be looked at counts as met.
+    /// to be back. What cannot be looked at ends the drill as well.
     #[serde(default)]
     pub stop_when: Vec<RawStop>,
     /// Steps of the recovery, in order.
