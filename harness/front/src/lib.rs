@@ -44,10 +44,16 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 /// A rule that can only be kept where the bytes pass on a wire.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("`{effect}` takes a proxy: an SDK's client has no bytes on their way")]
-pub struct Unsupported {
-    /// The word of the effect.
-    pub effect: &'static str,
+pub enum Unsupported {
+    /// Its effect changes bytes on their way.
+    #[error("`{effect}` takes a proxy: an SDK's client has no bytes on their way")]
+    Effect {
+        /// The word of the effect.
+        effect: &'static str,
+    },
+    /// It asks from where a request comes.
+    #[error("from where a request comes is told by the address of a proxy: an SDK's client has none")]
+    Origin,
 }
 
 /// Rules, and SDK clients that keep them. Cheap to clone; rules that begin and end by the clock do so while one is there.
@@ -77,7 +83,7 @@ impl Front {
     /// supported, nothing is switched on.
     pub fn switch_on(&self, by: &Source, rules: Vec<Rule>) -> Result<(), Unsupported> {
         for rule in &rules {
-            supported(&rule.effect)?;
+            supported(rule)?;
         }
         self.rules.switch_on(by, rules);
         Ok(())
@@ -94,10 +100,13 @@ impl Front {
     }
 }
 
-fn supported(effect: &Effect) -> Result<(), Unsupported> {
-    match effect.nature() {
+fn supported(rule: &Rule) -> Result<(), Unsupported> {
+    if !rule.scope.origin.is_empty() {
+        return Err(Unsupported::Origin);
+    }
+    match rule.effect.nature() {
         Nature::Cuts | Nature::Answers(_) | Nature::Delays(_) => Ok(()),
-        Nature::Shapes | Nature::Replays => Err(Unsupported { effect: effect.word() }),
+        Nature::Shapes | Nature::Replays => Err(Unsupported::Effect { effect: rule.effect.word() }),
     }
 }
 

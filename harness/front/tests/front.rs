@@ -237,7 +237,10 @@ async fn what_takes_a_wire_is_refused_and_nothing_of_it_is_switched_on() {
     let rule = |effect| Rule::of_region(&"us-east-1".into(), effect);
     let truncate = Effect::Truncate { after: ByteSize::new(10) };
     let refused = bench.front.switch_on(&fault(), vec![rule(Effect::Reset), rule(truncate)]);
-    assert_eq!(refused, Err(Unsupported { effect: "truncate" }));
+    assert_eq!(refused, Err(Unsupported::Effect { effect: "truncate" }));
+    let mut of_origin = rule(Effect::Reset);
+    of_origin.scope.origin = vec![Pattern::new("eu-west-1")];
+    assert_eq!(bench.front.switch_on(&fault(), vec![of_origin]), Err(Unsupported::Origin));
     assert!(bench.front.list().is_empty());
     bench.put("us-east-1").await.unwrap();
 }

@@ -305,7 +305,7 @@ pub enum Event {
     },
     /// The run was asked to stop.
     Interrupted {
-        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, `stop condition`, or `the loss of the supervisor`, `the loss of the emulator of` a region.
+        /// `SIGINT`, `SIGTERM`, `SIGHUP`, `time-out`, `stop condition` with what was seen, or `the loss of the supervisor`, `the loss of the emulator of` a region.
         reason: String,
     },
     /// Everything a fault changed is back and was verified to be.

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{FaultId, ProbeId, Region, ResourceId},
-    scenario::{
-        Backup, Change, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, StopCondition, Traffic,
-    },
+    scenario::{Backup, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, StopCondition, Traffic},
     stack::Stack,
     topology::{Side, Topology},
     units::Span,
@@ -71,9 +69,7 @@ pub struct Plan {
 impl Plan {
     /// Whether clients of the workload, where it runs, can feel a fault.
     pub fn is_felt(&self, fault: &Fault) -> bool {
-        let primary = &self.topology.primary;
-        let touches = |change: &Change| change.region == *primary && self.stack.has(&change.resource);
-        fault.interferes_in(primary) || fault.changes.iter().any(touches)
+        fault.is_felt(&self.topology.primary, &self.stack)
     }
 
     /// The regions that steps of the recovery cut off, each with the id that its cutting off has.

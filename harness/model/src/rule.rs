@@ -154,6 +154,12 @@ impl Probability {
         (0.0..=1.0).contains(&chance).then(|| Self((chance * 1e6).round() as u32))
     }
 
+    /// In per cent, for people: `5`, `33.3`.
+    pub fn percent(self) -> String {
+        let percent = f64::from(self.0) / 1e4;
+        if self.0.is_multiple_of(10_000) { format!("{percent:.0}") } else { format!("{percent:.1}") }
+    }
+
     /// In millionths.
     pub fn millionths(self) -> u32 {
         self.0

@@ -10,6 +10,7 @@ use crate::{
     ids::{Region, ResourceId, Zone},
     plan::Layout,
     rule::{Firing, Rule},
+    stack::Stack,
     topology::Topology,
     units::{ByteSize, Rate, Span},
 };
@@ -282,6 +283,12 @@ impl Fault {
         self.interferes_in(region) || self.changes.iter().any(|change| change.region == *region)
     }
 
+    /// Whether clients of a workload with this stack, which runs in `region`, can feel it.
+    pub fn is_felt(&self, region: &Region, stack: &Stack) -> bool {
+        let touches = |change: &Change| change.region == *region && stack.has(&change.resource);
+        self.interferes_in(region) || self.changes.iter().any(touches)
+    }
+
     /// Whether every request that its rules are for is struck, for as long as it is on: nothing is left to chance.
     pub fn is_certain(&self) -> bool {
         !self.rules.is_empty() && self.rules.iter().all(|rule| rule.fires == Firing::default())
@@ -445,7 +452,7 @@ impl Detect {
 }
 
 /// What ends the drill at once and undoes its faults, so that they do no harm beyond what was meant. Looked at before anything is
-/// taken away, and from then on until the workload was observed to be back.
+/// taken away, and from then on until all evidence is captured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopCondition {
     /// Between two looks.

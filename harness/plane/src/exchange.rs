@@ -7,7 +7,7 @@ use firedrill_model::{
     rule::{Effect, ExchangeSide, Nature, OwnAnswer},
     units::Span,
 };
-use http::{Request, Response, header, uri::Authority};
+use http::{Request, Response, Version, header, uri::Authority};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot;
@@ -90,7 +90,7 @@ impl Exchange<'_> {
                 return Ok(answer);
             }
         }
-        if outgoing.request.headers().contains_key(header::EXPECT) && outgoing.request.body().is_end_stream() {
+        if asks_first(&outgoing.request) && outgoing.request.body().is_end_stream() {
             self.mark.go_on();
         }
         let read = outgoing.read;
@@ -227,6 +227,13 @@ impl Exchange<'_> {
         let service = self.attribution.service.as_str();
         fail(&Failure::of(answer, service, self.protocol), self.protocol, service)
     }
+}
+
+/// Whether a client waits to be told to go on (RFC 9110, section 10.1.1).
+fn asks_first(request: &Request<Peeked>) -> bool {
+    let expects = request.headers().get(header::EXPECT);
+    request.version() >= Version::HTTP_11
+        && expects.is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Sends the request, and once more where a rule says so, before the client hears of the first.

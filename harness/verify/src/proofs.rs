@@ -63,7 +63,9 @@ fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
         incomplete.push("the recovery never began".to_owned());
     }
     if !incomplete.is_empty() {
-        let draft = if let Some(seen) = &timeline.stop_condition {
+        // Of a run that ended before anything was struck, what a scenario says of its end was not tried.
+        let met = timeline.stop_condition.as_ref().filter(|_| timeline.t0().is_some());
+        let draft = if let Some(seen) = met {
             Draft::undecided(FindingKind::StopConditionMet, format!("a stop condition ended the run: {seen}"))
                 .help("its faults are undone; find out what they did that they were not meant to")
         } else if timeline.recovery_failed() {

@@ -202,7 +202,7 @@ fn phases(timeline: &Timeline, decide: Span, t0: RunTime, ready: RunTime) -> Vec
     let inside = |at: RunTime, after: RunTime| at.clamp(after, ready.max(after));
     let detected = inside(timeline.detected.or(timeline.recovery_began).unwrap_or(t0), t0);
     let moves = |step: &&Step| matches!(step.kind.as_str(), "cutover" | "reroute");
-    let rerouted = timeline.steps.iter().filter(moves).map(|step| step.ended).max();
+    let rerouted = timeline.steps.iter().filter(|step| step.kind == "reroute").map(|step| step.ended).max();
     let cut_over = timeline.cut_over.or(rerouted).map(|at| inside(at, detected));
     let restored = timeline
         .steps

@@ -159,7 +159,7 @@ impl Strategy for CommandBackup {
     ) -> Result<RestoreReport, BackupError> {
         if sabotage.is_some() {
             let what = "cannot be sabotaged: only firedrill's own vault can".to_owned();
-            return Err(BackupError::Command { program: self.command.join(" "), what });
+            return Err(BackupError::Command { program: self.command.join(" "), what, code: None });
         }
         let outputs = self.hand_over(point).await?;
         let run = Run {

@@ -112,6 +112,8 @@ pub enum BackupError {
         program: String,
         /// Exit code or signal, and its last output, redacted.
         what: String,
+        /// The code with which it ended by itself.
+        code: Option<i32>,
     },
     /// A file could not be read or written.
     #[error("cannot use `{path}`")]

@@ -106,11 +106,11 @@ enum Unfinished {
     Cluttered { run: PathBuf, source: io::Error },
 }
 
-/// Once nothing of a run is left: removes what its emulators wrote, and completes its history.
+/// Once nothing of a run is left: completes its history, and removes what its emulators wrote.
 fn finish(run: &Path) -> Result<(), Unfinished> {
-    remove_scratch(&run.join("target")).map_err(|source| Unfinished::Cluttered { run: run.to_owned(), source })?;
     let appended = afterword::append(&RunDir::new(run).history(), missing);
-    appended.map(drop).map_err(|source| Unfinished::Unwritten { run: run.to_owned(), source })
+    appended.map_err(|source| Unfinished::Unwritten { run: run.to_owned(), source })?;
+    remove_scratch(&run.join("target")).map_err(|source| Unfinished::Cluttered { run: run.to_owned(), source })
 }
 
 /// Removes the temporary files of emulators, which their supervisor removes if it lives to do so.

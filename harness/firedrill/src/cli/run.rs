@@ -175,7 +175,7 @@ async fn drill(args: &Args, request: Request, stop: &Stop) -> Result<Ended, Fail
 fn ended_as_it_could(outcome: &Outcome) -> bool {
     let failed =
         |finding: &Finding| matches!(finding.kind, FindingKind::RecoveryFailed | FindingKind::StopConditionMet);
-    outcome.broken.is_none() || outcome.verification.findings.iter().any(failed)
+    outcome.unhealed.is_none() && (outcome.broken.is_none() || outcome.verification.findings.iter().any(failed))
 }
 
 fn without_verdict(error: &RunError) -> Failure {
@@ -205,7 +205,7 @@ fn show(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     }
     screen::line("");
     screen::line(firedrill_reports::terminal(&outcome.record, std::io::stdout().is_terminal(), screen::columns()));
-    if let Some(broken) = &outcome.broken {
+    for broken in outcome.broken.iter().chain(&outcome.unhealed) {
         screen::note(&format!("the run did not reach its end: {broken}"));
     }
     screen::line(format!("\n  report  {}", outcome.dir.root().join("report.html").display()));

@@ -30,7 +30,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         Rule { scope: scope.clone(), fires: rising.clone(), ..Rule::of_region(&region, late) },
         Rule { scope, fires: Firing { probability: Some(share), ..rising }, ..Rule::of_region(&region, error) },
     ];
-    let percent = share.millionths() / 10_000;
+    let percent = share.percent();
     let title = format!("{} browns out ({percent} % errors, {latency} late, within {over})", place(&region, &services));
     let symptoms = format!("within {over}, {percent} % of the requests come to fail and all are late by {latency}");
     Some(fields.of_rules(title, symptoms, rules))

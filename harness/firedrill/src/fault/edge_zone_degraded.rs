@@ -34,7 +34,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         rule(ExchangeSide::Request, Effect::Bandwidth { per_second }, None),
         rule(ExchangeSide::Response, Effect::Bandwidth { per_second }, None),
     ];
-    let percent = lost.millionths() / 10_000;
+    let percent = lost.percent();
     let symptoms = format!(
         "requests of the clients in it take {mean} longer and {per_second} of a body pass in a second; {percent} % are lost"
     );

@@ -18,7 +18,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, share) = (region?, share?);
     let fires = Firing { probability: Some(share), ..Firing::default() };
     let rule = Rule { scope: requests(&region, &services), fires, ..Rule::of_region(&region, Effect::Throttle) };
-    let percent = share.millionths() / 10_000;
+    let percent = share.percent();
     let title = format!("{} throttles ({percent} % of the requests)", place(&region, &services));
     let symptoms = format!("{percent} % of the requests are told to slow down");
     Some(fields.of_rules(title, symptoms, vec![rule]))

@@ -32,7 +32,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         Rule { scope: placed, fires: Firing::default(), ..Rule::of_region(&region, Effect::Reset) },
         Rule { fires: failing_over, ..Rule::of_region(&region, error) },
     ];
-    let percent = share.millionths() / 10_000;
+    let percent = share.percent();
     let title = format!("zone {zone} is gone");
     let symptoms = format!(
         "clients in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \

@@ -186,8 +186,14 @@ fn the_lint_knows_where_a_disaster_happens_and_who_looks() {
     let looking = ("detect: { ", "detect: { zone: us-east-1-bos-1a, ");
     let alarm = ("\nexpect:", "\nstop_when: [{ alarm: errors, region: us-east-1 }]\n\nexpect:");
     let cases: &[(Edits<'_>, &[&str])] = &[
-        (&[partition], &[]),
-        (&[one_process, partition], &["Error: regions of a shared process cannot be kept from each other"]),
+        (&[partition], &["Warning: clients of the workload feel nothing of it: it will not be noticed"]),
+        (
+            &[one_process, partition],
+            &[
+                "Warning: clients of the workload feel nothing of it: it will not be noticed",
+                "Error: regions of a shared process cannot be kept from each other",
+            ],
+        ),
         (&[edge, reroute], &["Warning: no client is in this zone", "Warning: no client is in us-east-1-bos-1a"]),
         (
             &[edge, placed],
@@ -196,7 +202,7 @@ fn the_lint_knows_where_a_disaster_happens_and_who_looks() {
         (&[edge, placed, looking, reroute], &[]),
         (&[("after: 3 backups", "after: 300 more writes")], &["Error: there is no disaster before this one"]),
         (&[alarm], &["Error: the alarm is in us-east-1, which the disaster takes away"]),
-        (&[edge, placed, looking, reroute, alarm], &[]),
+        (&[edge, placed, looking, reroute, alarm], &["Error: nothing makes an alarm `errors` in us-east-1"]),
     ];
     for (replacements, expected) in cases {
         assert_eq!(said(&altered(replacements)), *expected, "{replacements:?}");

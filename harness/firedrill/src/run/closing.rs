@@ -192,7 +192,7 @@ pub(super) async fn close(
     let verification = judged.map_err(evidence("judge the run"))?;
     let record = written.unwrap_or_else(|| unreachable!("written whenever it was judged"));
     let record = record.map_err(evidence("write the report"))?;
-    Ok(Outcome { dir: drill.dir.clone(), record, verification, stopped, broken: broken.or(healed.err()) })
+    Ok(Outcome { dir: drill.dir.clone(), record, verification, stopped, broken, unhealed: healed.err() })
 }
 
 async fn tear_down(holdings: Holdings, keep: bool) -> Result<super::phase::Noted<()>, CloseError> {

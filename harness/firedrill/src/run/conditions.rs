@@ -9,13 +9,19 @@ use futures_util::future::select_all;
 
 use super::{Drill, Stop, StopReason, chain, phase::PhaseError};
 use crate::{
-    backup::process::{self, Outputs, Run},
+    backup::{
+        BackupError,
+        process::{self, Outputs, Run},
+    },
     poll,
     services::{
         clients::Conduct,
         cloudwatch::{self, AlarmState},
     },
 };
+
+/// With which a program ends that was found but not executed, or not found (POSIX, "Shell Command Language", section 2.8.2).
+const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Does what endangers something, while the conditions of the plan are looked at; not at all when one is met before. When one is
 /// met, the run is asked to stop, and `dangerous` to come to its end.
@@ -101,13 +107,15 @@ async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option
                 name: format!("stop-condition-{}", number + 1),
                 command,
                 action: "watch",
-                side: Side::Primary,
+                side: Side::Recovery,
                 recovery_point: None,
                 outputs: Outputs::new(),
                 timeout: *timeout,
             };
-            let failed = process::run(drill, &run).await.err()?;
-            (!drill.cancel.is_cancelled()).then(|| Seen::Met(chain(&failed)))
+            let failed = process::run(drill, &run).await.err().filter(|_| !drill.cancel.is_cancelled())?;
+            let code = if let BackupError::Command { code, .. } = &failed { *code } else { None };
+            let said_no = code.is_some_and(|code| !NOT_RUN.contains(&code));
+            Some(if said_no { Seen::Met(chain(&failed)) } else { Seen::Unknown(chain(&failed)) })
         }
     }
 }
@@ -150,10 +158,14 @@ mod tests {
     async fn nothing_is_done_when_a_condition_is_met_before() {
         let alarm = |_: &Stage| Watch::Alarm { name: "errors".to_owned(), region: "eu-west-1".into() };
         let failing = |stage: &Stage| program(stage, "echo production is not well; exit 3");
+        let absent = |_: &Stage| Watch::Program { command: vec!["no-such-program".to_owned()], timeout: PATIENCE };
+        let hanging = |stage: &Stage| Watch::Program { command: stage.script("sleep 30"), timeout: Span::from_ms(50) };
         for (by, seen, is_met) in [
             (Box::new(failing) as Box<dyn FnOnce(&Stage) -> Watch>, "production is not well", true),
             // Nobody listens: what cannot be looked at protects from nothing.
             (Box::new(alarm), "alarm `errors` in eu-west-1 cannot be looked at", false),
+            (Box::new(absent), "no-such-program", false),
+            (Box::new(hanging), "was ended after", false),
         ] {
             let (_stage, drill, stop) = guarded(by);
             let done = Cell::new(false);

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub stopped: Option<StopReason>,
     /// The phase that did not reach its end, if one did not.
     pub broken: Option<PhaseError>,
+    /// Why faults may still be on, if they could not be undone.
+    pub unhealed: Option<PhaseError>,
 }
 
 impl Outcome {
@@ -140,11 +142,11 @@ pub async fn run(request: Request, progress: &dyn Progress, stop: &Stop) -> Resu
     if let Some(reason) = stop.reason() {
         let reason = match &broken {
             Some(PhaseError::TargetLost { what }) => format!("the loss of {what}"),
+            Some(PhaseError::Condition { what }) => format!("{}: {what}", reason.word()),
             Some(
                 PhaseError::Failed { .. }
                 | PhaseError::TimedOut { .. }
                 | PhaseError::Stopped { .. }
-                | PhaseError::Condition { .. }
                 | PhaseError::Journal(_),
             )
             | None => reason.word().to_owned(),

@@ -46,8 +46,8 @@ pub struct RawScenario {
     /// How the disaster is noticed. Without it, writes to the first resource with traffic are watched.
     #[serde(default)]
     pub detect: RawDetect,
-    /// What ends the drill at once and undoes its faults: looked at before anything is taken away, and until the workload was observed
-    /// to be back. What cannot be looked at ends the drill as well.
+    /// What ends the drill at once and undoes its faults: looked at before anything is taken away, and until all evidence is
+    /// captured. What cannot be looked at ends the drill as well.
     #[serde(default)]
     pub stop_when: Vec<RawStop>,
     /// Steps of the recovery, in order.

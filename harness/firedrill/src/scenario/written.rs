@@ -179,7 +179,7 @@ impl Format for Region {
 
 impl Format for Onset {
     const NAME: &'static str = "count";
-    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`; `2 more backups` or `300 more writes` than when the disaster before\
+    const MEANING: &'static str = "So many `backups` or so many acknowledged `writes`; `2 more backups` or `300 more writes` than when the disaster before \
          it was on.";
     const EXAMPLE: &'static str = "3 backups";
 

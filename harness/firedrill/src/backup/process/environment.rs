@@ -19,6 +19,8 @@ pub(super) fn environment(
     let endpoint = drill
         .endpoint(region)
         .ok_or_else(|| failed(&run.name, format!("needs `{region}`, which the target did not start")))?;
+    // No fault is meant for who watches over the drill.
+    let address = if run.action == "watch" { &endpoint.direct_url } else { &endpoint.plane_url };
     let names = serde_json::to_string(&drill.plan.names)
         .map_err(|error| BackupError::File { path: "FIREDRILL_NAMES".to_owned(), source: error.into() })?;
     // Later entries win: a step's output cannot redefine the contract's own variables.
@@ -33,7 +35,7 @@ pub(super) fn environment(
         ("FIREDRILL_RECOVERY_REGION", topology.recovery.to_string()),
         ("FIREDRILL_NAMES", names),
         ("FIREDRILL_OUTPUT", outputs.display().to_string()),
-        ("AWS_ENDPOINT_URL", endpoint.plane_url.clone()),
+        ("AWS_ENDPOINT_URL", address.clone()),
         ("AWS_REGION", region.to_string()),
         ("AWS_DEFAULT_REGION", region.to_string()),
         ("AWS_ACCESS_KEY_ID", EMULATOR_ACCOUNT.to_owned()),

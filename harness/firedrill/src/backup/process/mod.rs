@@ -55,7 +55,7 @@ pub struct Run<'a> {
     pub name: String,
     /// Program and arguments.
     pub command: &'a [String],
-    /// `backup` or `restore`.
+    /// `backup`, `restore` or `watch`.
     pub action: &'a str,
     /// The side whose region is `AWS_REGION`.
     pub side: Side,
@@ -222,7 +222,11 @@ impl Going {
             Ending::Exited(status) if status.success() => {
                 Ok(Ran { outputs: outputs.read(program)?, last_line: last_lines(&text, 1).concat() })
             }
-            Ending::Exited(status) => Err(failed(program, format!("ended with {status}; {}", last_words(&text)))),
+            Ending::Exited(status) => Err(BackupError::Command {
+                program: program.clone(),
+                what: format!("ended with {status}; {}", last_words(&text)),
+                code: status.code(),
+            }),
             Ending::TimedOut => {
                 Err(failed(program, format!("was ended after {}; {}", self.timeout, last_words(&text))))
             }
@@ -256,7 +260,7 @@ async fn follow(pipe: Option<impl AsyncRead + Unpin>, printed: Printed, record: 
 }
 
 fn failed(program: &str, what: String) -> BackupError {
-    BackupError::Command { program: program.to_owned(), what }
+    BackupError::Command { program: program.to_owned(), what, code: None }
 }
 
 fn last_words(text: &str) -> String {

@@ -5,7 +5,7 @@ use firedrill_model::{
     ids::{Region, Zone},
     plan::Layout,
     rule::Rule,
-    scenario::{BackupUsing, Change, Fault, Onset, VaultPlace, Watch},
+    scenario::{BackupUsing, Change, Detector, Fault, Onset, VaultPlace, Watch},
     topology::Side,
 };
 
@@ -22,6 +22,14 @@ impl Lint<'_> {
         if self.scenario.disaster.is_empty() {
             let help = "add a `disaster`; without one there is nothing to recover from";
             self.warn(&path, "nothing is taken away", "", help);
+        }
+        let primary = &self.scenario.topology.primary;
+        // The loss of the wrong region is told as that.
+        let seen = |fault: &Fault| fault.is_felt(primary, self.stack) || !fault.lost.is_empty();
+        let felt = self.scenario.disaster.iter().any(|disaster| seen(&disaster.fault));
+        if !felt && !self.scenario.disaster.is_empty() {
+            let help = "let something follow that clients in it can feel, such as a `region-outage`";
+            self.warn(&path, "clients of the workload feel nothing of it: it will not be noticed", "here", help);
         }
         for (index, disaster) in self.scenario.disaster.iter().enumerate() {
             let path = path.index(index);
@@ -59,12 +67,20 @@ impl Lint<'_> {
     /// An alarm in a region that is taken away cannot be looked at when it is needed.
     pub(super) fn stop_conditions(&mut self) {
         for (index, condition) in self.scenario.stop_when.iter().enumerate() {
-            if let Watch::Alarm { region, .. } = &condition.by
-                && self.lost(region)
-            {
-                let path = KeyPath::of(["stop_when"]).index(index).key("region");
+            let Watch::Alarm { name, region } = &condition.by else { continue };
+            let path = KeyPath::of(["stop_when"]).index(index);
+            if self.lost(region) {
                 let message = format!("the alarm is in {region}, which the disaster takes away");
-                self.error(&path, message, "cannot be looked at then", "name an alarm of another region");
+                self.error(&path.key("region"), message, "cannot be looked at then", "name an alarm of another region");
+                continue;
+            }
+            let of_canary = matches!(&self.scenario.detect.by, Detector::Alarm(alarm) if alarm.name == *name)
+                && self.scenario.topology.side(region) == Some(Side::Recovery);
+            // A template may have alarms of its own.
+            if !of_canary && self.stack.template.is_none() {
+                let message = format!("nothing makes an alarm `{name}` in {region}");
+                let help = "name that of `detect`, which is in the recovery region, or use a template that has alarms";
+                self.error(&path.key("alarm"), message, "no such alarm", help);
             }
         }
     }
@@ -79,6 +95,10 @@ impl Lint<'_> {
             self.error(&path.key("after"), "there is no disaster before this one", "more than what?", help);
         }
         let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
+        if follows && gone(&self.scenario.topology.primary) {
+            let message = "no write is acknowledged and no backup comes about any more";
+            self.error(&path.key("after"), message, "never comes", "write `at`, or put this disaster first");
+        }
         if let Some(change) = disaster.fault.changes.iter().find(|change| gone(&change.region)) {
             let message = format!("{} is gone by then: nothing there can be changed any more", change.region);
             self.error(&path.key("region"), message, "a region that was taken away", "put this disaster first");

@@ -232,6 +232,22 @@ fn recovery_time_counts_from_the_first_fault_that_clients_can_feel() {
 }
 
 #[test]
+fn a_stop_condition_is_met_only_once_a_fault_has_struck() {
+    for (struck, kind, other) in [
+        (true, FindingKind::StopConditionMet, FindingKind::RunIncomplete),
+        (false, FindingKind::RunIncomplete, FindingKind::StopConditionMet),
+    ] {
+        let mut world = World::whole();
+        world.event(30_000, Event::StopConditionMet { condition: 0, what: "errors is in ALARM".to_owned() });
+        world.event(30_000, Event::Interrupted { reason: "stop condition".to_owned() });
+        world.events.retain(|(_, event)| struck || !matches!(event, Event::FaultBit { .. }));
+        let found = world.judge();
+        assert!(has(&found, kind, Weight::Undecided) && !has(&found, other, Weight::Undecided), "{struck}");
+        assert_eq!(found.verdict, Verdict::Inconclusive);
+    }
+}
+
+#[test]
 fn probes_that_fail_since_the_recovery_cut_the_region_off_did_not_feel_the_fault() {
     let (id, fault) = (FaultId::new("isolation-1"), Box::new(World::whole().plan.disaster[0].fault.clone()));
     for (at, felt) in [(T0, false), (26_000, true)] {
