@@ -35,7 +35,11 @@ impl Rule {
 
     /// What happens to every request of a region for as long as the rule stands.
     pub fn of_region(region: &crate::ids::Region, effect: Effect) -> Self {
-        let scope = Scope { region: vec![Pattern::new(region.as_str())], ..Scope::default() };
+        Self::of(Scope { region: vec![Pattern::new(region.as_str())], ..Scope::default() }, effect)
+    }
+
+    /// What happens to every request of a scope for as long as the rule stands.
+    pub fn of(scope: Scope, effect: Effect) -> Self {
         Self { scope, fires: Firing::default(), side: ExchangeSide::Request, effect }
     }
 }

@@ -1,13 +1,12 @@
 //! `edge-zone-degraded`: the link between a Local Zone or Wavelength Zone and its region is slow, lossy and narrow.
 
 use firedrill_model::{
-    rule::{Delay, Effect, ExchangeSide, Firing, Rule, Scope},
+    rule::{Delay, Effect, ExchangeSide, Firing, Rule},
     scenario::Fault,
     units::{ByteSize, Span},
 };
 
-use super::Fields;
-use crate::services::clients::access_keys_from;
+use super::{Fields, fields::placed_in};
 
 /// Unless the scenario says another.
 const LATENCY: Span = Span::from_ms(200);
@@ -22,17 +21,13 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (mean, per_second) = (fields.latency(LATENCY), fields.bandwidth(BANDWIDTH));
     let (zone, lost) = (zone?, lost?);
     let deviation = Span::from_micros(mean.micros() / DEVIATION_PARTS);
-    let rule = |side, effect, probability| Rule {
-        scope: Scope { principal: vec![access_keys_from(&zone)], ..Scope::default() },
-        fires: Firing { probability, ..Firing::default() },
-        side,
-        effect,
-    };
+    let rule = |effect| Rule::of(placed_in(&zone), effect);
+    let some = Firing { probability: Some(lost), ..Firing::default() };
     let rules = vec![
-        rule(ExchangeSide::Request, Effect::BlackHole, Some(lost)),
-        rule(ExchangeSide::Request, Effect::Latency(Delay::Normal { mean, deviation }), None),
-        rule(ExchangeSide::Request, Effect::Bandwidth { per_second }, None),
-        rule(ExchangeSide::Response, Effect::Bandwidth { per_second }, None),
+        Rule { fires: some, ..rule(Effect::BlackHole) },
+        rule(Effect::Latency(Delay::Normal { mean, deviation })),
+        rule(Effect::Bandwidth { per_second }),
+        Rule { side: ExchangeSide::Response, ..rule(Effect::Bandwidth { per_second }) },
     ];
     let percent = lost.percent();
     let symptoms = format!(

@@ -2,12 +2,11 @@
 //! nothing.
 
 use firedrill_model::{
-    rule::{Effect, ExchangeSide, Firing, Rule, Scope},
+    rule::{Effect, Rule},
     scenario::{Fault, Symptom},
 };
 
-use super::Fields;
-use crate::services::clients::access_keys_from;
+use super::{Fields, fields::placed_in};
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (zone, symptom) = (fields.edge_zone(), fields.symptom_of(&[Symptom::Timeouts, Symptom::Refused]));
@@ -17,7 +16,6 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     } else {
         ("requests of the clients in it are never answered", Effect::BlackHole)
     };
-    let scope = Scope { principal: vec![access_keys_from(&zone)], ..Scope::default() };
-    let rule = Rule { scope, fires: Firing::default(), side: ExchangeSide::Request, effect };
+    let rule = Rule::of(placed_in(&zone), effect);
     Some(fields.of_rules(format!("edge zone {zone} is cut off"), symptoms.to_owned(), vec![rule]))
 }

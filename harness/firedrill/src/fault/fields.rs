@@ -18,6 +18,7 @@ use crate::scenario::{
     nearest::suggest,
     raw::RawDisaster,
 };
+use crate::services::clients::access_keys_from;
 
 /// Something is wrong with a key of the line, or with the line itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,22 +168,21 @@ impl<'a> Fields<'a> {
 
     /// The zone that it happens in, which must be given.
     pub(super) fn zone(&mut self) -> Option<Zone> {
+        self.zone_like("a")
+    }
+
+    /// The same; in the example the name of the region ends so.
+    fn zone_like(&mut self, end: &str) -> Option<Zone> {
         self.taken.insert("zone");
-        let Some(zone) = &self.raw.zone else {
-            self.missing("zone", &format!("zone: {}a", self.topology.primary));
-            return None;
-        };
-        Some(Zone::new(zone))
+        if self.raw.zone.is_none() {
+            self.missing("zone", &format!("zone: {}{end}", self.topology.primary));
+        }
+        self.raw.zone.as_ref().map(Zone::new)
     }
 
     /// The zone at the edge of the primary region that it happens in, which must be given.
     pub(super) fn edge_zone(&mut self) -> Option<Zone> {
-        self.taken.insert("zone");
-        let region = &self.topology.primary;
-        let Some(zone) = self.raw.zone.as_ref().map(Zone::new) else {
-            self.missing("zone", &format!("zone: {region}-bos-1a"));
-            return None;
-        };
+        let (zone, region) = (self.zone_like("-bos-1a")?, &self.topology.primary);
         if !zone.is_edge_of(region) {
             let help = format!("write a Local Zone or Wavelength Zone, such as `{region}-bos-1a`");
             self.misplaced("zone", &format!("`{zone}` is not a zone at the edge of {region}"), &help);
@@ -342,6 +342,11 @@ impl<'a> Fields<'a> {
         let changes = vec![Change { region: region.clone(), resource, what }];
         Fault { changes, ..self.of_rules(title, symptoms, Vec::new()) }
     }
+}
+
+/// The requests of all clients in a zone, to every region.
+pub(super) fn placed_in(zone: &Zone) -> Scope {
+    Scope { principal: vec![access_keys_from(zone)], ..Scope::default() }
 }
 
 /// The requests to some services of a region; to all of them when none is named.

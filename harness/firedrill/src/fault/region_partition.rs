@@ -7,7 +7,7 @@ use firedrill_model::{
     scenario::{Fault, Symptom},
 };
 
-use super::Fields;
+use super::{Fields, fields::requests};
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let symptom = fields.symptom_of(&[Symptom::Timeouts, Symptom::Refused])?;
@@ -18,8 +18,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         ("requests from one to the other are never answered", Effect::BlackHole)
     };
     let between = |from: &Region, to: &Region| {
-        let rule = Rule::of_region(to, effect.clone());
-        Rule { scope: Scope { origin: vec![Pattern::new(from.as_str())], ..rule.scope }, ..rule }
+        Rule::of(Scope { origin: vec![Pattern::new(from.as_str())], ..requests(to, &[]) }, effect.clone())
     };
     let title = format!("{one} and {other} cannot reach each other");
     Some(fields.of_rules(title, symptoms.to_owned(), vec![between(one, other), between(other, one)]))

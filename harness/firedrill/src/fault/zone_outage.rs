@@ -2,13 +2,12 @@
 //! share of the requests until they have failed over.
 
 use firedrill_model::{
-    rule::{Effect, Firing, Rule, Scope},
+    rule::{Effect, Firing, Rule},
     scenario::Fault,
     units::Span,
 };
 
-use super::Fields;
-use crate::services::clients::access_keys_from;
+use super::{Fields, fields::placed_in};
 
 /// The zone's share of a region that has three.
 const SHARE: f64 = 1.0 / 3.0;
@@ -27,9 +26,8 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let failing_over = Firing { probability: Some(share), lasts: Some(over), ..Firing::default() };
     let error = Effect::Error { status: 503, code: "ServiceUnavailable".to_owned() };
     // The clients of a zone have access keys of their own, by which they are known in every region.
-    let placed = Scope { principal: vec![access_keys_from(&zone)], ..Scope::default() };
     let rules = vec![
-        Rule { scope: placed, fires: Firing::default(), ..Rule::of_region(&region, Effect::Reset) },
+        Rule::of(placed_in(&zone), Effect::Reset),
         Rule { fires: failing_over, ..Rule::of_region(&region, error) },
     ];
     let percent = share.percent();

@@ -28,6 +28,7 @@ pub async fn command(
         command,
         action: "restore",
         side: Side::Recovery,
+        direct: false,
         recovery_point: point.map(|point| point.location.into()),
         outputs,
         timeout,

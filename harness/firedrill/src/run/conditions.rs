@@ -7,7 +7,7 @@ use firedrill_model::{
 };
 use futures_util::future::select_all;
 
-use super::{Drill, Stop, StopReason, chain, phase::PhaseError};
+use super::{Drill, Stop, StopReason, Vantage, chain, phase::PhaseError};
 use crate::{
     backup::{
         BackupError,
@@ -47,7 +47,10 @@ pub(super) async fn guard(
         ((number, seen), _, _) = watching => {
             let ended = end(drill, stop, number, seen);
             // Its phases heed the request.
-            let _came_to_its_end = dangerous.await.is_ok();
+            match dangerous.await {
+                Ok(()) | Err(PhaseError::Stopped { .. }) => {}
+                Err(error) => tracing::warn!("what was under way did not end as asked: {}", chain(&error)),
+            }
             Err(ended)
         }
     }
@@ -91,9 +94,10 @@ async fn watch(drill: &Drill, number: usize, condition: &StopCondition) -> (usiz
 async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option<Seen> {
     match &condition.by {
         Watch::Alarm { name, region } => {
-            let side = drill.plan.topology.side(region).unwrap_or(Side::Primary);
             // No fault is meant for who watches over it.
-            let clients = drill.site(side, Conduct::Clean).clients;
+            let Some(clients) = drill.clients_from(region, Conduct::Clean, Vantage::Outside) else {
+                return Some(Seen::Unknown(format!("alarm `{name}`: this target has no region {region}")));
+            };
             match cloudwatch::alarm_state(&clients, name).await {
                 Ok(AlarmState::Alarm) => Some(Seen::Met(format!("alarm `{name}` in {region} is in ALARM"))),
                 Ok(AlarmState::Ok | AlarmState::InsufficientData) => None,
@@ -108,6 +112,7 @@ async fn look(drill: &Drill, number: usize, condition: &StopCondition) -> Option
                 command,
                 action: "watch",
                 side: Side::Recovery,
+                direct: true,
                 recovery_point: None,
                 outputs: Outputs::new(),
                 timeout: *timeout,

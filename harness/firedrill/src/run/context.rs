@@ -119,8 +119,9 @@ impl Drill {
     /// As [`Drill::site`].
     pub fn site_from(&self, side: Side, conduct: Conduct, from: Vantage<'_>) -> Site {
         let region = self.plan.topology.region(side);
-        let clients = self.clients_from(region, conduct, from).expect("preflight starts every region of the plan");
-        let function_endpoint = self.endpoint(region).map(|endpoint| endpoint.plane_url.clone()).unwrap_or_default();
+        let there = "preflight starts every region of the plan";
+        let clients = self.clients_from(region, conduct, from).expect(there);
+        let function_endpoint = self.endpoint(region).expect(there).plane_url.clone();
         Site::new(side, clients, function_endpoint, self.plan.names.of(side).clone())
             .with_triggers(self.plan.stack.triggers.clone())
     }

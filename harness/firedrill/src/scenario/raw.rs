@@ -8,8 +8,8 @@ use firedrill_model::{
     findings::FindingKind,
     ids::Region,
     plan::Layout,
-    scenario::{Mix, Onset, Per, SizeRange, Symptom},
-    units::{ByteSize, Rate, Span},
+    scenario::{Mix, Per, SizeRange},
+    units::{Rate, Span},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,6 +18,10 @@ use super::{
     choices::{Command, Names, PointName, Using},
     written::Written,
 };
+
+mod disaster;
+
+pub use self::disaster::{FaultWord, RawDisaster};
 
 /// A drill: what runs, what is lost, how it comes back and what is asserted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -203,104 +207,6 @@ pub enum Operator {
     ForgetTtl,
     /// Report success and restore no content. In a restore.
     ReturnEarly,
-}
-
-/// What is taken away, and when. One of `after` and `at`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawDisaster {
-    /// Once so many backups are complete and verified, or so many writes are acknowledged; `2 more backups` and `300 more writes` count from when the
-    /// disaster before it was on.
-    pub after: Option<Written<Onset>>,
-    /// So long after the traffic began.
-    pub at: Option<Written<Span>>,
-    /// What is taken away.
-    pub fault: FaultWord,
-    /// Which region. In every fault but `region-partition`, `edge-zone-outage` and `edge-zone-degraded`.
-    pub region: Option<Written<Region>>,
-    /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`), `service-outage` (`errors`, `refused`,
-    /// `timeouts`), `region-partition` and `edge-zone-outage` (`timeouts`, `refused`).
-    pub symptom: Option<Symptom>,
-    /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout`,
-    /// `throttling-storm`, `permission-loss` and `quota-exhausted` all when left out.
-    #[schemars(length(min = 1))]
-    pub service: Option<Vec<String>>,
-    /// The share of requests that fail, from 0 to 1. In `brownout` and `throttling-storm`; 0.9 when left out. In `zone-outage`,
-    /// where it is that of the zone; a third when left out. In `edge-zone-degraded`, where so many are lost on their way; 0.05 when
-    /// left out.
-    #[schemars(range(min = 0, max = 1))]
-    pub share: Option<f64>,
-    /// How late requests are in the end. In `brownout`; 500 ms when left out. How late they are on average in
-    /// `edge-zone-degraded`; 200 ms when left out.
-    pub latency: Option<Written<Span>>,
-    /// How long errors and delays take to rise. In `brownout`; 10 s when left out. How long services take to fail over. In
-    /// `zone-outage`; 30 s when left out.
-    pub over: Option<Written<Span>>,
-    /// How many bytes of each body pass in a second. In `edge-zone-degraded`; 64 KiB when left out.
-    pub bandwidth: Option<Written<ByteSize>>,
-    /// Which Availability Zone of the region, in `zone-outage`; which Local Zone or Wavelength Zone, in `edge-zone-outage` and
-    /// `edge-zone-degraded`.
-    #[schemars(example = "us-east-1a", example = "us-east-1-bos-1a")]
-    pub zone: Option<String>,
-    /// Which vault: the bucket of a backup rule. In `vault-loss`.
-    #[schemars(length(min = 1))]
-    pub vault: Option<String>,
-    /// To which resource it is done. In every fault that changes one.
-    pub resource: Option<String>,
-    /// Of a bucket, only the objects whose keys begin so, and not the bucket itself. In `data-loss`.
-    #[schemars(length(min = 1))]
-    pub prefix: Option<String>,
-    /// How many objects or items. In `corruption`; all when left out.
-    #[schemars(range(min = 1))]
-    pub count: Option<u64>,
-    /// Which variable of the environment of a function is lost. In `config-drift` of a function.
-    #[schemars(length(min = 1))]
-    pub variable: Option<String>,
-    /// Which operations, by name or pattern. In `permission-loss`; all when left out.
-    #[schemars(length(min = 1))]
-    pub operation: Option<Vec<String>>,
-}
-
-/// What can be taken away.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultWord {
-    /// A whole region with everything in it.
-    RegionOutage,
-    /// The two regions cannot reach each other; clients from outside reach both.
-    RegionPartition,
-    /// Some services of a region; the region and its data stay.
-    ServiceOutage,
-    /// Errors and delays that grow until most requests fail; the region and its data stay.
-    Brownout,
-    /// Services tell their clients to slow down; the region and its data stay.
-    ThrottlingStorm,
-    /// A zone: clients in it lose everything, and the region's services fail for others until they have failed over.
-    ZoneOutage,
-    /// A zone at the edge: the clients in it reach nothing; all others notice nothing.
-    EdgeZoneOutage,
-    /// The link of a zone at the edge: delay, loss and little bandwidth for the clients in it.
-    EdgeZoneDegraded,
-    /// Services deny requests as if a policy forbade them; the region and its data stay.
-    PermissionLoss,
-    /// The access keys of the workload's clients are revoked; the region and its data stay.
-    CredentialLoss,
-    /// Nothing new can be made in a region, such as the one that is recovered into.
-    QuotaExhausted,
-    /// Every recovery point in a vault is deleted.
-    VaultLoss,
-    /// The key that encrypts the data is disabled: nothing can be read or written that needs it; the data stay.
-    KeyLoss,
-    /// A table, a bucket or a part of one is deleted for good.
-    DataLoss,
-    /// Objects or items change behind everybody's back, their sizes do not.
-    Corruption,
-    /// Every object of a bucket is overwritten with noise, and its older versions are deleted.
-    Ransomware,
-    /// A function gets code that fails.
-    BadDeploy,
-    /// A trigger is disconnected, or a function loses a variable of its environment.
-    ConfigDrift,
 }
 
 /// How the disaster is noticed.

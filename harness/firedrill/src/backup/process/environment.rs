@@ -19,8 +19,7 @@ pub(super) fn environment(
     let endpoint = drill
         .endpoint(region)
         .ok_or_else(|| failed(&run.name, format!("needs `{region}`, which the target did not start")))?;
-    // No fault is meant for who watches over the drill.
-    let address = if run.action == "watch" { &endpoint.direct_url } else { &endpoint.plane_url };
+    let address = if run.direct { &endpoint.direct_url } else { &endpoint.plane_url };
     let names = serde_json::to_string(&drill.plan.names)
         .map_err(|error| BackupError::File { path: "FIREDRILL_NAMES".to_owned(), source: error.into() })?;
     // Later entries win: a step's output cannot redefine the contract's own variables.

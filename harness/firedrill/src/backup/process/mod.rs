@@ -59,6 +59,8 @@ pub struct Run<'a> {
     pub action: &'a str,
     /// The side whose region is `AWS_REGION`.
     pub side: Side,
+    /// It uses that region past the fault plane: no fault is meant for who watches over a drill.
+    pub direct: bool,
     /// Folder of the point's artefacts.
     pub recovery_point: Option<PathBuf>,
     /// Outputs of earlier steps.

@@ -108,6 +108,7 @@ fn step<'a>(command: &'a [String], outputs: &[(&str, &str)], timeout: Span) -> R
         command,
         action: "restore",
         side: Side::Recovery,
+        direct: false,
         recovery_point: Some("/points/rp-0001".into()),
         outputs: outputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         timeout,
