@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod fuzz;
 mod nightly;
 mod test;
 

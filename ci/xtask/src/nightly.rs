@@ -1,10 +1,11 @@
 //! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment,
-//! installs clients to compare and mutates the judge.
+//! installs clients to compare, mutates the judge and fuzzes the fault plane.
 
 use std::fs;
 
 use crate::{
     commands::{Steps, command, present, root, say},
+    fuzz,
     test::{DRILLS, NIGHTLY},
 };
 
@@ -17,18 +18,23 @@ pub(crate) struct Args {
     /// Mutate one part in so many of the judge, such as `1/8`
     #[arg(long)]
     shard: Option<String>,
-    /// Run this half alone
+    /// Fuzz each target so many seconds
+    #[arg(long, default_value_t = 600)]
+    fuzz_seconds: u32,
+    /// Run this part alone
     #[arg(long, value_enum)]
-    only: Option<Half>,
+    only: Option<Part>,
 }
 
 /// What can be run by itself, since each takes hours on a small machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Half {
+enum Part {
     /// Shipped drills, stopped drills, a first installation, clients, verification at size
     Drills,
     /// Mutants of the judge
     Mutants,
+    /// Hostile requests and rules for the fault plane
+    Fuzz,
 }
 
 /// Of the mutants of the judge that can be built, so many in a hundred must be caught by its tests.
@@ -41,10 +47,14 @@ const MUTANTS: &str = "target/mutants";
 /// Runs every step; true when nothing failed.
 pub(crate) fn run(args: &Args) -> bool {
     let mut steps = Steps::default();
-    if args.only != Some(Half::Mutants) {
+    let runs = |part| args.only.is_none_or(|only| only == part);
+    if runs(Part::Drills) {
         drills(&mut steps, args.repeat);
     }
-    if args.only != Some(Half::Drills)
+    if runs(Part::Fuzz) {
+        fuzz::run(&mut steps, args.fuzz_seconds);
+    }
+    if runs(Part::Mutants)
         && (present("cargo", &["mutants", "--version"])
             || steps.run("install cargo-mutants", "cargo", &["install", "--locked", "cargo-mutants"]))
     {
