@@ -2,7 +2,7 @@
 //!
 //! One connection asks for the latency, 32 for the throughput; direct and through the plane take turns. The upstream answers
 //! each request after a service time, 1 ms unless another is given in microseconds, as an emulator does that has one thread
-//! for all requests.
+//! for all requests. Where `HAProxy` is installed, it stands beside the plane as a peer: one thread too, and no rules at all.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -135,26 +136,60 @@ fn plane(upstream: SocketAddr, rules: Vec<Rule>) -> SocketAddr {
     told.recv().unwrap()
 }
 
+/// Another proxy, which ends with this value.
+struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// `HAProxy` on one thread; `None` where it is not installed.
+fn haproxy(upstream: SocketAddr) -> Option<(Peer, SocketAddr)> {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let configuration = format!(
+        "global\n nbthread 1\ndefaults\n mode http\n http-reuse always\n timeout connect 5s\n timeout client 1m\n \
+         timeout server 1m\nlisten peer\n bind {address}\n server upstream {upstream}\n"
+    );
+    let mut command = Command::new("haproxy");
+    command.args(["-db", "-f", "/dev/stdin"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut peer = Peer(command.spawn().ok()?);
+    peer.0.stdin.take().unwrap().write_all(configuration.as_bytes()).unwrap();
+    while TcpStream::connect(address).is_err() {
+        assert!(peer.0.try_wait().unwrap().is_none(), "haproxy ended");
+        thread::sleep(Duration::from_millis(10));
+    }
+    Some((peer, address))
+}
+
 fn main() {
     let micros = std::env::args().nth(1).map_or(1000, |micros| micros.parse().unwrap());
     let direct = upstream(Duration::from_micros(micros));
-    let through = plane(direct, Vec::new());
-    println!("| service time {micros} µs | direct | through the plane | |");
-    println!("|---|---:|---:|---:|");
-    let mut best = [Duration::MAX; 2];
+    let peer = haproxy(direct);
+    let ways: Vec<(&str, SocketAddr)> = [("direct", direct), ("through the plane", plane(direct, Vec::new()))]
+        .into_iter()
+        .chain(peer.as_ref().map(|(_, address)| ("through HAProxy", *address)))
+        .collect();
+    let cells = |cells: Vec<String>| println!("| {} |", cells.join(" | "));
+    cells([format!("service time {micros} µs")].into_iter().chain(ways.iter().map(|way| way.0.to_owned())).collect());
+    println!("|---{}|", "|---:".repeat(ways.len()));
+    let mut best = vec![Duration::MAX; ways.len()];
     for _ in 0..TURNS {
-        for (best, address) in best.iter_mut().zip([direct, through]) {
-            *best = (*best).min(latency(address));
+        for (best, (_, address)) in best.iter_mut().zip(&ways) {
+            *best = (*best).min(latency(*address));
         }
     }
-    let [one, other] = best.map(|time| time.as_secs_f64() * 1e6);
-    println!("| p50, 1 connection | {one:.0} µs | {other:.0} µs | + {:.0} µs |", other - one);
-    let mut most = [0.0_f64; 2];
+    let micros: Vec<f64> = best.iter().map(|time| time.as_secs_f64() * 1e6).collect();
+    let shown = micros.iter().map(|time| format!("{time:.0} µs (+ {:.0} µs)", time - micros[0]));
+    cells(["p50, 1 connection".to_owned()].into_iter().chain(shown).collect());
+    let mut most = vec![0.0_f64; ways.len()];
     for _ in 0..TURNS {
-        for (most, address) in most.iter_mut().zip([direct, through]) {
-            *most = most.max(throughput(address));
+        for (most, (_, address)) in most.iter_mut().zip(&ways) {
+            *most = most.max(throughput(*address));
         }
     }
-    let [one, other] = most;
-    println!("| requests/s, {CONNECTIONS} connections | {one:.0} | {other:.0} | {:.0} % |", other / one * 100.0);
+    let shown = most.iter().map(|rate| format!("{rate:.0} ({:.0} %)", rate / most[0] * 100.0));
+    cells([format!("requests/s, {CONNECTIONS} connections")].into_iter().chain(shown).collect());
 }
