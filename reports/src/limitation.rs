@@ -5,7 +5,7 @@ use firedrill_model::verdict::EnvironmentClass;
 use crate::record::Limitation;
 
 const PROCEDURE: &str =
-    "The procedure, the restore code and the checks work as written, and were exercised by this run.";
+    "The procedure, its recovery steps and the checks work as written, and were exercised by this run.";
 const LOSSES: &str =
     "Every acknowledged write was accounted for from the data itself, not from the word of a restore job.";
 const STAFF: &str = "Whether people would be there, would be told and would decide as the drill assumes.";
