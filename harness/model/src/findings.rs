@@ -124,7 +124,7 @@ pub struct Finding {
     pub weight: Weight,
     /// Where.
     pub resource: Option<ResourceId>,
-    /// Key or field, when it is about one.
+    /// Key, field or kind of recovery step, when it is about one.
     pub key: Option<String>,
     /// The finding it follows from; `None` for a root.
     pub root: Option<String>,

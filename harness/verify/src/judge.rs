@@ -34,7 +34,7 @@ const NOTHING_CHECKED: &str = "nothing-checked";
 
 /// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.
 ///
-/// A stated finding without a resource stands for any resource. Each stated one must be seen as a failure, or for
+/// A stated finding without a resource stands for any resource, and one without a step for any step. Each stated one must be seen as a failure, or for
 /// `not-provable` and `source-reachable` as what leaves checks undecided, and nothing else may fail or stay undecided. `nothing-checked` is
 /// stated by a scenario without expectations. What is found of a resource in which one key was hit on purpose must be
 /// that key and no other.
@@ -54,6 +54,7 @@ pub(crate) fn as_stated(
         (root.weight == Weight::Failure || is_of_the_scenario(root.kind))
             && stated.finding == root.kind.to_string()
             && (stated.resource.is_none() || stated.resource == root.resource)
+            && (stated.step.is_none() || stated.step == root.key)
             && hit(root).is_none_or(|key| root.key.as_ref() == Some(key) && root.count == 1)
     };
     let seen = |stated: &StatedFinding| match stated.finding.as_str() {

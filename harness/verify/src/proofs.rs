@@ -68,8 +68,9 @@ fn complete(plan: &Plan, timeline: &Timeline, book: &mut Book) {
         let draft = if let Some(seen) = met {
             Draft::undecided(FindingKind::StopConditionMet, format!("a stop condition ended the run: {seen}"))
                 .help("its faults are undone; find out what they did that they were not meant to")
-        } else if timeline.recovery_failed() {
-            Draft::undecided(FindingKind::RecoveryFailed, "a step of the recovery failed for good")
+        } else if let Some(step) = timeline.failed_step() {
+            Draft::undecided(FindingKind::RecoveryFailed, format!("the recovery failed for good in its step `{step}`"))
+                .key(Some(step.to_owned()))
                 .help("mend the procedure; what would have been seen after it is not known")
         } else {
             Draft::undecided(FindingKind::RunIncomplete, "the run was not completed")

@@ -139,8 +139,8 @@ pub(crate) struct Timeline {
     detection_ended: bool,
     /// A stop condition was met: what was seen.
     pub(crate) stop_condition: Option<String>,
-    /// How the last step of the last attempt to recover ended.
-    last_step: Option<Ending>,
+    /// How the last step of the last attempt to recover ended, and its kind.
+    last_step: Option<(Ending, Option<String>)>,
     /// What cut the run short, in words, each with the phase that did not reach its end, where it was one.
     incomplete: Vec<(Option<Phase>, String)>,
 }
@@ -204,8 +204,8 @@ impl Timeline {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, ending, .. } => {
-                self.last_step = Some(*ending);
                 let begun = self.begun.get(step).cloned();
+                self.last_step = Some((*ending, begun.as_ref().map(|begun| begun.kind.clone())));
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
             }
             // Only the first look counts: a recovery that is run again finds what its first attempt left.
@@ -288,9 +288,14 @@ impl Timeline {
         incomplete
     }
 
-    /// Nothing cut the run short but a step of the recovery that failed for good: the procedure failed, and not the run.
-    pub(crate) fn recovery_failed(&self) -> bool {
-        self.last_step == Some(Ending::Failed) && matches!(self.incomplete[..], [(Some(Phase::Recover), _)])
+    /// The kind of the step of the recovery that failed for good, where nothing else cut the run short: the procedure failed, and
+    /// not the run.
+    pub(crate) fn failed_step(&self) -> Option<&str> {
+        let (Some((Ending::Failed, Some(kind))), [(Some(Phase::Recover), _)]) = (&self.last_step, &self.incomplete[..])
+        else {
+            return None;
+        };
+        Some(kind)
     }
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {

@@ -120,7 +120,7 @@ async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec
     let mut notes = Vec::new();
     for number in numbers {
         let step = &drill.plan.recover[number];
-        drill.journal.append(Event::StepBegan { step: number, step_kind: kind(step).to_owned() })?;
+        drill.journal.append(Event::StepBegan { step: number, step_kind: step.kind().to_owned() })?;
         let limit = limits::of_step(&drill.plan, step);
         let performed = tokio::select! {
             performed = poll::at_most(limit, perform(recovery, number, step)) => {
@@ -149,18 +149,6 @@ pub async fn perform(recovery: &Recovery<'_>, number: usize, step: &RecoveryStep
         RecoveryStep::Redrive { triggers } => recovery.redrive(triggers).await,
         RecoveryStep::Reroute { from } => Ok(reroute::reroute(recovery.drill, from)),
         RecoveryStep::Cutover { to } => cutover::cutover(recovery.drill, recovery.attempt, to),
-    }
-}
-
-/// The kind of a step as the history writes it.
-fn kind(step: &RecoveryStep) -> &'static str {
-    match step {
-        RecoveryStep::Isolate { .. } => "isolate",
-        RecoveryStep::Restore { .. } => "restore",
-        RecoveryStep::Command { .. } => "command",
-        RecoveryStep::Redrive { .. } => "redrive",
-        RecoveryStep::Reroute { .. } => "reroute",
-        RecoveryStep::Cutover { .. } => "cutover",
     }
 }
 

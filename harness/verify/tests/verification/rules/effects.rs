@@ -35,7 +35,7 @@ fn a_forgotten_trigger_is_the_one_root() {
             *ok &= *at < T0;
         }
     });
-    let stated = StatedFinding { finding: "lost-trigger".to_owned(), resource: Some(lost.clone()) };
+    let stated = StatedFinding { finding: "lost-trigger".to_owned(), resource: Some(lost.clone()), step: None };
     world.plan.must_fail = vec![stated];
     let found = world.judge();
     assert_eq!(roots(&found), [(FindingKind::LostTrigger, Some(lost))]);
@@ -353,7 +353,8 @@ fn nothing_owed_follows_from_what_took_the_causes_away() {
         world.drained(&table).clear();
     }
     world.deliveries.as_mut().unwrap().retain(|delivery| delivery.trigger != "total-orders");
-    world.plan.must_fail = vec![StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(orders()) }];
+    world.plan.must_fail =
+        vec![StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(orders()), step: None }];
     let found = world.judge();
     assert_eq!(found.effects["total-orders"].expected, 0);
     assert_eq!(verdict(&found, "effects.total-orders"), Verdict::Inconclusive);

@@ -239,12 +239,12 @@ fn what_proves_nothing_is_inconclusive() {
 fn one_process_for_both_regions_can_be_stated_and_never_passes() {
     let mut world = World::whole();
     world.plan.target.layout = Layout::SharedProcess;
-    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None, step: None }];
     let found = world.judge();
     assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)));
-    world.plan.must_fail = vec![StatedFinding { finding: "target-not-empty".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "target-not-empty".into(), resource: None, step: None }];
     assert_eq!(world.judge().as_stated, Some(false));
-    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "not-provable".into(), resource: None, step: None }];
     world.plan.target.layout = Layout::ProcessPerRegion;
     assert_eq!(world.judge().as_stated, Some(false), "nothing of the kind is seen");
 }
@@ -257,7 +257,7 @@ fn that_the_source_stays_can_be_stated() {
             *reachable = true;
         }
     });
-    world.plan.must_fail = vec![StatedFinding { finding: "source-reachable".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "source-reachable".into(), resource: None, step: None }];
     let found = world.judge();
     assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)), "{:#?}", found.findings);
 }
@@ -266,16 +266,46 @@ fn that_the_source_stays_can_be_stated() {
 fn that_only_the_end_of_the_fault_healed_can_be_stated() {
     let mut world = World::whole();
     world.event(READY - 1_000, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
-    world.plan.must_fail = vec![StatedFinding { finding: "self-healed".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "self-healed".into(), resource: None, step: None }];
     let found = world.judge();
     assert_eq!((found.verdict, found.as_stated), (Verdict::Inconclusive, Some(true)), "{:#?}", found.findings);
+}
+
+#[test]
+fn the_step_that_fails_for_good_is_named_and_can_be_stated() {
+    let mut world = World::whole();
+    world
+        .events
+        .retain(|(_, event)| !matches!(event, Event::StepBegan { step: 1, .. } | Event::StepEnded { step: 1, .. }));
+    world.each_event(|_, event| {
+        if let Event::StepEnded { ending, .. } = event {
+            *ending = Ending::Failed;
+        }
+    });
+    let note = "there was no room".to_owned();
+    world.event(26_605, Event::PhaseEnded { phase: Phase::Recover, ending: Ending::Failed, note });
+    let found = world.judge();
+    let named = found.findings.iter().filter(|one| one.kind == FindingKind::RecoveryFailed && one.root.is_none());
+    let named: Vec<_> = named.collect();
+    assert!(matches!(named[..], [one] if one.key.as_deref() == Some("restore")), "{:#?}", found.findings);
+    for (step, as_stated) in [(None, true), (Some("restore"), true), (Some("redrive"), false)] {
+        let stated = |finding: &str, step: Option<&str>| StatedFinding {
+            finding: finding.to_owned(),
+            resource: None,
+            step: step.map(str::to_owned),
+        };
+        world.plan.must_fail = vec![stated("recovery-failed", step)];
+        let others = found.findings.iter().filter(|one| one.root.is_none() && one.weight == Weight::Failure);
+        world.plan.must_fail.extend(others.map(|one| stated(&one.kind.to_string(), None)));
+        assert_eq!(world.judge().as_stated, Some(as_stated), "{step:?}: {:#?}", world.plan.must_fail);
+    }
 }
 
 #[test]
 fn what_an_undecided_finding_says_is_not_stated_by_a_scenario() {
     let mut world = World::whole();
     world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));
-    world.plan.must_fail = vec![StatedFinding { finding: "fault-did-not-bite".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "fault-did-not-bite".into(), resource: None, step: None }];
     assert_eq!(world.judge().as_stated, Some(false));
 }
 
@@ -373,7 +403,7 @@ fn nothing_asserted_is_nothing_checked() {
     assert_eq!(found.not_asserted.len(), 6);
     assert!(found.findings.iter().all(|finding| finding.check.is_none() && finding.weight == Weight::Note));
     assert!(has(&found, FindingKind::BackupIncomplete, Weight::Note), "measured all the same");
-    world.plan.must_fail = vec![StatedFinding { finding: "nothing-checked".into(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "nothing-checked".into(), resource: None, step: None }];
     assert_eq!(world.judge().as_stated, Some(true));
     world.plan.expect.consistent_cut = true;
     assert_eq!(world.judge().as_stated, Some(false), "something is checked now");
@@ -383,7 +413,7 @@ fn nothing_asserted_is_nothing_checked() {
 fn a_must_fail_scenario_fails_for_exactly_what_it_states() {
     let mut world = World::whole();
     world.drop_key(&uploads(), "a b.txt");
-    let stated = |kind: &str, resource| StatedFinding { finding: kind.to_owned(), resource };
+    let stated = |kind: &str, resource| StatedFinding { finding: kind.to_owned(), resource, step: None };
     let table = [
         (vec![stated("backup-incomplete", Some(uploads()))], true),
         (vec![stated("backup-incomplete", None)], true),
@@ -403,7 +433,7 @@ fn what_was_hit_on_purpose_must_be_the_key_that_is_named() {
         let mut world = World::whole();
         world.drop_key(&uploads(), "a b.txt");
         world.event(12_000, Event::Sabotaged { resource: uploads(), key: hit.to_owned() });
-        let stated = StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(uploads()) };
+        let stated = StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(uploads()), step: None };
         world.plan.must_fail = vec![stated];
         assert_eq!(world.judge().as_stated, Some(as_stated), "{hit} was hit");
     }
@@ -412,7 +442,7 @@ fn what_was_hit_on_purpose_must_be_the_key_that_is_named() {
 #[test]
 fn a_pass_of_a_drill_that_must_fail_counts_as_a_failure() {
     let mut world = World::whole();
-    world.plan.must_fail = vec![StatedFinding { finding: "missing".to_owned(), resource: None }];
+    world.plan.must_fail = vec![StatedFinding { finding: "missing".to_owned(), resource: None, step: None }];
     let found = world.judge();
     assert_eq!((found.verdict, found.as_stated), (Verdict::Pass, Some(false)));
     assert_eq!([found.counted(true), found.counted(false)], [Verdict::Fail; 2]);
