@@ -10,7 +10,10 @@ use http::{HeaderMap, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-use crate::homes::{Homes, Resource};
+use crate::{
+    homes::{Homes, Resource},
+    place::Place,
+};
 
 /// Service name of API Gateway's APIs, in signatures, host names and paths.
 pub(crate) const API: &str = "execute-api";
@@ -26,8 +29,8 @@ pub struct Attribution {
     pub service: String,
     /// Access key that it is signed with.
     pub principal: Option<String>,
-    /// Region by whose address it came in; the request itself does not tell.
-    pub origin: Option<Region>,
+    /// By whose address it came in; the request itself does not tell.
+    pub origin: Option<Place>,
     /// What told so.
     pub by: Evidence,
     /// What shows a home region when this request is signed and succeeds.

@@ -21,7 +21,7 @@ pub struct Facts {
     pub resources: Vec<String>,
     /// Access key that it is signed with.
     pub principal: Option<String>,
-    /// Region by whose address it came in.
+    /// Region or zone by whose address it came in.
     pub origin: Option<String>,
     /// Its body, which was not read yet, may tell an operation or more resources.
     pub body_tells: bool,

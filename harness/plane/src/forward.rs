@@ -32,6 +32,7 @@ use crate::{
     facts::Facts,
     homes::Homes,
     listener::HEADERS_MAX,
+    place::Place,
     protocol::{Protocol, protocol},
     rules::{CutOff, RuleBook},
     shape::BrokenOff,
@@ -177,7 +178,7 @@ impl Forwarder {
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
-        origin: Option<Region>,
+        origin: Option<Place>,
         mark: Mark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         if let Front::Proxy { control, .. } = &self.front

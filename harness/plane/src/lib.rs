@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`listener`] | addresses that open and close |
+//! | [`listener`], [`place`] | addresses that open and close; who comes in by them |
 //! | [`classify`], [`homes`] | which region and service a request is for; where unsigned requests belong |
 //! | [`protocol`], [`operation`] | which of AWS's protocols it speaks, what it asks for, which resources it names |
 //! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
@@ -27,6 +27,7 @@ mod guard;
 pub mod homes;
 mod listener;
 pub mod operation;
+pub mod place;
 pub mod protocol;
 pub mod proxy;
 pub mod rules;
@@ -49,6 +50,7 @@ use tokio::{
 use self::{
     forward::{Forwarder, Front, Upstreams},
     listener::Gate,
+    place::Place,
     rules::{Listed, RuleBook, Source},
 };
 
@@ -66,10 +68,10 @@ pub enum PlaneError {
         source: http::uri::InvalidUri,
     },
     /// An address could not be opened.
-    #[error("cannot open the address of {region} on the fault plane")]
+    #[error("cannot open the address of {place} on the fault plane")]
     Listen {
-        /// The region.
-        region: Region,
+        /// The region or zone.
+        place: Place,
         /// Why.
         source: io::Error,
     },
@@ -78,28 +80,28 @@ pub enum PlaneError {
 /// A running plane. Dropping it closes every address and connection.
 #[derive(Debug)]
 pub struct Plane {
-    addresses: BTreeMap<Region, SocketAddr>,
+    addresses: BTreeMap<Place, SocketAddr>,
     gates: Arc<Gates>,
     _keeping: JoinSet<()>,
 }
 
 /// Addresses that are reserved; nothing is served before the regions' own addresses are known.
 #[derive(Debug)]
-pub struct Reserved(BTreeMap<Region, Gate>);
+pub struct Reserved(BTreeMap<Place, Gate>);
 
 impl Reserved {
-    /// Reserves an address on 127.0.0.1 for each region.
-    pub fn bind(regions: &[Region]) -> Result<Self, PlaneError> {
-        let bind = |region: &Region| match Gate::reserve() {
-            Ok(gate) => Ok((region.clone(), gate)),
-            Err(source) => Err(PlaneError::Listen { region: region.clone(), source }),
+    /// Reserves an address on 127.0.0.1 for each place.
+    pub fn bind(places: impl IntoIterator<Item = Place>) -> Result<Self, PlaneError> {
+        let bind = |place: Place| match Gate::reserve() {
+            Ok(gate) => Ok((place, gate)),
+            Err(source) => Err(PlaneError::Listen { place, source }),
         };
-        regions.iter().map(bind).collect::<Result<_, _>>().map(Self)
+        places.into_iter().map(bind).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The address of a region.
-    pub fn address(&self, region: &Region) -> Option<SocketAddr> {
-        self.0.get(region).map(Gate::address)
+    /// The address of a place.
+    pub fn address(&self, place: &Place) -> Option<SocketAddr> {
+        self.0.get(place).map(Gate::address)
     }
 
     /// Opens every address. `upstreams` are the regions' own addresses; the id of each fault that strikes its first request is
@@ -113,7 +115,7 @@ impl Reserved {
         let rules = RuleBook::new(seed, bites);
         let upstreams = Upstreams::by_region(upstreams)?;
         let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone(), Front::Drill, Arc::default()));
-        let addresses = self.0.iter().map(|(region, gate)| (region.clone(), gate.address())).collect();
+        let addresses = self.0.iter().map(|(place, gate)| (place.clone(), gate.address())).collect();
         let gates = Arc::new(Gates { of: Mutex::new(self.0), rules: rules.clone(), forwarder });
         gates.settle().await?;
         let mut keeping = JoinSet::new();
@@ -124,9 +126,9 @@ impl Reserved {
 }
 
 impl Plane {
-    /// The address of a region.
-    pub fn address(&self, region: &Region) -> Option<SocketAddr> {
-        self.addresses.get(region).copied()
+    /// The address of a place.
+    pub fn address(&self, place: &Place) -> Option<SocketAddr> {
+        self.addresses.get(place).copied()
     }
 
     /// Puts rules in the place of those of the same source, from this moment, for requests under way as well.
@@ -150,10 +152,10 @@ impl Plane {
     }
 }
 
-/// The addresses of the regions, open or closed as the rules say.
+/// The addresses of regions, open or closed as the rules say, and those of zones, which stay open.
 #[derive(Debug)]
 struct Gates {
-    of: Mutex<BTreeMap<Region, Gate>>,
+    of: Mutex<BTreeMap<Place, Gate>>,
     rules: RuleBook,
     forwarder: Arc<Forwarder>,
 }
@@ -162,11 +164,14 @@ impl Gates {
     /// Closes the addresses of regions that refuse everything, opens the others. All are tried; the first error is told.
     async fn settle(&self) -> Result<(), PlaneError> {
         let mut settled = Ok(());
-        for (region, gate) in self.of.lock().await.iter_mut() {
-            let closing = self.rules.closing(region);
+        for (place, gate) in self.of.lock().await.iter_mut() {
+            let closing = match place {
+                Place::Region(region) => self.rules.closing(region),
+                Place::Zone(_) => Vec::new(),
+            };
             if closing.is_empty() {
-                let opened = gate.open(Arc::clone(&self.forwarder), Some(region));
-                settled = settled.and(opened.map_err(|source| PlaneError::Listen { region: region.clone(), source }));
+                let opened = gate.open(Arc::clone(&self.forwarder), Some(place));
+                settled = settled.and(opened.map_err(|source| PlaneError::Listen { place: place.clone(), source }));
                 continue;
             }
             gate.close().await;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use firedrill_model::{ids::Region, units::Span};
+use firedrill_model::units::Span;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{forward::Forwarder, stream::MarkedStream};
+use crate::{forward::Forwarder, place::Place, stream::MarkedStream};
 use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
@@ -70,7 +70,7 @@ impl Gate {
     }
 
     /// Accepts connections from now on, as the address of `origin`. Does nothing when it does already.
-    pub(super) fn open(&mut self, forwarder: Arc<Forwarder>, origin: Option<&Region>) -> io::Result<()> {
+    pub(super) fn open(&mut self, forwarder: Arc<Forwarder>, origin: Option<&Place>) -> io::Result<()> {
         if self.serving.is_some() {
             return Ok(());
         }
@@ -117,7 +117,7 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
 #[derive(Clone)]
 struct Door {
     forwarder: Arc<Forwarder>,
-    origin: Option<Region>,
+    origin: Option<Place>,
     closed: CancellationToken,
 }
 

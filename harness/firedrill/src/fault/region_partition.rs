@@ -3,11 +3,14 @@
 
 use firedrill_model::{
     ids::Region,
-    rule::{Effect, Pattern, Rule, Scope},
+    rule::{Effect, Rule, Scope},
     scenario::{Fault, Symptom},
 };
 
-use super::{Fields, fields::requests};
+use super::{
+    Fields,
+    fields::{from_within, requests},
+};
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let symptom = fields.symptom_of(&[Symptom::Timeouts, Symptom::Refused])?;
@@ -17,9 +20,8 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     } else {
         ("requests from one to the other are never answered", Effect::BlackHole)
     };
-    let between = |from: &Region, to: &Region| {
-        Rule::of(Scope { origin: vec![Pattern::new(from.as_str())], ..requests(to, &[]) }, effect.clone())
-    };
+    let between =
+        |from: &Region, to: &Region| Rule::of(Scope { origin: from_within(from), ..requests(to, &[]) }, effect.clone());
     let title = format!("{one} and {other} cannot reach each other");
     Some(fields.of_rules(title, symptoms.to_owned(), vec![between(one, other), between(other, one)]))
 }

@@ -1,8 +1,8 @@
-//! `zone-outage`: one zone of a region. Clients in it lose everything; the region's services answer with errors for the zone's
+//! `zone-outage`: one zone of a region. Clients and functions in it lose everything; the region's services answer with errors for the zone's
 //! share of the requests until they have failed over.
 
 use firedrill_model::{
-    rule::{Effect, Firing, Rule},
+    rule::{Effect, Firing, Pattern, Rule, Scope},
     scenario::Fault,
     units::Span,
 };
@@ -24,16 +24,16 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         return None;
     }
     let failing_over = Firing { probability: Some(share), lasts: Some(over), ..Firing::default() };
-    let error = Effect::Error { status: 503, code: "ServiceUnavailable".to_owned() };
-    // The clients of a zone have access keys of their own, by which they are known in every region.
-    let rules = vec![
-        Rule::of(placed_in(&zone), Effect::Reset),
-        Rule { fires: failing_over, ..Rule::of_region(&region, error) },
-    ];
+    let error = Effect::unavailable();
+    // The clients of a zone have access keys of their own, by which they are known in every region; its functions have an address.
+    let functions = Scope { origin: vec![Pattern::new(zone.as_str())], ..Scope::default() };
+    let functions = fields.has_functions_in(&zone).then(|| Rule::of(functions, Effect::Reset));
+    let others = Rule { fires: failing_over, ..Rule::of_region(&region, error) };
+    let rules = [Rule::of(placed_in(&zone), Effect::Reset)].into_iter().chain(functions).chain([others]).collect();
     let percent = share.percent();
     let title = format!("zone {zone} is gone");
     let symptoms = format!(
-        "clients in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \
+        "clients and functions in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \
          have failed over"
     );
     Some(fields.of_rules(title, symptoms, rules))

@@ -61,6 +61,9 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     }
     let probes: Vec<&str> = plan.probes.iter().map(|probe| probe.resource.as_str()).collect();
     row("steady state", format!("probes every {}: {}", plan.probe_interval, listed(&probes)));
+    for (function, zone) in &plan.placed {
+        row("placed", format!("function {function} in {zone}"));
+    }
     for load in &plan.traffic {
         row("traffic", traffic(load));
     }

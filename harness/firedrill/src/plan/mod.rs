@@ -68,6 +68,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices) -> Result<Plan, Diagnostics> {
         stack: stack.clone(),
         names: names::physical(scenario, stack),
         seeding: scenario.seed.clone(),
+        placed: scenario.placed.clone(),
         traffic: scenario.traffic.clone(),
         backups: scenario.backups.clone(),
         disaster: faults(scenario),

@@ -194,7 +194,7 @@ fn the_lint_knows_where_a_disaster_happens_and_who_looks() {
                 "Error: regions of a shared process cannot be kept from each other",
             ],
         ),
-        (&[edge, reroute], &["Warning: no client is in this zone", "Warning: no client is in us-east-1-bos-1a"]),
+        (&[edge, reroute], &["Warning: nobody is in this zone", "Warning: no client is in us-east-1-bos-1a"]),
         (
             &[edge, placed],
             &["Warning: neither the canary nor the probes are where this happens: the verdict will be inconclusive"],

@@ -54,6 +54,8 @@ pub struct Drill {
     pub authority: Authority,
     /// Where each region answers, once the target is up.
     pub endpoints: Arc<OnceLock<BTreeMap<Region, Endpoint>>>,
+    /// By zone, the address for functions that run in it, once the target is up.
+    pub zones: Arc<OnceLock<BTreeMap<Zone, String>>>,
     /// When the first fault that clients can feel was about to be switched on.
     pub begun: Arc<OnceLock<RunTime>>,
     /// When it was on.
@@ -89,6 +91,7 @@ impl Drill {
             ledger,
             authority: Authority::default(),
             endpoints: Arc::default(),
+            zones: Arc::default(),
             begun: Arc::default(),
             struck: Arc::default(),
             taken_away: Arc::default(),
@@ -124,6 +127,15 @@ impl Drill {
         let function_endpoint = self.endpoint(region).expect(there).plane_url.clone();
         Site::new(side, clients, function_endpoint, self.plan.names.of(side).clone())
             .with_triggers(self.plan.stack.triggers.clone())
+            .with_placed(self.placed(side))
+    }
+
+    /// By function that is in a zone of the side's region, the address for it.
+    fn placed(&self, side: Side) -> BTreeMap<String, String> {
+        let of_zone = |zone| self.zones.get().and_then(|zones| zones.get(zone)).cloned();
+        let address = |zone| of_zone(zone).expect("preflight gives every zone of the plan an address");
+        let placed = self.plan.placed.iter().filter(|_| side == Side::Primary);
+        placed.map(|(function, zone)| (function.clone(), address(zone))).collect()
     }
 
     /// Clients of a region; `None` for one that the target does not have.

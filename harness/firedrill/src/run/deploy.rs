@@ -62,7 +62,7 @@ async fn filled(site: &Site, stack: &Stack, template: &Template, code_bucket: &s
     let mut bucket_is_there = false;
     for (name, function) in &stack.functions {
         let properties = &mut body["Resources"][name]["Properties"];
-        properties["Environment"]["Variables"][lambda::ENDPOINT_VARIABLE] = site.function_endpoint.clone().into();
+        properties["Environment"]["Variables"][lambda::ENDPOINT_VARIABLE] = site.endpoint_of(name).into();
         if function.code.as_os_str().is_empty() {
             continue;
         }

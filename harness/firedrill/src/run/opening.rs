@@ -1,9 +1,11 @@
 //! The first half of a run: target, workload, steady state.
 
+use std::collections::BTreeSet;
+
 use firedrill_model::{
     capture::CaptureName,
     history::{Event, Phase},
-    ids::ResourceKind,
+    ids::{ResourceKind, Zone},
     plan::Plan,
     topology::Side,
     units::Span,
@@ -74,9 +76,12 @@ pub(super) async fn preflight(
 pub async fn start_target(drill: &Drill, launch: &Launch, emulator: &Emulator) -> Result<RunningTarget, StepError> {
     let plan = &drill.plan;
     let regions = [plan.topology.primary.clone(), plan.topology.recovery.clone()];
-    let target = RunningTarget::start(launch, emulator, &plan.target, (&regions, plan.seed), &drill.dir).await?;
+    let zones: Vec<Zone> = plan.placed.values().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let served = (&regions[..], &zones[..], plan.seed);
+    let target = RunningTarget::start(launch, emulator, &plan.target, served, &drill.dir).await?;
     drill.journal.append_synced(Event::TargetStarted { processes: target.processes() })?;
     drill.endpoints.get_or_init(|| target.endpoints());
+    drill.zones.get_or_init(|| target.zones());
     Ok(target)
 }
 

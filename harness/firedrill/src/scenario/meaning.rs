@@ -1,6 +1,8 @@
 //! The meaning of a scenario whose shape is right: names resolved, rules between keys checked.
 
 mod detection;
+mod must_fail;
+mod zones;
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +13,7 @@ use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind, Zone},
     scenario::{
         Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Guarantee, Limits, Mix, Onset,
-        RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, StatedFinding, Traffic, VaultPlace,
+        RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, Traffic, VaultPlace,
     },
     stack::Stack,
     topology::Topology,
@@ -66,14 +68,17 @@ pub fn scenario(
         Reader { source, catalogue: Catalogue::of(stack), stack, topology: &topology, report, problems: Vec::new() };
     reader.regions_differ();
     let seed = reader.seed(&raw.workload.seed);
+    let placed = reader.placed(&raw.workload.zones);
     let traffic = reader.all_traffic(&raw.workload.traffic);
     let backups = raw.backup.iter().enumerate().filter_map(|(index, rule)| reader.backup(index, rule)).collect();
-    let disaster = raw.disaster.iter().enumerate().filter_map(|(index, one)| reader.disaster(index, one)).collect();
+    let disaster =
+        raw.disaster.iter().enumerate().filter_map(|(index, one)| reader.disaster(index, one, &placed)).collect();
     let detect = reader.detect(raw, &traffic, &seed);
     let stop_when = raw.stop_when.iter().enumerate().filter_map(|(index, one)| reader.stop(index, one)).collect();
-    let recover = raw.recover.iter().enumerate().filter_map(|(index, step)| reader.step(index, step)).collect();
+    let recover: Vec<RecoveryStep> =
+        raw.recover.iter().enumerate().filter_map(|(index, step)| reader.step(index, step)).collect();
     let expect = reader.expect(raw);
-    let must_fail = reader.must_fail(raw);
+    let must_fail = reader.must_fail(raw, &recover);
     Diagnostics::unless_empty(source.shown(), reader.problems)?;
     Ok(Scenario {
         name: raw.scenario.clone(),
@@ -84,6 +89,7 @@ pub fn scenario(
         layout: raw.topology.layout,
         stack: stack_path.canonicalize().unwrap_or_else(|_| stack_path.to_owned()),
         seed,
+        placed,
         traffic,
         backups,
         disaster,
@@ -189,16 +195,6 @@ impl Reader<'_> {
             timeout: raw.timeout.0,
             zone: raw.zone.as_ref().and_then(|zone| self.zone(zone, &path.key("zone"))),
         })
-    }
-
-    /// A zone of the primary region, or one at its edge.
-    fn zone(&mut self, name: &str, path: &KeyPath) -> Option<Zone> {
-        let (zone, region) = (Zone::new(name), &self.topology.primary);
-        if !zone.is_of(region) && !zone.is_edge_of(region) {
-            self.wrong(path, format!("`{name}` is not a zone of {region}"), "not a zone", format!("write `{region}a`"));
-            return None;
-        }
-        Some(zone)
     }
 
     /// The one table or bucket that `path` writes to, and the sizes of its objects.
@@ -361,7 +357,7 @@ impl Reader<'_> {
         })
     }
 
-    fn disaster(&mut self, index: usize, raw: &RawDisaster) -> Option<Disaster> {
+    fn disaster(&mut self, index: usize, raw: &RawDisaster, placed: &BTreeMap<String, Zone>) -> Option<Disaster> {
         let path = KeyPath::of(["disaster"]).index(index);
         let when = match (&raw.after, &raw.at) {
             (Some(progress), None) => Some(progress.0),
@@ -372,7 +368,7 @@ impl Reader<'_> {
                 None
             }
         };
-        let mut fields = Fields::new(raw, self.topology, self.stack, &self.catalogue);
+        let mut fields = Fields::new(raw, self.topology, (self.stack, placed), &self.catalogue);
         let fault = fault::make(raw.fault, &mut fields);
         for Wrong { key, of, message, found, help } in fields.wrong() {
             let place = key.map_or_else(|| path.clone(), |key| path.key(key));
@@ -471,22 +467,6 @@ impl Reader<'_> {
             }
         };
         Some(EffectExpectation { per: raw.per, guarantee, within: raw.within.0 })
-    }
-
-    fn must_fail(&mut self, raw: &RawScenario) -> Vec<StatedFinding> {
-        let base = KeyPath::of(["must_fail"]);
-        raw.must_fail
-            .iter()
-            .enumerate()
-            .filter_map(|(index, stated)| {
-                let path = base.index(index).key("resource");
-                let resource = match &stated.resource {
-                    Some(name) => Some(self.resource(name, &ResourceKind::ALL, &path)?),
-                    None => None,
-                };
-                Some(StatedFinding { finding: stated.finding.to_string(), resource })
-            })
-            .collect()
     }
 }
 

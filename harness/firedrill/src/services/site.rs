@@ -17,16 +17,17 @@ pub struct Site {
     pub side: Side,
     /// Clients of its region.
     pub clients: Clients,
-    /// Address that functions running there use for AWS calls.
+    /// Address that functions running there use for AWS calls, if they are in no zone.
     pub function_endpoint: String,
     names: BTreeMap<ResourceId, String>,
     triggers: Arc<BTreeMap<String, Trigger>>,
+    placed: Arc<BTreeMap<String, String>>,
 }
 
 impl Site {
     /// A side with the names of the plan.
     pub fn new(side: Side, clients: Clients, function_endpoint: String, names: BTreeMap<ResourceId, String>) -> Self {
-        Self { side, clients, function_endpoint, names, triggers: Arc::default() }
+        Self { side, clients, function_endpoint, names, triggers: Arc::default(), placed: Arc::default() }
     }
 
     /// The same side with the edges of the stack: a trigger has no name of its own in AWS, so that it can be found only
@@ -34,6 +35,17 @@ impl Site {
     #[must_use]
     pub fn with_triggers(self, triggers: BTreeMap<String, Trigger>) -> Self {
         Self { triggers: Arc::new(triggers), ..self }
+    }
+
+    /// The same side with functions that are in zones, and the address that each of them uses.
+    #[must_use]
+    pub fn with_placed(self, placed: BTreeMap<String, String>) -> Self {
+        Self { placed: Arc::new(placed), ..self }
+    }
+
+    /// Address that a function uses for AWS calls.
+    pub fn endpoint_of(&self, function: &str) -> &str {
+        self.placed.get(function).unwrap_or(&self.function_endpoint)
     }
 
     /// What a trigger of the stack connects; `None` for one the stack does not have.

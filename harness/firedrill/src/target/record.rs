@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use firedrill_model::{history::ProcessRecord, ids::Region, plan::TargetPlan};
+use firedrill_model::{
+    history::ProcessRecord,
+    ids::{Region, Zone},
+    plan::TargetPlan,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the format of `target.json`.
@@ -21,6 +25,9 @@ pub struct TargetRecord {
     pub target: TargetPlan,
     /// Where each region answers.
     pub endpoints: BTreeMap<Region, Addresses>,
+    /// By zone, the address on the fault plane for functions that run in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<Zone, String>,
     /// Access key that names the account.
     pub access_key_id: String,
     /// The supervisor and the regions.

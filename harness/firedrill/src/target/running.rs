@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use firedrill_model::{
     history::ProcessRecord,
-    ids::{FaultId, Region},
+    ids::{FaultId, Region, Zone},
     plan::{PlannedFault, TargetPlan},
     run_dir::RunDir,
     units::Span,
@@ -53,13 +53,13 @@ pub struct RunningTarget {
 }
 
 impl RunningTarget {
-    /// Starts a supervisor, and through it the plane and every region; returns when all regions are healthy. Writes
-    /// `target.json` and, in the folder `target`, the logs.
+    /// Starts a supervisor, and through it the plane and every region; returns when all regions are healthy. What runs in one
+    /// of the zones has an address of its own on the plane. Writes `target.json` and, in the folder `target`, the logs.
     pub async fn start(
         launch: &Launch,
         emulator: &Emulator,
         plan: &TargetPlan,
-        (regions, seed): (&[Region], u64),
+        (regions, zones, seed): (&[Region], &[Zone], u64),
         dir: &RunDir,
     ) -> Result<Self, TargetError> {
         let folder = absolute(&dir.root().join("target"))?;
@@ -68,9 +68,9 @@ impl RunningTarget {
         let (mut supervisor, pipe, answers) = spawn(&launch.program, &log)?;
         tracing::trace!(target: STEP, "the supervisor is started");
         let (link, events) = Link::new(pipe, answers, log.clone());
-        let (python, regions) = (emulator.python(), regions.to_vec());
-        let setup = Setup { python, layout: plan.layout, seed, regions, folder };
-        let Outcome::Started { endpoints, processes } = link.ask(Command::Start(setup)).await? else {
+        let (python, regions, zones) = (emulator.python(), regions.to_vec(), zones.to_vec());
+        let setup = Setup { python, layout: plan.layout, seed, regions, zones, folder };
+        let Outcome::Started { endpoints, zones, processes } = link.ask(Command::Start(setup)).await? else {
             return Err(TargetError::Protocol("no endpoints".to_owned()));
         };
         let own = supervisor.id().and_then(|pid| process::record(SUPERVISOR, i32::try_from(pid).ok()?));
@@ -82,6 +82,7 @@ impl RunningTarget {
             schema: TARGET_SCHEMA.to_owned(),
             target: plan.clone(),
             endpoints: endpoints.into_iter().map(addresses).collect(),
+            zones,
             access_key_id: EMULATOR_ACCOUNT.to_owned(),
             processes: [own].into_iter().chain(processes).collect(),
             started_by: vec![launch.program.display().to_string(), "supervise".to_owned()],
@@ -105,6 +106,11 @@ impl RunningTarget {
             (region.clone(), endpoint)
         };
         self.record.endpoints.iter().map(endpoint).collect()
+    }
+
+    /// By zone, the address for what runs in it.
+    pub fn zones(&self) -> BTreeMap<Zone, String> {
+        self.record.zones.clone()
     }
 
     /// The supervisor ([`SUPERVISOR`]) and the process group of each region, for the journal.

@@ -84,8 +84,8 @@ pub fn children_of(parent: i32) -> Vec<i32> {
 /// Addresses of its regions and its plane at which somebody listens.
 fn ports(dir: &RunDir) -> Vec<String> {
     let Ok(record) = read_json::<TargetRecord>(&dir.target()) else { return Vec::new() };
-    let addresses: BTreeSet<String> =
-        record.endpoints.into_values().flat_map(|of| [of.plane_url, of.direct_url]).collect();
+    let of_regions = record.endpoints.into_values().flat_map(|of| [of.plane_url, of.direct_url]);
+    let addresses: BTreeSet<String> = of_regions.chain(record.zones.into_values()).collect();
     let listens = |url: &String| {
         let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
         TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()

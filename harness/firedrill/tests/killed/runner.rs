@@ -19,7 +19,7 @@ use firedrill::{
 };
 use firedrill_model::{
     history::Event,
-    ids::Region,
+    ids::{Region, Zone},
     plan::{Plan, PlannedFault},
     rule::{Pattern, Rule},
     units::Span,
@@ -166,9 +166,11 @@ async fn request(drill: &Drill, rule: &Rule) {
         "{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 2\r\nauthorization: AWS4-HMAC-SHA256 \
          Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n{{}}"
     );
-    // By the address of the region from which it comes.
+    // By the address of the region or zone from which it comes.
     let by = sample(&scope.origin, &region);
-    let address = drill.endpoint(&Region::new(by)).unwrap().plane_url.trim_start_matches("http://").to_owned();
+    let of_zone = drill.zones.get().unwrap().get(&Zone::new(&by)).cloned();
+    let url = of_zone.unwrap_or_else(|| drill.endpoint(&Region::new(&by)).unwrap().plane_url.clone());
+    let address = url.trim_start_matches("http://").to_owned();
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(text.as_bytes()).await?;

@@ -3,11 +3,11 @@
 use std::io;
 
 use firedrill_model::{
-    ids::Region,
+    ids::{Region, Zone},
     rule::{Effect, Pattern, Rule, Scope},
 };
 
-use super::wire::{Bench, EAST, End, WEST, Wire, bytes, fault, signed, signed_for};
+use super::wire::{Bench, EAST, End, WEST, Wire, ZONE, bytes, fault, signed, signed_for};
 
 const PUT: &str = "Content-Length: 0\r\n";
 const LONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
@@ -46,7 +46,7 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
     for mut region in regions {
         assert!(region.rest().await.0.is_empty(), "nothing more reaches the region");
     }
-    let refused = Wire::connect(bench.plane.address(&Region::from(EAST)).unwrap()).await.err().unwrap();
+    let refused = Wire::connect(bench.plane.address(&Region::from(EAST).into()).unwrap()).await.err().unwrap();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(bench.bites.try_recv(), Ok(fault()));
     assert!(bench.bites.try_recv().is_err(), "it bites once");
@@ -127,6 +127,27 @@ async fn an_answer_that_was_whole_before_the_rule_is_whole() {
     client.send(signed("PUT", "/b/k", PUT)).await;
     client.hears_nothing().await;
     assert_eq!(bench.bites.try_recv(), Ok(fault()));
+}
+
+#[tokio::test]
+async fn what_runs_in_a_zone_is_struck_wherever_it_goes_and_nobody_else() {
+    let mut bench = Bench::new().await;
+    let zone = Zone::from(ZONE).into();
+    let mut waiting = bench.client_at(&zone).await;
+    waiting.send(signed("GET", "/in-peace", "")).await;
+    let mut region = bench.east.accept().await;
+    assert!(region.head().await.starts_with("GET /in-peace "));
+
+    let scope = Scope { origin: vec![Pattern::new(ZONE)], ..Scope::default() };
+    bench.rule(Rule::of(scope, Effect::Reset)).await;
+    assert_eq!(waiting.rest().await, (Vec::new(), End::Reset));
+    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    for other in [EAST, WEST] {
+        let mut inside = bench.client_at(&zone).await;
+        inside.send(signed_for(other, "GET", "/gone", "")).await;
+        assert_eq!(inside.rest().await, (Vec::new(), End::Reset), "to {other}");
+    }
+    bench.next_is_ours().await;
 }
 
 #[tokio::test]

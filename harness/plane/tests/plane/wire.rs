@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use firedrill_clock::poll;
 use firedrill_model::{
-    ids::{FaultId, Region},
+    ids::{FaultId, Region, Zone},
     rule::{Effect, Rule},
     units::Span,
 };
-use firedrill_plane::{Plane, Reserved, rules::Source};
+use firedrill_plane::{Plane, Reserved, place::Place, rules::Source};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -17,6 +17,8 @@ use tokio::{
 
 pub(crate) const EAST: &str = "us-east-1";
 pub(crate) const WEST: &str = "eu-west-1";
+/// A zone of the east, in which something runs.
+pub(crate) const ZONE: &str = "us-east-1a";
 /// Longer than anything here takes; what takes longer hangs.
 const LIMIT: Span = Span::from_secs(10);
 /// How long is watched that nothing happens.
@@ -34,9 +36,9 @@ impl Bench {
     pub(crate) async fn new() -> Self {
         let (east, west) = (Stub::bind().await, Stub::bind().await);
         let upstreams = BTreeMap::from([(Region::from(EAST), east.address()), (Region::from(WEST), west.address())]);
-        let regions: Vec<Region> = upstreams.keys().cloned().collect();
+        let places = upstreams.keys().cloned().map(Place::from).chain([Zone::from(ZONE).into()]);
         let (bite, bites) = mpsc::unbounded_channel();
-        let plane = Reserved::bind(&regions).unwrap().open(&upstreams, 7, bite).await.unwrap();
+        let plane = Reserved::bind(places).unwrap().open(&upstreams, 7, bite).await.unwrap();
         Self { plane, east, west, bites }
     }
 
@@ -57,7 +59,12 @@ impl Bench {
 
     /// A connection to the plane's address of a region.
     pub(crate) async fn client(&self, region: &str) -> Wire {
-        Wire::connect(self.plane.address(&Region::from(region)).unwrap()).await.unwrap()
+        self.client_at(&Region::from(region).into()).await
+    }
+
+    /// A connection to the plane's address of a region or zone.
+    pub(crate) async fn client_at(&self, place: &Place) -> Wire {
+        Wire::connect(self.plane.address(place).unwrap()).await.unwrap()
     }
 
     /// Sends a request to the east and takes it there: the client's end, the region's end, and the head that arrived.

@@ -141,7 +141,8 @@ impl Lint<'_> {
 
     /// What runs in which region is known by the address by which it comes in; functions of a shared process have but one.
     fn partition(&mut self, path: &KeyPath, fault: &Fault) {
-        let by_origin = fault.rules.iter().any(|rule| !rule.scope.origin.is_empty());
+        let region = self.scenario.topology.primary.as_str();
+        let by_origin = fault.rules.iter().any(|rule| rule.scope.origin.iter().any(|origin| origin.as_str() == region));
         if by_origin && layout(self.scenario, self.stack) == Layout::SharedProcess {
             let message = "regions of a shared process cannot be kept from each other";
             let help = "write `layout: process-per-region` in `topology`";
@@ -157,9 +158,14 @@ impl Lint<'_> {
             let struck = &rule.scope.principal;
             struck.is_empty() || struck.iter().any(|pattern| own.iter().any(|key| pattern.matches(key)))
         };
-        if fault.rules.iter().any(|rule| !self.client_zones().any(|zone| strikes(rule, zone))) {
-            let help = "give a line of the traffic this `zone`";
-            self.warn(&path.key("zone"), "no client is in this zone", "strikes nobody", help);
+        let of_function = |rule: &Rule| {
+            let mut placed = self.scenario.placed.values();
+            placed.any(|zone| rule.scope.origin.iter().any(|origin| origin.as_str() == zone.as_str()))
+        };
+        let strikes_nobody = |rule| !self.client_zones().any(|zone| strikes(rule, zone));
+        if fault.rules.iter().any(strikes_nobody) && !fault.rules.iter().any(of_function) {
+            let help = "give a line of the traffic this `zone`, or place a function there with `workload.zones`";
+            self.warn(&path.key("zone"), "nobody is in this zone", "strikes nobody", help);
             return;
         }
         let looks_from = self.scenario.detect.zone.as_ref();

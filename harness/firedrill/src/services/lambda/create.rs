@@ -73,7 +73,7 @@ async fn create_function(
         .code(FunctionCode::builder().zip_file(Blob::new(code.to_vec())).build())
         .memory_size(i32::try_from(spec.memory_mib).unwrap_or(i32::MAX))
         .timeout(i32::try_from(spec.timeout_s).unwrap_or(i32::MAX))
-        .environment(Environment::builder().set_variables(Some(environment(site, spec))).build())
+        .environment(Environment::builder().set_variables(Some(environment(site, name, spec))).build())
         .set_tags(Some(spec.tags.clone().into_iter().collect()));
     let operation = format!("Lambda CreateFunction {name}");
     poll::until(format!("Lambda to know the role of {name}"), EVERY, ROLE_LIMIT, &CancellationToken::new(), || async {
@@ -91,10 +91,10 @@ fn is_unknown_role(error: &ServiceError) -> bool {
     error.code() == Some("InvalidParameterValueException") && error.to_string().contains("cannot be assumed")
 }
 
-fn environment(site: &Site, spec: &Function) -> HashMap<String, String> {
+fn environment(site: &Site, name: &str, spec: &Function) -> HashMap<String, String> {
     let mut variables: HashMap<String, String> =
         spec.environment.iter().map(|(name, value)| (name.clone(), site.expand(value))).collect();
-    variables.insert(ENDPOINT_VARIABLE.to_owned(), site.function_endpoint.clone());
+    variables.insert(ENDPOINT_VARIABLE.to_owned(), site.endpoint_of(name).to_owned());
     variables
 }
 

@@ -1,10 +1,10 @@
 //! What the runner and the supervisor say to each other: one JSON document a line.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use firedrill_model::{
     history::ProcessRecord,
-    ids::{FaultId, Region},
+    ids::{FaultId, Region, Zone},
     plan::{Layout, PlannedFault},
 };
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     /// Regions to serve.
     pub(crate) regions: Vec<Region>,
+    /// Zones in which something runs.
+    pub(crate) zones: Vec<Zone>,
     /// Folder for logs and for the regions' temporary files.
     pub(crate) folder: PathBuf,
 }
@@ -84,6 +86,8 @@ pub(crate) enum Outcome {
     Started {
         /// Where each region answers.
         endpoints: Vec<EndpointRecord>,
+        /// By zone, the address on the fault plane for what runs in it.
+        zones: BTreeMap<Zone, String>,
         /// The regions' processes.
         processes: Vec<ProcessRecord>,
     },

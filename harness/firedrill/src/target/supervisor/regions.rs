@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use firedrill_model::{
     history::ProcessRecord,
-    ids::{FaultId, Region},
+    ids::{FaultId, Region, Zone},
     plan::Layout,
 };
-use firedrill_plane::{Plane, Reserved};
+use firedrill_plane::{Plane, Reserved, place::Place};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,8 @@ impl Regions {
         if self.up.is_some() {
             return Err("the regions are up already".to_owned());
         }
-        let reserved = Reserved::bind(&setup.regions).map_err(text)?;
+        let regions = setup.regions.iter().cloned().map(Place::from);
+        let reserved = Reserved::bind(regions.chain(setup.zones.iter().cloned().map(Place::from))).map_err(text)?;
         let recipes = recipes(&setup, &reserved)?;
         let emulators = start_all(&recipes, cancel).await.map_err(text)?;
         let address = |region: &Region| {
@@ -58,13 +59,15 @@ impl Regions {
         let direct: BTreeMap<Region, SocketAddr> = setup.regions.iter().filter_map(address).collect();
         let plane = reserved.open(&direct, setup.seed, bites).await.map_err(text)?;
         let endpoint = |(region, direct): (&Region, &SocketAddr)| {
-            let plane_url = format!("http://{}", plane.address(region)?);
-            Some(EndpointRecord { region: region.clone(), plane_url, direct_url: format!("http://{direct}") })
+            let plane_url = url(plane.address(&region.clone().into())?);
+            Some(EndpointRecord { region: region.clone(), plane_url, direct_url: url(*direct) })
         };
         let endpoints = direct.iter().filter_map(endpoint).collect();
+        let zone_url = |zone: &Zone| Some((zone.clone(), url(plane.address(&zone.clone().into())?)));
+        let zones = setup.zones.iter().filter_map(zone_url).collect();
         let processes: Vec<ProcessRecord> = emulators.values().map(|emulator| emulator.process().clone()).collect();
         self.up = Some(Up { layout: setup.layout, plane, emulators, regions: setup.regions });
-        Ok(Outcome::Started { endpoints, processes })
+        Ok(Outcome::Started { endpoints, zones, processes })
     }
 
     /// The plane in front of the regions.
@@ -147,12 +150,12 @@ async fn start_all(
 
 fn recipes(setup: &Setup, reserved: &Reserved) -> Result<Vec<(Region, Recipe)>, String> {
     let recipe = |region: &Region, name: &str| {
-        let address = reserved.address(region).ok_or_else(|| format!("{region} has no address"))?;
+        let address = reserved.address(&region.clone().into()).ok_or_else(|| format!("{region} has no address"))?;
         let recipe = Recipe {
             python: setup.python.clone(),
             name: name.to_owned(),
             home: region.clone(),
-            function_endpoint: format!("http://{address}"),
+            function_endpoint: url(address),
             folder: setup.folder.clone(),
         };
         Ok((region.clone(), recipe))
@@ -161,6 +164,10 @@ fn recipes(setup: &Setup, reserved: &Reserved) -> Result<Vec<(Region, Recipe)>, 
         Layout::ProcessPerRegion => setup.regions.iter().map(|region| recipe(region, region.as_str())).collect(),
         Layout::SharedProcess => setup.regions.first().map(|region| recipe(region, SHARED)).into_iter().collect(),
     }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 /// An error with its causes, for the other side of the pipe.
