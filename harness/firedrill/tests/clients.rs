@@ -63,7 +63,7 @@ impl Matrix {
         let cache = cache_folder().expect("a cache folder");
         let launch = Launch { program: env!("CARGO_BIN_EXE_firedrill").into(), cache };
         let regions = [Region::from("us-east-1"), Region::from("eu-west-1")];
-        let target = RunningTarget::start(&launch, emulator, &plan, (&regions, 0), &RunDir::new(dir.path())).await;
+        let target = RunningTarget::start(&launch, emulator, &plan, (&regions, &[], 0), &RunDir::new(dir.path())).await;
         let target = target.expect("the target starts");
         let endpoints: BTreeMap<_, _> = target.endpoints();
         let direct = self.lines(&endpoints[&regions[0]].direct_url, &regions[0]);

@@ -69,7 +69,9 @@ async fn start(layout: Layout, dir: &Path) -> RunningTarget {
     let launch = launch();
     let emulator = install_aside(launch.cache.clone(), INSTALL_LIMIT, &Shown).await.expect("an emulator");
     let regions = [Region::from(EAST), Region::from(WEST)];
-    RunningTarget::start(&launch, &emulator, &plan, (&regions, 0), &RunDir::new(dir)).await.expect("the target starts")
+    RunningTarget::start(&launch, &emulator, &plan, (&regions, &[], 0), &RunDir::new(dir))
+        .await
+        .expect("the target starts")
 }
 
 fn outage(id: &str, symptom: Symptom) -> PlannedFault {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{FaultId, ProbeId, Region, ResourceId},
+    ids::{FaultId, ProbeId, Region, ResourceId, Zone},
     scenario::{Backup, Detect, Expect, Fault, Limits, Onset, RecoveryStep, StatedFinding, StopCondition, Traffic},
     stack::Stack,
     topology::{Side, Topology},
@@ -36,6 +36,9 @@ pub struct Plan {
     pub names: Names,
     /// What exists before the traffic begins.
     pub seeding: BTreeMap<ResourceId, u64>,
+    /// Functions that run in one zone of the primary region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub placed: BTreeMap<String, Zone>,
     /// Load.
     pub traffic: Vec<Traffic>,
     /// Backup rules.

@@ -63,7 +63,7 @@ pub struct Scope {
     /// Access key that the request is signed with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub principal: Vec<Pattern>,
-    /// Region by whose address on the plane it came in: that in which the job or function runs that sends it. A client from
+    /// Region or zone by whose address on the plane it came in: that in which the job or function runs that sends it. A client from
     /// outside comes in by the address of the region that it uses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub origin: Vec<Pattern>,
@@ -277,6 +277,11 @@ pub enum OwnAnswer<'a> {
 }
 
 impl Effect {
+    /// The error with which a service says that it is out: 503 `ServiceUnavailable`.
+    pub fn unavailable() -> Self {
+        Self::Error { status: 503, code: "ServiceUnavailable".to_owned() }
+    }
+
     /// What kind of thing it does.
     pub fn nature(&self) -> Nature<'_> {
         match self {

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub stack: PathBuf,
     /// How many items or objects each resource starts with.
     pub seed: BTreeMap<ResourceId, u64>,
+    /// Functions that run in one zone of the primary region.
+    pub placed: BTreeMap<String, Zone>,
     /// Load while the drill runs.
     pub traffic: Vec<Traffic>,
     /// What is backed up, how and how often.
@@ -372,6 +374,20 @@ pub enum RecoveryStep {
     },
 }
 
+impl RecoveryStep {
+    /// Its word in a scenario and in the history: `restore`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Isolate { .. } => "isolate",
+            Self::Restore { .. } => "restore",
+            Self::Command { .. } => "command",
+            Self::Redrive { .. } => "redrive",
+            Self::Reroute { .. } => "reroute",
+            Self::Cutover { .. } => "cutover",
+        }
+    }
+}
+
 /// Which recovery point a restore uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -479,4 +495,7 @@ pub struct StatedFinding {
     /// The resource it must name, if stated.
     #[serde(default)]
     pub resource: Option<ResourceId>,
+    /// The kind of recovery step it must name, if stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
 }

@@ -169,6 +169,7 @@ pub(super) fn plan() -> Plan {
         },
         names: Names { primary: BTreeMap::new(), recovery: BTreeMap::new() },
         seeding: BTreeMap::new(),
+        placed: BTreeMap::new(),
         traffic: Vec::new(),
         backups: vec![Backup {
             protect: vec![resource("bucket/uploads"), resource("table/orders")],

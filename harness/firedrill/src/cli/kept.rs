@@ -52,6 +52,7 @@ mod tests {
                 engine: "any".to_owned(),
             },
             endpoints: [("us-east-1".into(), addresses(4566)), ("eu-west-1".into(), addresses(4568))].into(),
+            zones: [].into(),
             access_key_id: "test".to_owned(),
             processes: Vec::new(),
             started_by: Vec::new(),

@@ -25,7 +25,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let scope = requests(&region, &services);
     let rising = Firing { ramp: Some(over), ..Firing::default() };
     let late = Effect::Latency(Delay::Fixed { by: latency });
-    let error = Effect::Error { status: 503, code: "ServiceUnavailable".to_owned() };
+    let error = Effect::unavailable();
     let rules = vec![
         Rule { scope: scope.clone(), fires: rising.clone(), ..Rule::of_region(&region, late) },
         Rule { scope, fires: Firing { probability: Some(share), ..rising }, ..Rule::of_region(&region, error) },

@@ -6,21 +6,35 @@ use firedrill_model::{
 };
 
 use super::Fields;
+use crate::scenario::raw::PartWord;
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
-    let (region, resource, prefix) = (fields.region(), fields.resource(&[Bucket, Table]), fields.prefix());
+    let (region, resource) = (fields.region(), fields.resource(&[Bucket, Table]));
+    let (prefix, part) = (fields.prefix(), fields.part());
     let (region, resource) = (region?, resource?);
-    let (title, symptoms, what) = match prefix {
-        Some(prefix) if resource.kind() == Some(Bucket) => (
+    let is_bucket = resource.kind() == Some(Bucket);
+    let (title, symptoms, what) = match (prefix, part) {
+        (Some(prefix), None) if is_bucket => (
             format!("the objects below `{prefix}` of {resource} in {region} are deleted"),
             "every version of them is gone",
             Alteration::DeleteBelow { prefix },
         ),
-        Some(_) => {
+        (Some(_), _) if !is_bucket => {
             fields.misplaced("prefix", "a table has no prefixes", "leave it out, or name a bucket");
             return None;
         }
-        None => (format!("{resource} in {region} is deleted"), "it is gone with everything in it", Alteration::Delete),
+        (_, Some(PartWord::Stream)) if is_bucket => {
+            fields.misplaced("part", "a bucket has no stream", "leave it out, or name a table");
+            return None;
+        }
+        (_, Some(PartWord::Stream)) => {
+            fields.must_have_a_stream(&resource).then_some(())?;
+            let title = format!("the stream of {resource} in {region} is switched off");
+            (title, "changes of its items come to nobody", Alteration::DropStream)
+        }
+        (_, None) => {
+            (format!("{resource} in {region} is deleted"), "it is gone with everything in it", Alteration::Delete)
+        }
     };
     Some(fields.of_change(title, symptoms.to_owned(), &region, resource, what))
 }

@@ -1,12 +1,12 @@
 //! The keys of a disaster's line: what each disaster takes, and what does not belong to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind, Zone},
     rule::{Pattern, Probability, Rule, Scope},
     scenario::{Alteration, Change, Fault, Symptom},
-    stack::Stack,
+    stack::{Stack, TriggerSource},
     topology::Topology,
     units::{ByteSize, Span},
 };
@@ -16,7 +16,7 @@ use firedrill_plane::format;
 use crate::scenario::{
     names::{Catalogue, Unnamed},
     nearest::suggest,
-    raw::RawDisaster,
+    raw::{PartWord, RawDisaster},
 };
 use crate::services::clients::access_keys_from;
 
@@ -50,6 +50,7 @@ pub(crate) struct Fields<'a> {
     raw: &'a RawDisaster,
     topology: &'a Topology,
     stack: &'a Stack,
+    placed: &'a BTreeMap<String, Zone>,
     catalogue: &'a Catalogue,
     /// The word of the disaster.
     word: String,
@@ -61,12 +62,12 @@ impl<'a> Fields<'a> {
     pub(crate) fn new(
         raw: &'a RawDisaster,
         topology: &'a Topology,
-        stack: &'a Stack,
+        (stack, placed): (&'a Stack, &'a BTreeMap<String, Zone>),
         catalogue: &'a Catalogue,
     ) -> Self {
         let word = serde_json::to_value(raw.fault).ok().and_then(|word| word.as_str().map(str::to_owned));
         let word = word.unwrap_or_default();
-        Self { raw, topology, stack, catalogue, word, taken: BTreeSet::new(), wrong: Vec::new() }
+        Self { raw, topology, stack, placed, catalogue, word, taken: BTreeSet::new(), wrong: Vec::new() }
     }
 
     /// The region that it happens in, which must be given.
@@ -180,6 +181,11 @@ impl<'a> Fields<'a> {
         self.raw.zone.as_ref().map(Zone::new)
     }
 
+    /// Whether functions run in a zone.
+    pub(super) fn has_functions_in(&self, zone: &Zone) -> bool {
+        self.placed.values().any(|of| of == zone)
+    }
+
     /// The zone at the edge of the primary region that it happens in, which must be given.
     pub(super) fn edge_zone(&mut self) -> Option<Zone> {
         let (zone, region) = (self.zone_like("-bos-1a")?, &self.topology.primary);
@@ -219,6 +225,32 @@ impl<'a> Fields<'a> {
     pub(super) fn prefix(&mut self) -> Option<String> {
         self.taken.insert("prefix");
         self.raw.prefix.clone()
+    }
+
+    /// The part of the resource that it is done to; `None`: to the whole.
+    pub(super) fn part(&mut self) -> Option<PartWord> {
+        self.taken.insert("part");
+        self.raw.part
+    }
+
+    /// Whether `table` has a stream. Tells when it has not.
+    pub(super) fn must_have_a_stream(&mut self, table: &ResourceId) -> bool {
+        let streams = self.stack.tables.get(table.name()).is_some_and(|of| of.stream);
+        if !streams {
+            self.misplaced("part", &format!("{table} has no stream"), "name a table that has one");
+        }
+        streams
+    }
+
+    /// Whether `trigger` reads a stream, in which an event waits for those before it. Tells when it does not.
+    pub(super) fn must_read_a_stream(&mut self, trigger: &ResourceId) -> bool {
+        let source = self.stack.triggers.get(trigger.name()).map(|trigger| &trigger.source);
+        let reads = matches!(source, Some(TriggerSource::TableStream { .. }));
+        if !reads {
+            let message = format!("{trigger} hears of a bucket, whose events do not wait for each other");
+            self.misplaced("resource", &message, "name the trigger of a table's stream");
+        }
+        reads
     }
 
     /// To how many it is done; `None`: to all.
@@ -280,6 +312,7 @@ impl<'a> Fields<'a> {
             vault,
             resource,
             prefix,
+            part,
             count,
             variable,
             operation,
@@ -296,6 +329,7 @@ impl<'a> Fields<'a> {
             ("vault", vault.is_some()),
             ("resource", resource.is_some()),
             ("prefix", prefix.is_some()),
+            ("part", part.is_some()),
             ("count", count.is_some()),
             ("variable", variable.is_some()),
             ("operation", operation.is_some()),
@@ -347,6 +381,11 @@ impl<'a> Fields<'a> {
 /// The requests of all clients in a zone, to every region.
 pub(super) fn placed_in(zone: &Zone) -> Scope {
     Scope { principal: vec![access_keys_from(zone)], ..Scope::default() }
+}
+
+/// The requests of what runs in a region, in a zone of it or in none.
+pub(super) fn from_within(region: &Region) -> Vec<Pattern> {
+    vec![Pattern::new(region.as_str()), Pattern::new(format!("{region}?"))]
 }
 
 /// The requests to some services of a region; to all of them when none is named.

@@ -13,10 +13,12 @@ mod fields;
 mod isolation;
 mod key_loss;
 mod permission_loss;
+mod poison_event;
 mod quota_exhausted;
 mod ransomware;
 mod region_outage;
 mod region_partition;
+mod replication_pause;
 mod service_outage;
 mod throttling_storm;
 mod vault_loss;
@@ -44,11 +46,13 @@ pub(crate) fn make(word: FaultWord, fields: &mut Fields<'_>) -> Option<Fault> {
         FaultWord::QuotaExhausted => quota_exhausted::make(fields),
         FaultWord::VaultLoss => vault_loss::make(fields),
         FaultWord::KeyLoss => key_loss::make(fields),
+        FaultWord::ReplicationPause => Some(replication_pause::make(fields)),
         FaultWord::DataLoss => data_loss::make(fields),
         FaultWord::Corruption => corruption::make(fields),
         FaultWord::Ransomware => ransomware::make(fields),
         FaultWord::BadDeploy => bad_deploy::make(fields),
         FaultWord::ConfigDrift => config_drift::make(fields),
+        FaultWord::PoisonEvent => poison_event::make(fields),
     };
     fields.end();
     fault

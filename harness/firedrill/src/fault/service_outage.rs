@@ -17,11 +17,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, services, symptom) = (fields.region(), fields.services(), fields.symptom_of(&SYMPTOMS));
     let (region, services, symptom) = (region?, services?, symptom?);
     let (brief, symptoms, effect) = match symptom {
-        Symptom::Errors => (
-            "errors",
-            "every request is answered 503 ServiceUnavailable",
-            Effect::Error { status: 503, code: "ServiceUnavailable".to_owned() },
-        ),
+        Symptom::Errors => ("errors", "every request is answered 503 ServiceUnavailable", Effect::unavailable()),
         Symptom::Refused => ("connections reset", "connections are reset", Effect::Reset),
         Symptom::Timeouts => ("time-outs", "requests are never answered", Effect::BlackHole),
         Symptom::Destroyed => return None,

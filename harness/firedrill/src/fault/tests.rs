@@ -1,6 +1,6 @@
 use std::fs;
 
-use firedrill_model::{scenario::Fault, topology::Topology};
+use firedrill_model::{ids::Zone, scenario::Fault, topology::Topology};
 
 use super::{Fields, fields::Wrong, make};
 use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
@@ -11,7 +11,8 @@ fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
     let topology = Topology { primary: "us-east-1".into(), recovery: "eu-west-1".into() };
     let stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
     let catalogue = Catalogue::of(&stack);
-    let mut fields = Fields::new(&raw, &topology, &stack, &catalogue);
+    let placed = [("total-orders".to_owned(), Zone::new("us-east-1a"))].into();
+    let mut fields = Fields::new(&raw, &topology, (&stack, &placed), &catalogue);
     let fault = make(raw.fault, &mut fields);
     (fault, fields.wrong())
 }
@@ -41,6 +42,7 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ),
         ("throttling-storm", "{ at: 1s, fault: throttling-storm, region: us-east-1, service: [dynamodb], share: 1 }"),
         ("zone", "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-1b, share: 0.25, over: 20s }"),
+        ("zone-with-a-function", "{ at: 1s, fault: zone-outage, region: us-east-1, zone: us-east-1a }"),
         ("partition-timeouts", "{ at: 1s, fault: region-partition, symptom: timeouts }"),
         ("partition-refused", "{ at: 1s, fault: region-partition, symptom: refused }"),
         ("edge-zone-timeouts", "{ at: 1s, fault: edge-zone-outage, zone: us-east-1-bos-1a, symptom: timeouts }"),
@@ -61,6 +63,9 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ("bucket-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: uploads }"),
         ("prefix-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: uploads, prefix: a/ }"),
         ("table-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders }"),
+        ("stream-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: stream }"),
+        ("replication-pause", "{ at: 1s, fault: replication-pause }"),
+        ("poison-event", "{ at: 1s, fault: poison-event, region: us-east-1, resource: total-orders }"),
         ("items-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, count: 7 }"),
         ("objects-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: uploads }"),
         ("ransomware", "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads }"),
@@ -111,6 +116,31 @@ fn keys_that_do_not_go_together_are_told() {
             "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, prefix: a }",
             Some("prefix"),
             "a table has no prefixes",
+        ),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: uploads, part: stream }",
+            Some("part"),
+            "a bucket has no stream",
+        ),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: documents, part: stream }",
+            Some("part"),
+            "table/documents has no stream",
+        ),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: stream, prefix: a }",
+            Some("prefix"),
+            "a table has no prefixes",
+        ),
+        (
+            "{ at: 1s, fault: poison-event, region: us-east-1, resource: trigger/describe-upload }",
+            Some("resource"),
+            "trigger/describe-upload hears of a bucket, whose events do not wait for each other",
+        ),
+        (
+            "{ at: 1s, fault: replication-pause, region: us-east-1 }",
+            Some("region"),
+            "`region` does not belong to `replication-pause`",
         ),
         (
             "{ at: 1s, fault: ransomware, region: us-east-1, resource: orders }",

@@ -161,8 +161,7 @@ pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) ->
     };
     for change in &fault.fault.changes {
         let side = drill.plan.topology.side(&change.region).unwrap_or(Side::Primary);
-        let (site, seed) = (drill.site(side, Conduct::Clean), drill.plan.seed);
-        change::make(&site, (&drill.plan.stack, seed), change, &changed).await?;
+        change::make(drill, &drill.site(side, Conduct::Clean), change, &changed).await?;
     }
     armed(drill, fault)?;
     Ok(drill.clock.now())

@@ -21,7 +21,7 @@ use super::{
 
 mod disaster;
 
-pub use self::disaster::{FaultWord, RawDisaster};
+pub use self::disaster::{FaultWord, PartWord, RawDisaster};
 
 /// A drill: what runs, what is lost, how it comes back and what is asserted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -95,6 +95,11 @@ pub struct RawWorkload {
     /// How many items or objects each table or bucket starts with.
     #[serde(default)]
     pub seed: BTreeMap<String, u64>,
+    /// Functions that run in one Availability Zone of the primary region alone, as with subnets there, and are lost with it:
+    /// function and zone. Where the workload is recovered to they run in no zone.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "describe-upload": "us-east-1a" }))]
+    pub zones: BTreeMap<String, String>,
     /// Load while the drill runs, by name.
     #[serde(default)]
     pub traffic: BTreeMap<String, RawTraffic>,
@@ -427,6 +432,8 @@ pub struct RawStated {
     pub finding: StatedWord,
     /// The resource it names.
     pub resource: Option<String>,
+    /// The step in which the recovery fails for good, such as `restore`. In `recovery-failed`; any step when left out.
+    pub step: Option<String>,
 }
 
 /// A kind of finding, or `nothing-checked`: the drill asserts nothing and says so.

@@ -95,6 +95,7 @@ pub(crate) fn plan(seed: u64) -> Plan {
         },
         names: Names { primary: BTreeMap::new(), recovery: BTreeMap::new() },
         seeding: BTreeMap::from([(orders(), 200), (uploads(), 40)]),
+        placed: BTreeMap::new(),
         traffic: vec![load(orders(), 3, 60), load(uploads(), 2, 20)],
         backups: Vec::new(),
         disaster: Vec::new(),

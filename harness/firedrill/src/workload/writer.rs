@@ -76,12 +76,37 @@ impl Writer {
         resource: &ResourceId,
         write: &Write,
     ) -> Result<LedgerLine, WorkloadError> {
-        let dataset = Arc::clone(&self.dataset);
-        let generator =
-            dataset.generator(resource).ok_or_else(|| WorkloadError::NotWritable { resource: resource.clone() })?;
         let asked = self.drill.clock.now();
-        let write_id = WriteId::new(format!("{}-{:05}", self.name, self.seq));
-        let draft = Draft::of(generator, write, write_id);
+        let draft = self.draft(resource, write)?;
+        self.send(site, standing, resource, (asked, draft)).await
+    }
+
+    /// The same with another value than the data set has for this key.
+    pub async fn attempt_altered(
+        &mut self,
+        site: &Site,
+        standing: Standing,
+        resource: &ResourceId,
+        (write, alter): (&Write, impl FnOnce(Value) -> Value),
+    ) -> Result<LedgerLine, WorkloadError> {
+        let asked = self.drill.clock.now();
+        let draft = self.draft(resource, write)?.altered(alter);
+        self.send(site, standing, resource, (asked, draft)).await
+    }
+
+    fn draft(&self, resource: &ResourceId, write: &Write) -> Result<Draft, WorkloadError> {
+        let generator = self.dataset.generator(resource);
+        let generator = generator.ok_or_else(|| WorkloadError::NotWritable { resource: resource.clone() })?;
+        Ok(Draft::of(generator, write, WriteId::new(format!("{}-{:05}", self.name, self.seq))))
+    }
+
+    async fn send(
+        &mut self,
+        site: &Site,
+        standing: Standing,
+        resource: &ResourceId,
+        (asked, draft): (RunTime, Draft),
+    ) -> Result<LedgerLine, WorkloadError> {
         let issued = self.drill.clock.now();
         let answer = draft.send(site, resource.name()).await;
         let completed = self.drill.clock.now();
@@ -159,6 +184,14 @@ impl Draft {
         let value = generator.value(&stamp);
         let described = value.describe();
         Self { key, op: write.op, write_id, value: Some((value, described)), removed: Vec::new() }
+    }
+
+    fn altered(self, alter: impl FnOnce(Value) -> Value) -> Self {
+        let value = self.value.map(|(value, _)| alter(value)).map(|value| {
+            let described = value.describe();
+            (value, described)
+        });
+        Self { value, ..self }
     }
 
     /// Sends the request: the whole value, or the delete.

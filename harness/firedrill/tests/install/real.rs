@@ -100,7 +100,8 @@ async fn start_and_stop(cache: &Path, emulator: &install::Emulator) {
     };
     let dir = tempfile::tempdir().unwrap();
     let regions = ["us-east-1", "eu-west-1"].map(Region::from);
-    let target = RunningTarget::start(&launch, emulator, &plan, (&regions, 0), &RunDir::new(dir.path())).await.unwrap();
+    let target =
+        RunningTarget::start(&launch, emulator, &plan, (&regions, &[], 0), &RunDir::new(dir.path())).await.unwrap();
     assert_eq!(target.endpoints().len(), 2);
     target.stop(false).await.unwrap();
 }

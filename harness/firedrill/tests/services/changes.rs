@@ -1,12 +1,15 @@
 //! What a disaster does to resources: all of what it says, and nothing else.
 
 use std::{
-    collections::BTreeMap,
+    path::Path,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use firedrill::{
     fault::change,
+    plan::{self, Choices},
+    run::{Drill, steps},
+    scenario,
     services::{
         Blueprint, Site,
         dynamodb::{self, AttributeValue, Item},
@@ -18,27 +21,22 @@ use firedrill_model::{
     capture::Entry,
     ids::{ResourceId, ResourceKind},
     scenario::{Alteration, Change},
-    stack::Stack,
     topology::Side,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Outcome, content, emulator,
-    pipeline::{blueprints, orders, site},
+    pipeline::{blueprints, site},
     provision,
+    support::root,
 };
 
-fn stack() -> Stack {
-    Stack {
-        name: "order-pipeline".to_owned(),
-        version: String::new(),
-        roles: BTreeMap::new(),
-        buckets: BTreeMap::new(),
-        tables: [("orders".to_owned(), orders())].into(),
-        functions: BTreeMap::new(),
-        triggers: BTreeMap::new(),
-        template: None,
-    }
+/// The records of a run of the order pipeline.
+fn drill(folder: &Path) -> Drill {
+    let loaded = scenario::load(&root().join("scenarios/order-pipeline-region-loss.yaml")).expect("it is valid");
+    let plan = plan::plan(&loaded, &Choices { seed: 7 }).expect("it can be planned");
+    steps::begin(plan, "", folder, CancellationToken::new()).expect("a run directory")
 }
 
 /// Makes a change; how many things were told to have been changed.
@@ -49,7 +47,8 @@ async fn make(site: &Site, resource: &ResourceId, what: Alteration) -> Result<u3
         Ok(())
     };
     let change = Change { region: "us-east-1".into(), resource: resource.clone(), what };
-    change::make(site, (&stack(), 7), &change, &changed).await?;
+    let folder = tempfile::tempdir().expect("a folder");
+    change::make(&drill(folder.path()), site, &change, &changed).await?;
     Ok(told.into_inner())
 }
 
@@ -165,6 +164,18 @@ async fn functions_and_triggers_are_broken_as_told() -> Outcome {
     let (after, broken) = spec().await?;
     assert_ne!(broken, code);
     assert_eq!(after.alias, before.alias);
+
+    let orders = id(ResourceKind::Table, "orders");
+    assert_eq!(make(&site, &id(ResourceKind::Trigger, "total-orders"), Alteration::Poison).await?, 1);
+    let items = content(&site, &orders).await?;
+    let keys: Vec<&str> = items.iter().map(|entry| entry.key.as_str()).collect();
+    assert!(matches!(keys[..], [key] if key.starts_with("firedrill-probe#")), "{keys:?}");
+
+    for told in [1, 0] {
+        assert_eq!(make(&site, &orders, Alteration::DropStream).await?, told, "once");
+        let described = service(ResourceKind::Table).describe(&site, "orders").await?;
+        assert!(matches!(described, Blueprint::Table(table) if !table.stream));
+    }
 
     for name in ["total-orders", "describe-upload"] {
         let trigger = id(ResourceKind::Trigger, name);

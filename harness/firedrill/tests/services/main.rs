@@ -66,7 +66,7 @@ async fn emulator() -> Result<Emulator, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let dir = RunDir::new(folder.path());
     let emulator = install_aside(launch.cache.clone(), INSTALL_LIMIT, &Silent).await?;
-    let target = RunningTarget::start(&launch, &emulator, &plan, (&regions, 0), &dir).await?;
+    let target = RunningTarget::start(&launch, &emulator, &plan, (&regions, &[], 0), &dir).await?;
     let url = target.endpoints()[&regions[0]].direct_url.clone();
     Ok(Emulator { target, url, _folder: folder })
 }

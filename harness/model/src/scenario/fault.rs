@@ -113,6 +113,8 @@ pub struct Change {
 pub enum Alteration {
     /// A bucket or table is deleted with everything in it.
     Delete,
+    /// The stream of a table is switched off, with what nobody has read yet in it. The table stays.
+    DropStream,
     /// Every version of every object below a prefix is deleted, the bucket stays.
     DeleteBelow {
         /// The prefix.
@@ -134,6 +136,8 @@ pub enum Alteration {
     },
     /// A trigger is disconnected: its notification is removed, its event source mapping deleted.
     Disconnect,
+    /// What a trigger listens to gets an item that its function cannot process.
+    Poison,
 }
 
 /// What clients see of a disaster.

@@ -6,11 +6,11 @@ mod code;
 mod corrupt;
 mod delete;
 mod encrypt;
+mod poison;
 
 use firedrill_model::{
     ids::ResourceKind,
     scenario::{Alteration, Change},
-    stack::Stack,
     units::Span,
 };
 use thiserror::Error;
@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     poll,
-    run::journal::JournalError,
-    services::{ServiceError, Site, service},
+    run::{Drill, journal::JournalError},
+    services::{ServiceError, Site, dynamodb, service},
+    workload::WorkloadError,
 };
 
 /// A change that could not be made, or not be written down.
@@ -31,6 +32,15 @@ pub enum ChangeError {
     /// The history could not be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// An event could not be made, or not be written down.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// An event was not taken.
+    #[error("the event that cannot be processed was not taken: {why}")]
+    NotTaken {
+        /// What the service said.
+        why: String,
+    },
 }
 
 /// Between the beginnings of two writes of objects. Each event of a bucket starts a process in the emulator, which on two cores
@@ -50,22 +60,23 @@ async fn paced(writes: impl Iterator<Item = impl Future<Output = Result<(), Chan
 /// Told of each thing that has been changed.
 pub type Changed<'a> = &'a (dyn Fn() -> Result<(), JournalError> + Send + Sync);
 
-/// Makes a change at `site`, which is the side of its region. What is drawn depends on `seed` alone. Nothing is told to have been
-/// changed where there was nothing left to change.
-pub async fn make(
-    site: &Site,
-    (stack, seed): (&Stack, u64),
-    change: &Change,
-    changed: Changed<'_>,
-) -> Result<(), ChangeError> {
-    let name = change.resource.name();
+/// Makes a change at `site`, which is the side of its region. What is drawn depends on the seed of the run alone. Nothing is told to
+/// have been changed where there was nothing left to change.
+pub async fn make(drill: &Drill, site: &Site, change: &Change, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let (name, seed) = (change.resource.name(), drill.plan.seed);
     match &change.what {
         Alteration::Delete => return delete::whole(site, &change.resource, changed).await,
         Alteration::DeleteBelow { prefix } => return delete::below(site, name, prefix, changed).await,
         Alteration::Corrupt { count } => {
-            return corrupt::corrupt(site, (stack, seed), &change.resource, *count, changed).await;
+            return corrupt::corrupt(site, (&drill.plan.stack, seed), &change.resource, *count, changed).await;
         }
         Alteration::Encrypt => return encrypt::encrypt(site, seed, name, changed).await,
+        Alteration::Poison => return poison::send(drill, site, name, changed).await,
+        Alteration::DropStream => {
+            if !dynamodb::drop_stream(site, name).await? {
+                return Ok(());
+            }
+        }
         Alteration::BreakCode => code::replace(site, name).await?,
         Alteration::Unset { variable } => code::unset(site, name, variable).await?,
         Alteration::Disconnect => {

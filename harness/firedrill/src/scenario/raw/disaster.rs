@@ -21,7 +21,7 @@ pub struct RawDisaster {
     pub at: Option<Written<Span>>,
     /// What is taken away.
     pub fault: FaultWord,
-    /// Which region. In every fault but `region-partition`, `edge-zone-outage` and `edge-zone-degraded`.
+    /// Which region. In every fault but `region-partition`, `replication-pause`, `edge-zone-outage` and `edge-zone-degraded`.
     pub region: Option<Written<Region>>,
     /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`), `service-outage` (`errors`, `refused`,
     /// `timeouts`), `region-partition` and `edge-zone-outage` (`timeouts`, `refused`).
@@ -55,6 +55,8 @@ pub struct RawDisaster {
     /// Of a bucket, only the objects whose keys begin so, and not the bucket itself. In `data-loss`.
     #[schemars(length(min = 1))]
     pub prefix: Option<String>,
+    /// Only a part of the resource: the `stream` of a table, which stays. In `data-loss`.
+    pub part: Option<PartWord>,
     /// How many objects or items. In `corruption`; all when left out.
     #[schemars(range(min = 1))]
     pub count: Option<u64>,
@@ -64,6 +66,14 @@ pub struct RawDisaster {
     /// Which operations, by name or pattern. In `permission-loss`; all when left out.
     #[schemars(length(min = 1))]
     pub operation: Option<Vec<String>>,
+}
+
+/// A part of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartWord {
+    /// The stream of a table.
+    Stream,
 }
 
 /// What can be taken away.
@@ -98,6 +108,8 @@ pub enum FaultWord {
     KeyLoss,
     /// A table, a bucket or a part of one is deleted for good.
     DataLoss,
+    /// What is copied from one region to the other does not arrive; the regions reach each other.
+    ReplicationPause,
     /// Objects or items change behind everybody's back, their sizes do not.
     Corruption,
     /// Every object of a bucket is overwritten with noise, and its older versions are deleted.
@@ -106,4 +118,6 @@ pub enum FaultWord {
     BadDeploy,
     /// A trigger is disconnected, or a function loses a variable of its environment.
     ConfigDrift,
+    /// An event that the function of a trigger cannot process, and that holds up those behind it.
+    PoisonEvent,
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType, SseSpecification, StreamSpecification, StreamViewType, TableStatus, Tag,
-        TimeToLiveSpecification,
+        TimeToLiveSpecification, builders::StreamSpecificationBuilder,
     },
 };
 use firedrill_model::{
@@ -64,15 +64,8 @@ pub(super) async fn create(site: &Site, name: &str, table: &Table) -> Result<(),
 pub(super) async fn activate(site: &Site, name: &str, table: &Table) -> Result<(), ServiceError> {
     let physical = site.name_of(ResourceKind::Table, name);
     if table.stream && describe::stream_arn(site, &physical).await?.is_none() {
-        let operation = format!("DynamoDB UpdateTable {name} (stream)");
-        let stream = StreamSpecification::builder()
-            .stream_enabled(true)
-            .stream_view_type(StreamViewType::NewAndOldImages)
-            .build()
-            .map_err(|error| ServiceError::Unusable { operation: operation.clone(), what: error.to_string() })?;
-        let request = site.clients.dynamodb.update_table().table_name(&physical).stream_specification(stream);
-        request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
-        until_active(site, &physical).await?;
+        let on = StreamSpecification::builder().stream_enabled(true);
+        switch_stream(site, name, on.stream_view_type(StreamViewType::NewAndOldImages)).await?;
     }
     if let Some(attribute) = &table.ttl
         && describe::ttl_attribute(site, &physical).await?.as_ref() != Some(attribute)
@@ -85,6 +78,26 @@ pub(super) async fn activate(site: &Site, name: &str, table: &Table) -> Result<(
         request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
     }
     Ok(())
+}
+
+/// Switches off the stream of a table, if it is on. Whether it was.
+pub async fn drop_stream(site: &Site, name: &str) -> Result<bool, ServiceError> {
+    let is_on = describe::stream_arn(site, &site.name_of(ResourceKind::Table, name)).await?.is_some();
+    if is_on {
+        switch_stream(site, name, StreamSpecification::builder().stream_enabled(false)).await?;
+    }
+    Ok(is_on)
+}
+
+async fn switch_stream(site: &Site, name: &str, stream: StreamSpecificationBuilder) -> Result<(), ServiceError> {
+    let (physical, operation) =
+        (site.name_of(ResourceKind::Table, name), format!("DynamoDB UpdateTable {name} (stream)"));
+    let stream = stream.build();
+    let stream =
+        stream.map_err(|error| ServiceError::Unusable { operation: operation.clone(), what: error.to_string() })?;
+    let request = site.clients.dynamodb.update_table().table_name(&physical).stream_specification(stream);
+    request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
+    until_active(site, &physical).await
 }
 
 /// Switches on the encryption that the table has.

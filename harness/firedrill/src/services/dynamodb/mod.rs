@@ -25,6 +25,7 @@ use firedrill_model::{capture::Configuration, ids::ResourceKind::Table};
 
 pub(crate) use self::{content::entry, describe::stream_arn};
 pub use self::{
+    create::drop_stream,
     item::{delete_item, get_item, put_item, replace_attribute},
     key::{key_of, key_part},
     scan::{deliveries, scan_items},

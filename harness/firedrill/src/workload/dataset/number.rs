@@ -23,7 +23,7 @@ pub const PROBE_PREFIX: &str = "firedrill-probe";
 const TRAFFIC_FIRST: u64 = 1_000_000_000;
 const PROBE_FIRST: u64 = 1_000_000_000_000_000;
 
-/// What may probe one resource at the same instant, each with keys of its own.
+/// What may write keys of firedrill's own to one resource at the same instant, each others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeSlot {
     /// The probe of the bucket or table itself.
@@ -32,6 +32,8 @@ pub enum ProbeSlot {
     Trigger,
     /// The canary.
     Canary,
+    /// The event that cannot be processed.
+    Poison,
 }
 
 impl KeyNumber {
@@ -86,14 +88,14 @@ mod tests {
         #[test]
         fn no_two_owners_have_a_number_in_common(seeds in 0..200_u64, writers in 1..8_u64, each in 0..50_u64, micros in 0..1_u64 << 40) {
             let traffic = (0..writers).flat_map(|writer| (0..each).map(move |index| KeyNumber::traffic(writer, writers, index)));
-            let probes = [ProbeSlot::Data, ProbeSlot::Trigger, ProbeSlot::Canary].map(|slot| KeyNumber::probe(slot, micros));
+            let probes = [ProbeSlot::Data, ProbeSlot::Trigger, ProbeSlot::Canary, ProbeSlot::Poison].map(|slot| KeyNumber::probe(slot, micros));
             let all: Vec<KeyNumber> = (0..seeds).map(KeyNumber::seed).chain(traffic).chain(probes).collect();
             let distinct: BTreeSet<KeyNumber> = all.iter().copied().collect();
             prop_assert_eq!(distinct.len(), all.len());
             let in_space = |space| all.iter().filter(|number| number.space() == space).count() as u64;
             prop_assert_eq!(in_space(KeySpace::Seed), seeds);
             prop_assert_eq!(in_space(KeySpace::Traffic), writers * each);
-            prop_assert_eq!(in_space(KeySpace::Probe), 3);
+            prop_assert_eq!(in_space(KeySpace::Probe), 4);
         }
     }
 }
