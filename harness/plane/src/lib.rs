@@ -152,7 +152,7 @@ impl Plane {
     }
 }
 
-/// The addresses of regions, open or closed as the rules say, and those of zones, which stay open.
+/// The addresses of regions and of zones in them, open or closed as the rules say.
 #[derive(Debug)]
 struct Gates {
     of: Mutex<BTreeMap<Place, Gate>>,
@@ -164,11 +164,11 @@ impl Gates {
     /// Closes the addresses of regions that refuse everything, opens the others. All are tried; the first error is told.
     async fn settle(&self) -> Result<(), PlaneError> {
         let mut settled = Ok(());
-        for (place, gate) in self.of.lock().await.iter_mut() {
-            let closing = match place {
-                Place::Region(region) => self.rules.closing(region),
-                Place::Zone(_) => Vec::new(),
-            };
+        let mut gates = self.of.lock().await;
+        let regions: Vec<Region> = gates.keys().filter_map(|place| place.region().cloned()).collect();
+        for (place, gate) in gates.iter_mut() {
+            let region = regions.iter().find(|region| place.is_in(region));
+            let closing = region.map_or_else(Vec::new, |region| self.rules.closing(region));
             if closing.is_empty() {
                 let opened = gate.open(Arc::clone(&self.forwarder), Some(place));
                 settled = settled.and(opened.map_err(|source| PlaneError::Listen { place: place.clone(), source }));

@@ -13,6 +13,24 @@ pub enum Place {
     Zone(Zone),
 }
 
+impl Place {
+    /// The region that it is.
+    pub(crate) fn region(&self) -> Option<&Region> {
+        match self {
+            Self::Region(region) => Some(region),
+            Self::Zone(_) => None,
+        }
+    }
+
+    /// Whether it is this region or a zone of it.
+    pub(crate) fn is_in(&self, region: &Region) -> bool {
+        match self {
+            Self::Region(own) => own == region,
+            Self::Zone(zone) => zone.is_of(region),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -291,11 +291,11 @@ impl Timeline {
     /// The kind of the step of the recovery that failed for good, where nothing else cut the run short: the procedure failed, and
     /// not the run.
     pub(crate) fn failed_step(&self) -> Option<&str> {
-        let (Some((Ending::Failed, Some(kind))), [(Some(Phase::Recover), _)]) = (&self.last_step, &self.incomplete[..])
-        else {
-            return None;
-        };
-        Some(kind)
+        let whole = self.open_phases.iter().all(|phase| *phase > Phase::Capture);
+        match (&self.last_step, &self.incomplete[..]) {
+            (Some((Ending::Failed, Some(kind))), [(Some(Phase::Recover), _)]) if whole => Some(kind),
+            _ => None,
+        }
     }
 
     fn fault(&mut self, id: &FaultId) -> &mut FaultTimes {

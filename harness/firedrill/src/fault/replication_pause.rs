@@ -11,20 +11,30 @@ use super::{
     fields::{from_within, requests},
 };
 
-/// Operations that bring something into a region, of any service.
-const WRITES: [&str; 12] = [
+/// Operations that bring something into a region, of any service: by their names, since most of AWS's begin with a word for it.
+const WRITES: [&str; 22] = [
     "Put*",
+    "Post*",
     "Create*",
     "Upload*",
     "Complete*",
     "Copy*",
+    "Rename*",
     "Update*",
     "Delete*",
-    "BatchWrite*",
-    "TransactWrite*",
+    "Tag*",
+    "Untag*",
+    "Restore*",
     "Import*",
+    "BatchWrite*",
+    "BatchExecute*",
+    "Execute*",
+    "TransactWrite*",
+    "Write*",
     "Send*",
     "Publish*",
+    "Invoke*",
+    "Start*",
 ];
 
 pub(super) fn make(fields: &Fields<'_>) -> Fault {

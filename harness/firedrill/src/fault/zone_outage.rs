@@ -30,10 +30,11 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let functions = fields.has_functions_in(&zone).then(|| Rule::of(functions, Effect::Reset));
     let others = Rule { fires: failing_over, ..Rule::of_region(&region, error) };
     let rules = [Rule::of(placed_in(&zone), Effect::Reset)].into_iter().chain(functions).chain([others]).collect();
+    let who = if fields.has_functions_in(&zone) { "clients and functions" } else { "clients" };
     let percent = share.percent();
     let title = format!("zone {zone} is gone");
     let symptoms = format!(
-        "clients and functions in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \
+        "{who} in it reach nothing; {percent} % of the other requests to {region} end in errors for {over}, until its services \
          have failed over"
     );
     Some(fields.of_rules(title, symptoms, rules))

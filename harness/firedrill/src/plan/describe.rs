@@ -28,7 +28,8 @@ pub fn describe(plan: &Plan) -> String {
     if !plan.must_fail.is_empty() {
         let stated = plan.must_fail.iter().map(|stated| {
             let on = stated.resource.as_ref().map_or(String::new(), |resource| format!(" on {resource}"));
-            (String::from("finding"), format!("{}{on}", stated.finding))
+            let step = stated.step.as_ref().map_or(String::new(), |step| format!(" in step `{step}`"));
+            (String::from("finding"), format!("{}{on}{step}", stated.finding))
         });
         section(&mut text, "must fail, with nothing but", &stated.collect::<Vec<_>>());
     }

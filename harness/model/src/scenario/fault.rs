@@ -113,7 +113,7 @@ pub struct Change {
 pub enum Alteration {
     /// A bucket or table is deleted with everything in it.
     Delete,
-    /// The stream of a table is switched off, with what nobody has read yet in it. The table stays.
+    /// The stream of a table is switched off. The table stays.
     DropStream,
     /// Every version of every object below a prefix is deleted, the bucket stays.
     DeleteBelow {

@@ -8,7 +8,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((head, body)) = request(bytes) else { return };
-    let Ok(attribution) = classify::attribute(&head.method, &head.uri, &head.headers, &Homes::default()) else { return };
+    let Ok(attribution) = classify::attribute(&head.method, &head.uri, &head.headers, &Homes::default()) else {
+        return;
+    };
     assert!(!attribution.service.is_empty(), "a service without a name");
     assert!(attribution.region.as_str().contains('-'), "`{}` is no region", attribution.region);
     let protocol = protocol::protocol(&attribution.service, &head.method, &head.uri, &head.headers);

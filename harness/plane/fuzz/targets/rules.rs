@@ -15,7 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
                 let written = serde_json::to_string(&rules).expect("rules can be written");
                 assert_eq!(rules, serde_json::from_str::<Vec<_>>(&written).expect("what was written can be read"));
             }
-            Err(wrong) => assert!(!wrong.0.is_empty() && wrong.0.iter().all(|line| !line.is_empty()), "an error says why"),
+            Err(wrong) => {
+                assert!(!wrong.0.is_empty() && wrong.0.iter().all(|line| !line.is_empty()), "an error says why");
+            }
         }
     }
 });

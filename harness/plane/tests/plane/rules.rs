@@ -48,6 +48,8 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
     }
     let refused = Wire::connect(bench.plane.address(&Region::from(EAST).into()).unwrap()).await.err().unwrap();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    let in_a_zone = Wire::connect(bench.plane.address(&Zone::from(ZONE).into()).unwrap()).await.err().unwrap();
+    assert_eq!(in_a_zone.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(bench.bites.try_recv(), Ok(fault()));
     assert!(bench.bites.try_recv().is_err(), "it bites once");
 

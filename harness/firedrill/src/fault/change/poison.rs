@@ -18,15 +18,16 @@ use crate::{
     },
 };
 
-/// Writes an item to the table that `trigger` listens to, as a producer does that has another schema: its numbers are texts. Its
-/// key is one of firedrill's own, so that the item counts for nothing but what it does to others.
+/// Writes an item to the table that `trigger` listens to, as a producer does that has another schema: its numbers are texts, but for
+/// those within lists, maps and sets. Its key is one of firedrill's own, so that the item counts for nothing but what it does to others.
 pub(super) async fn send(drill: &Drill, site: &Site, trigger: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
     let stack = &drill.plan.stack;
     let Some(source) = stack.triggers.get(trigger).map(Trigger::source_resource) else { return Ok(()) };
     let Some(table) = stack.tables.get(source.name()) else { return Ok(()) };
     let dataset = Arc::new(Dataset::of(&drill.plan).map_err(WorkloadError::from)?);
-    let write = Write::first(KeyNumber::probe(ProbeSlot::Poison, drill.clock.now().micros()), None);
-    let mut writer = Writer::new(drill, &dataset, format!("poison.{}", source.file_stem()), Origin::Probe);
+    let began = drill.clock.now().micros();
+    let write = Write::first(KeyNumber::probe(ProbeSlot::Poison, began), None);
+    let mut writer = Writer::new(drill, &dataset, format!("poison.{}.{began}", source.file_stem()), Origin::Probe);
     let altered = (&write, |value| numbers_as_texts(value, table));
     let line = writer.attempt_altered(site, drill.authority.standing(), &source, altered).await?;
     match line.outcome {

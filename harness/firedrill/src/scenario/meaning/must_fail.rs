@@ -39,9 +39,18 @@ impl Reader<'_> {
         if finding != StatedWord::Finding(FindingKind::RecoveryFailed) {
             let message = format!("`{finding}` names no step of the recovery");
             self.wrong(path, message, "not here", "leave it out, or write `finding: recovery-failed`");
-        } else if !recover.iter().any(|of| of.kind() == step) {
-            let help = suggest(step, recover.iter().map(RecoveryStep::kind));
-            self.wrong(path, format!("the recovery has no step `{step}`"), "no such step", help);
+            return;
+        }
+        match recover.iter().filter(|of| of.kind() == step).count() {
+            0 => {
+                let help = suggest(step, recover.iter().map(RecoveryStep::kind));
+                self.wrong(path, format!("the recovery has no step `{step}`"), "no such step", help);
+            }
+            1 => {}
+            _ => {
+                let message = format!("the recovery has several steps `{step}`");
+                self.wrong(path, message, "which one?", "leave it out: a step is stated by its kind");
+            }
         }
     }
 }
