@@ -164,7 +164,7 @@ impl Lint<'_> {
         };
         let strikes_nobody = |rule| !self.client_zones().any(|zone| strikes(rule, zone));
         if fault.rules.iter().any(strikes_nobody) && !fault.rules.iter().any(of_function) {
-            let help = "give a line of the traffic this `zone`, or place a function there with `workload.zones`";
+            let help = "give a line of the traffic this `zone`, or in an Availability Zone place a function with `workload.zones`";
             self.warn(&path.key("zone"), "nobody is in this zone", "strikes nobody", help);
             return;
         }
