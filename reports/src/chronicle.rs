@@ -91,7 +91,7 @@ impl Chronicle {
                 }
             }
             Event::FaultArmed { id } => self.fault(&id, |fault| fault.armed_ms = Some(at)),
-            Event::FaultBit { id } => self.fault(&id, |fault| {
+            Event::FaultBit { id, rule: _ } => self.fault(&id, |fault| {
                 fault.bit_ms.get_or_insert(at);
             }),
             // One that ended by itself is healed again when the run ends: the first end is the one that counts.

@@ -7,7 +7,11 @@ use crate::commands::{Steps, command, root};
 
 /// Where the targets are.
 const PACKAGE: &str = "harness/plane/fuzz";
-const TARGETS: [&str; 2] = ["classify", "rules"];
+/// Each with the folders of its examples.
+const TARGETS: [(&str, &[&str]); 2] = [
+    ("classify", &["harness/plane/fuzz/seeds/classify"]),
+    ("rules", &["harness/plane/fuzz/seeds/rules", "fixtures/rules"]),
+];
 /// Where they are built, and where what was found is kept, below the root.
 const FOLDER: &str = "target/fuzz";
 
@@ -32,7 +36,7 @@ pub(crate) fn run(steps: &mut Steps, seconds: u32) {
     if !steps.run_with("fuzz targets", "cargo", &build, &mut cargo) {
         return;
     }
-    for target in TARGETS {
+    for (target, examples) in TARGETS {
         let kept = format!("{FOLDER}/{target}");
         if let Err(error) = fs::create_dir_all(root().join(&kept)) {
             return steps.failed(target, &error.to_string());
@@ -40,9 +44,9 @@ pub(crate) fn run(steps: &mut Steps, seconds: u32) {
         let program = root().join(FOLDER).join(&host).join("release").join(target).display().to_string();
         let (limit, prefix) = (format!("-max_total_time={seconds}"), format!("-artifact_prefix={kept}-"));
         // What was found in earlier runs is begun with, and then the examples.
-        let seeds = format!("{PACKAGE}/seeds/{target}");
-        let words = [&limit, &prefix, "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", &kept, &seeds];
-        steps.run(&format!("fuzz {target}"), &program, &words);
+        let words =
+            [limit.as_str(), &prefix, "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", kept.as_str()];
+        steps.run(&format!("fuzz {target}"), &program, &[&words[..], examples].concat());
     }
 }
 

@@ -144,7 +144,7 @@ async fn a_region_is_taken_away_and_comes_back() {
     target.arm(&outage("fault-1", Symptom::Refused)).await.expect("armed");
     let refused = put(&east, "refused").await.expect_err("the region is gone");
     assert_eq!(refused.certainty(), Certainty::NotExecuted, "{refused}");
-    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-1") });
+    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-1"), rule: None });
     put(&west, "meanwhile").await.expect("the other region works");
     assert_eq!(target.heal(&FaultId::from("fault-1")).await.expect("healed"), Healing::Undone);
     assert_eq!(
@@ -156,7 +156,7 @@ async fn a_region_is_taken_away_and_comes_back() {
     target.arm(&outage("fault-2", Symptom::Timeouts)).await.expect("armed");
     let held = put(&east, "held").await.expect_err("no answer comes");
     assert_eq!(held.certainty(), Certainty::Unknown, "{held}");
-    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-2") });
+    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: FaultId::from("fault-2"), rule: None });
     assert_eq!(target.heal(&FaultId::from("fault-2")).await.expect("healed"), Healing::Undone);
     next(&mut events).await;
     assert!(has(&east, "before").await, "data is kept");
@@ -232,7 +232,7 @@ async fn a_fault_ends_by_itself_after_its_longest_duration() {
     let fault = PlannedFault { duration_max: Span::from_ms(200), ..outage("fault-1", Symptom::Refused) };
     target.arm(&fault).await.expect("armed");
     let id = FaultId::from("fault-1");
-    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: id.clone() });
+    assert_eq!(next(&mut events).await, TargetEvent::FaultBit { id: id.clone(), rule: None });
     assert_eq!(next(&mut events).await, TargetEvent::FaultEnded { id, by: "duration".to_owned() });
     create_table(&clients(&target.endpoints(), EAST, Conduct::Control)).await;
     target.stop(false).await.expect("stopped");

@@ -25,17 +25,14 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
-use firedrill_model::{
-    ids::FaultId,
-    rule::{Effect, ExchangeSide, Nature, Rule},
-};
+use firedrill_model::rule::{Effect, ExchangeSide, Nature, Rule};
 use firedrill_plane::{
     answer::Failure,
     classify,
     facts::Facts,
     homes::Homes,
     protocol::{Protocol, protocol},
-    rules::{CutOff, Hit, Listed, Passage, RuleBook, Source},
+    rules::{Bite, CutOff, Hit, Listed, Passage, RuleBook, Source},
 };
 use http::{Method, Uri, request::Parts};
 use http_body_util::BodyExt;
@@ -65,9 +62,9 @@ pub struct Front {
 }
 
 impl Front {
-    /// No rule stands. The id of each fault that strikes its first request is sent through `bites`; the seed decides what rules
+    /// No rule stands. What strikes its first request is told through `bites`; the seed decides what rules
     /// draw. Needs a runtime of tokio.
-    pub fn start(seed: u64, bites: mpsc::UnboundedSender<FaultId>) -> Self {
+    pub fn start(seed: u64, bites: mpsc::UnboundedSender<Bite>) -> Self {
         let rules = RuleBook::new(seed, bites);
         let mut keeping = JoinSet::new();
         keeping.spawn(rules.clone().keep_time());

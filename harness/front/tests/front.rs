@@ -37,7 +37,7 @@ use firedrill_model::{
     rule::{Count, Delay, Effect, ExchangeSide, Firing, Pattern, Rule, Scope},
     units::{ByteSize, Span},
 };
-use firedrill_plane::rules::Source;
+use firedrill_plane::rules::{Bite, Source};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +69,7 @@ impl HttpConnector for Service {
 struct Bench {
     front: Front,
     service: Service,
-    bites: mpsc::UnboundedReceiver<FaultId>,
+    bites: mpsc::UnboundedReceiver<Bite>,
 }
 
 impl Bench {
@@ -155,7 +155,10 @@ async fn each_service_answers_in_its_own_words_and_the_fault_bites_once() {
     bench.switch_on(Effect::Deny, |_| ());
     let error = s3.get_object().bucket("uploads").key("a").send().await.unwrap_err();
     assert_eq!(error.code(), Some("AccessDenied"));
-    assert_eq!((bench.asked(), bench.bites.recv().await), (0, Some(FaultId::new("fault-1"))));
+    assert_eq!(
+        (bench.asked(), bench.bites.recv().await),
+        (0, Some(Bite { fault: FaultId::new("fault-1"), rule: None }))
+    );
     assert!(bench.bites.try_recv().is_err(), "told once");
 }
 

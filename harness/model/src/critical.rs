@@ -16,11 +16,11 @@ use crate::{
 pub enum CriticalAttribute {
     /// The code of every protected function, and of the functions behind protected triggers.
     Code,
-    /// The settings of every protected resource, and the roles of protected functions.
+    /// The settings of every protected resource, the roles of protected functions and the queues of protected triggers.
     Configuration,
     /// The items and objects of every protected table and bucket.
     Data,
-    /// Every trigger of a protected table, bucket or function.
+    /// Every trigger of a protected table, bucket, queue or function.
     Triggers,
 }
 
@@ -49,7 +49,10 @@ impl CriticalAttribute {
             Self::Configuration => {
                 let functions = stack.functions.iter().filter(|(name, _)| is_protected(ResourceKind::Function, name));
                 let roles = functions.map(|(_, function)| ResourceId::new(ResourceKind::Role, &function.role));
-                protected.chain(roles).collect()
+                let triggers = stack.triggers.iter().filter(|(name, _)| is_protected(ResourceKind::Trigger, name));
+                let queues = triggers.filter_map(|(_, trigger)| trigger.queue());
+                let queues = queues.map(|via| ResourceId::new(ResourceKind::Queue, &via.queue));
+                protected.chain(roles).chain(queues).collect()
             }
             Self::Data => {
                 let holds_data =
@@ -60,6 +63,7 @@ impl CriticalAttribute {
                 let of_protected = stack.triggers.iter().filter(|(name, trigger)| {
                     is_protected(ResourceKind::Trigger, name)
                         || is_protected(ResourceKind::Function, &trigger.function)
+                        || trigger.queue().is_some_and(|via| is_protected(ResourceKind::Queue, &via.queue))
                         || protect.contains(&trigger.source_resource())
                 });
                 of_protected.map(|(name, _)| ResourceId::new(ResourceKind::Trigger, name)).collect()

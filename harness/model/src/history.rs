@@ -183,10 +183,13 @@ pub enum Event {
         /// Which.
         id: FaultId,
     },
-    /// A fault stopped the first request.
+    /// A fault stopped the first request, or a rule of it did that has to strike something.
     FaultBit {
         /// Which.
         id: FaultId,
+        /// The rule, where it has to: its number among those of the fault, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<usize>,
     },
     /// A fault is off.
     FaultEnded {

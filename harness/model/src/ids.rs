@@ -102,6 +102,8 @@ pub enum ResourceKind {
     Bucket,
     /// DynamoDB table.
     Table,
+    /// SQS queue.
+    Queue,
     /// Lambda function.
     Function,
     /// S3 notification or event source mapping.
@@ -110,7 +112,7 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// Every kind, in the order in which resources are created.
-    pub const ALL: [Self; 5] = [Self::Role, Self::Bucket, Self::Table, Self::Function, Self::Trigger];
+    pub const ALL: [Self; 6] = [Self::Role, Self::Bucket, Self::Table, Self::Queue, Self::Function, Self::Trigger];
 
     /// The word used in a [`ResourceId`].
     pub fn word(self) -> &'static str {
@@ -118,6 +120,7 @@ impl ResourceKind {
             Self::Role => "role",
             Self::Bucket => "bucket",
             Self::Table => "table",
+            Self::Queue => "queue",
             Self::Function => "function",
             Self::Trigger => "trigger",
         }
@@ -132,6 +135,7 @@ pub fn arn(kind: ResourceKind, region: &str, account: &str, physical: &str) -> O
         ResourceKind::Role => format!("arn:aws:iam::{account}:role/{physical}"),
         ResourceKind::Bucket => format!("arn:aws:s3:::{physical}"),
         ResourceKind::Table => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}"),
+        ResourceKind::Queue => format!("arn:aws:sqs:{region}:{account}:{physical}"),
         ResourceKind::Function => format!("arn:aws:lambda:{region}:{account}:function:{physical}"),
         ResourceKind::Trigger => return None,
     })

@@ -22,6 +22,9 @@ pub struct Rule {
     pub side: ExchangeSide,
     /// What becomes of them.
     pub effect: Effect,
+    /// Whom it has to strike, in words, or the disaster is not what it says. Of rules without this, one of a fault is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_strike: Option<String>,
 }
 
 impl Rule {
@@ -40,7 +43,7 @@ impl Rule {
 
     /// What happens to every request of a scope for as long as the rule stands.
     pub fn of(scope: Scope, effect: Effect) -> Self {
-        Self { scope, fires: Firing::default(), side: ExchangeSide::Request, effect }
+        Self { scope, fires: Firing::default(), side: ExchangeSide::Request, effect, must_strike: None }
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Stack {
     pub buckets: BTreeMap<String, Bucket>,
     /// DynamoDB tables.
     pub tables: BTreeMap<String, Table>,
+    /// SQS queues.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, Queue>,
     /// Lambda functions.
     pub functions: BTreeMap<String, Function>,
     /// What invokes functions.
@@ -56,6 +59,7 @@ impl Stack {
                 ResourceKind::Role => self.roles.keys().collect(),
                 ResourceKind::Bucket => self.buckets.keys().collect(),
                 ResourceKind::Table => self.tables.keys().collect(),
+                ResourceKind::Queue => self.queues.keys().collect(),
                 ResourceKind::Function => self.functions.keys().collect(),
                 ResourceKind::Trigger => self.triggers.keys().collect(),
             }
@@ -104,6 +108,7 @@ impl Stack {
         ];
         way.extend(role.map(|role| ResourceId::new(ResourceKind::Role, role)));
         way.extend(table.map(|table| ResourceId::new(ResourceKind::Table, table)));
+        way.extend(trigger.queue().map(|via| ResourceId::new(ResourceKind::Queue, &via.queue)));
         way.push(trigger.source_resource());
         way
     }
@@ -220,6 +225,19 @@ impl Table {
     }
 }
 
+/// An SQS queue, in no particular order (FIFO queues take no events of S3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Seconds for which a message that somebody took is hidden from others.
+    pub visibility_timeout_s: u32,
+    /// Seconds for which a message is kept.
+    pub retention_s: u32,
+    /// Server-side encryption with SQS's own key.
+    pub encryption: bool,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// A Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
@@ -264,13 +282,21 @@ impl Trigger {
             TriggerSource::TableStream { table, .. } => ResourceId::new(ResourceKind::Table, table),
         }
     }
+
+    /// The queue on the way of its events.
+    pub fn queue(&self) -> Option<&Via> {
+        match &self.source {
+            TriggerSource::BucketEvents { queue, .. } => queue.as_ref(),
+            TriggerSource::TableStream { .. } => None,
+        }
+    }
 }
 
 /// Kinds of edge in the stack graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TriggerSource {
-    /// S3 notification.
+    /// S3 notification: to the function, or to a queue from which an event source mapping brings it there.
     BucketEvents {
         /// Logical name of the bucket.
         bucket: String,
@@ -278,6 +304,9 @@ pub enum TriggerSource {
         events: Vec<String>,
         /// Only keys with this prefix.
         prefix: Option<String>,
+        /// The queue on the way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<Via>,
     },
     /// Event source mapping on a table's stream.
     TableStream {
@@ -292,6 +321,15 @@ pub enum TriggerSource {
         /// Split a batch that fails.
         bisect: bool,
     },
+}
+
+/// A queue on the way from an event to a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// Logical name of the queue.
+    pub queue: String,
+    /// Messages a batch.
+    pub batch_size: u32,
 }
 
 /// What a trigger must produce for an event.

@@ -222,7 +222,7 @@ impl Reader<'_> {
         if let Some(why) = misplaced(&effect, raw.side) {
             self.wrong(why);
         }
-        Some(Rule { scope, fires, side: raw.side, effect })
+        Some(Rule { fires, side: raw.side, ..Rule::of(scope, effect) })
     }
 
     fn names(&mut self, field: &str, names: Names) -> Vec<Pattern> {

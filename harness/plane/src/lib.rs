@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`listener`], [`place`] | addresses that open and close; who comes in by them |
+//! | [`listener`], [`place`], [`http2`] | addresses that open and close; who comes in by them, and in which HTTP |
 //! | [`classify`], [`homes`] | which region and service a request is for; where unsigned requests belong |
 //! | [`protocol`], [`operation`] | which of AWS's protocols it speaks, what it asks for, which resources it names |
 //! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
@@ -25,6 +25,7 @@ pub mod format;
 mod forward;
 mod guard;
 pub mod homes;
+mod http2;
 mod listener;
 pub mod operation;
 pub mod place;
@@ -37,10 +38,7 @@ mod stream;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
-use firedrill_model::{
-    ids::{FaultId, Region},
-    rule::Rule,
-};
+use firedrill_model::{ids::Region, rule::Rule};
 use thiserror::Error;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -51,7 +49,7 @@ use self::{
     forward::{Forwarder, Front, Upstreams},
     listener::Gate,
     place::Place,
-    rules::{Listed, RuleBook, Source},
+    rules::{Bite, Listed, RuleBook, Source},
 };
 
 /// The plane could not do what it was told.
@@ -105,12 +103,12 @@ impl Reserved {
     }
 
     /// Opens every address. `upstreams` are the regions' own addresses; the id of each fault that strikes its first request is
-    /// sent through `bites`. The seed decides what rules draw.
+    /// told through `bites`. The seed decides what rules draw.
     pub async fn open(
         self,
         upstreams: &BTreeMap<Region, SocketAddr>,
         seed: u64,
-        bites: mpsc::UnboundedSender<FaultId>,
+        bites: mpsc::UnboundedSender<Bite>,
     ) -> Result<Plane, PlaneError> {
         let rules = RuleBook::new(seed, bites);
         let upstreams = Upstreams::by_region(upstreams)?;
@@ -179,7 +177,7 @@ impl Gates {
             // on every client is refused as well.
             if gate.is_refused().await {
                 for by in &closing {
-                    self.rules.bite(by);
+                    self.rules.bite(by, None);
                 }
             }
         }

@@ -16,13 +16,18 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{forward::Forwarder, place::Place, stream::MarkedStream};
+use crate::{
+    forward::Forwarder,
+    http2,
+    place::Place,
+    stream::{Mark, MarkedStream},
+};
 use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
 /// A client that takes longer to send its headers is dropped.
-const HEADER_LIMIT: Span = Span::from_secs(30);
-const HEADERS_BYTES_MAX: usize = 256 << 10;
+pub(super) const HEADER_LIMIT: Span = Span::from_secs(30);
+pub(super) const HEADERS_BYTES_MAX: usize = 256 << 10;
 /// S3 allows 2 KB of user metadata, names and values together, each pair in a header of its own.
 pub(super) const HEADERS_MAX: usize = 1100;
 const KNOCK_LIMIT: Span = Span::from_secs(1);
@@ -148,29 +153,51 @@ async fn serve(stream: TcpStream, door: Door) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be told to send at once");
     }
-    let (stream, mark) = MarkedStream::new(stream);
-    let on_request = mark.clone();
+    let (mut stream, mark) = MarkedStream::new(stream);
+    let begun = tokio::select! {
+        () = closed.cancelled() => return mark.reset(),
+        begun = poll::at_most(HEADER_LIMIT, stream.begins_with(http2::PREFACE)) => begun,
+    };
+    let Some(Ok(speaks_http2)) = begun else { return };
     // Owned here and not by the select: the mark must be set before the stream is dropped.
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_LIMIT.std())
-            .max_buf_size(HEADERS_BYTES_MAX)
-            // The buffer alone is no limit: a read may fill it beyond, and a head that is whole by then would pass.
-            .max_header_size(HEADERS_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .preserve_header_case(true)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(move |request| Arc::clone(&forwarder).handle(request, origin.clone(), on_request.clone())),
-            )
-    );
+    let streams = http2::Streams::default();
+    let mut connection = pin!(answer(stream, speaks_http2.then_some(&streams), mark.clone(), forwarder, origin));
     tokio::select! {
         () = closed.cancelled() => mark.reset(),
         ended = connection.as_mut() => if let Err(error) = ended {
             tracing::debug!(%error, "a connection through the fault plane ended early");
         },
     }
+    streams.end().await;
+}
+
+/// Answers what comes in on a connection until it ends: in HTTP/1.1, or in HTTP/2 with its streams.
+async fn answer(
+    stream: MarkedStream,
+    streams: Option<&http2::Streams>,
+    mark: Mark,
+    forwarder: Arc<Forwarder>,
+    origin: Option<Place>,
+) -> hyper::Result<()> {
+    let stream = TokioIo::new(stream);
+    if let Some(streams) = streams {
+        // Each request is a stream of its own, and ends alone.
+        let service = service_fn(move |request| {
+            Arc::clone(&forwarder).handle(http2::as_http1(request), origin.clone(), Mark::default())
+        });
+        return http2::builder(streams).serve_connection(stream, service).await;
+    }
+    let service = service_fn(move |request| Arc::clone(&forwarder).handle(request, origin.clone(), mark.clone()));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT.std())
+        .max_buf_size(HEADERS_BYTES_MAX)
+        // The buffer alone is no limit: a read may fill it beyond, and a head that is whole by then would pass.
+        .max_header_size(HEADERS_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .preserve_header_case(true)
+        .serve_connection(stream, service)
+        .await
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 use std::time::Instant;
 
 use firedrill_model::{
-    ids::FaultId,
     rule::{ExchangeSide, Rule, Scope},
     units::ByteSize,
 };
@@ -17,14 +16,9 @@ use crate::{
 
 /// A book in which these effects stand for every answer, and what they make of one.
 fn shaped(effects: &[Effect]) -> (RuleBook, Shape) {
-    let (bites, _) = mpsc::unbounded_channel::<FaultId>();
+    let (bites, _) = mpsc::unbounded_channel();
     let book = RuleBook::new(11, bites);
-    let rule = |effect: &Effect| Rule {
-        scope: Scope::default(),
-        fires: firedrill_model::rule::Firing::default(),
-        side: ExchangeSide::Response,
-        effect: effect.clone(),
-    };
+    let rule = |effect: &Effect| Rule { side: ExchangeSide::Response, ..Rule::of(Scope::default(), effect.clone()) };
     book.switch_on(&Source::Named("test".into()), effects.iter().map(rule));
     let mut shape = Shape::default();
     book.passage(Facts::default()).meet(ExchangeSide::Response).iter().for_each(|hit| shape.take(hit));

@@ -1,5 +1,5 @@
 //! A client's connection of which more can be said than an HTTP server says: that it is to be reset, so that the client sees what a
-//! lost region shows, and that its client is to go on.
+//! lost region shows, and that its client is to go on; and of which can be asked how it begins.
 
 use std::{
     io::{self, IoSlice},
@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -54,13 +54,27 @@ pub(super) struct MarkedStream {
     mark: Mark,
     /// How much of [`CONTINUE`] is out.
     said: usize,
+    /// What was read to see how the client begins.
+    begun: Vec<u8>,
 }
 
 impl MarkedStream {
     pub(super) fn new(stream: TcpStream) -> (Self, Mark) {
         let mark = Mark::default();
         mark.0.flushed.store(true, Ordering::Relaxed);
-        (Self { stream, mark: mark.clone(), said: 0 }, mark)
+        (Self { stream, mark: mark.clone(), said: 0, begun: Vec::new() }, mark)
+    }
+
+    /// Whether the client begins with these bytes. They are read again by whoever reads the stream.
+    pub(super) async fn begins_with(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        while self.begun.len() < bytes.len() && bytes.starts_with(&self.begun) {
+            let left = bytes.len() - self.begun.len();
+            let mut next = (&mut self.stream).take(left.try_into().unwrap_or(u64::MAX));
+            if next.read_buf(&mut self.begun).await? == 0 {
+                break;
+            }
+        }
+        Ok(self.begun == bytes)
     }
 
     /// Ready when nothing has to go out before what is to be written.
@@ -93,6 +107,12 @@ impl Drop for MarkedStream {
 
 impl AsyncRead for MarkedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.begun.is_empty() {
+            let fits = self.begun.len().min(buf.remaining());
+            buf.put_slice(&self.begun[..fits]);
+            self.begun.drain(..fits);
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

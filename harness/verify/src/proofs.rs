@@ -11,7 +11,7 @@ use firedrill_model::{
 use crate::{
     asserted::{RPO, RTO, STATE},
     findings::{Book, Draft},
-    timeline::Timeline,
+    timeline::{Timeline, Unstruck},
 };
 
 /// Checks every proof for which the plan gives a reason.
@@ -101,12 +101,25 @@ fn bitten(plan: &Plan, timeline: &Timeline, book: &mut Book) {
     book.undecide_all(&Draft::undecided(FindingKind::FaultDidNotBite, why).help(help));
 }
 
-/// Of a disaster with several faults each has to strike something: what came back from one says nothing of the others.
+/// Of a disaster with several faults each has to strike something: what came back from one says nothing of the others. So has
+/// each part of a fault without which it is another one.
 fn idle(plan: &Plan, timeline: &Timeline, book: &mut Book) {
-    for id in timeline.without_a_bite() {
+    for (id, unstruck) in timeline.without_a_bite() {
         let title = plan.disaster.iter().find(|planned| planned.id == *id).map_or("", |planned| &planned.fault.title);
-        let draft = Draft::undecided(FindingKind::FaultDidNotBite, format!("{id} ({title}) struck nothing"))
-            .help("was there anything for it to strike, and was it on for long enough?");
+        let (what, help) = match unstruck {
+            Unstruck::Everything => {
+                ("struck nothing".to_owned(), "was there anything for it to strike, and was it on for long enough?")
+            }
+            Unstruck::These(whom) => (
+                format!("did not strike {whom}"),
+                "did they do anything while it was on? give them more traffic or time",
+            ),
+            Unstruck::Unseen(probe) => (
+                format!("was not seen by the probe of {probe} while nothing else could be the reason"),
+                "does the function fail at it? put it first, and leave the probe 15 s before the next fault and the recovery",
+            ),
+        };
+        let draft = Draft::undecided(FindingKind::FaultDidNotBite, format!("{id} ({title}) {what}")).help(help);
         book.undecide_all(&draft);
     }
 }

@@ -297,11 +297,10 @@ fn never(
 
 /// What keeps a probe from passing, when a finding says so: something at its resource, or for a trigger along its path.
 fn cause(plan: &Plan, probe: &PlannedProbe, book: &Book) -> Option<Handle> {
-    let places = match probe.resource.kind() {
-        Some(ResourceKind::Trigger) => plan.stack.way_of(probe.resource.name()),
-        Some(ResourceKind::Role | ResourceKind::Bucket | ResourceKind::Table | ResourceKind::Function) | None => {
-            vec![probe.resource.clone()]
-        }
+    let places = if probe.resource.kind() == Some(ResourceKind::Trigger) {
+        plan.stack.way_of(probe.resource.name())
+    } else {
+        vec![probe.resource.clone()]
     };
     places.iter().find_map(|place| book.roots_at(place).next())
 }

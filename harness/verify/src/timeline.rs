@@ -78,6 +78,10 @@ struct FaultTimes {
     armed: Option<RunTime>,
     bit: Option<RunTime>,
     ended: Option<(RunTime, String)>,
+    /// What has not happened of what has to: rules by number that have struck nobody, and whom they have to strike; probes that
+    /// have not seen it.
+    to_strike: BTreeMap<usize, String>,
+    to_be_seen: BTreeSet<ProbeId>,
 }
 
 impl FaultTimes {
@@ -93,9 +97,26 @@ impl FaultTimes {
         (at <= until).then_some(at)
     }
 
+    /// Whether some of it was on then.
+    fn is_on_between(&self, from: RunTime, until: RunTime) -> bool {
+        let ended = self.ended.as_ref().is_some_and(|(at, _)| *at < from);
+        self.arming.is_some_and(|at| at < until) && !ended
+    }
+
     fn ended_before(&self, until: RunTime) -> Option<(RunTime, &str)> {
         self.ended.as_ref().filter(|(at, _)| *at <= until).map(|(at, by)| (*at, by.as_str()))
     }
+}
+
+/// What a fault did not do that it has to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unstruck<'t> {
+    /// It struck nothing.
+    Everything,
+    /// It did not strike these.
+    These(&'t str),
+    /// It was brought about, and this probe did not see it.
+    Unseen(&'t ProbeId),
 }
 
 /// What the history says, by subject.
@@ -154,11 +175,39 @@ impl Timeline {
             let times = timeline.fault(&planned.id);
             (times.planned, times.unfelt) = (true, !plan.is_felt(&planned.fault));
             times.eases_after = eases_after(&planned.fault);
+            let whom = planned.fault.rules.iter().map(|rule| rule.must_strike.clone()).enumerate();
+            times.to_strike = whom.filter_map(|(rule, whom)| Some((rule, whom?))).collect();
+            times.to_be_seen = planned.fault.seen_at().map(|trigger| ProbeId::new(trigger.as_str())).collect();
         }
         for record in records {
             timeline.take(record);
         }
+        timeline.look(&plan.detect.canary);
         timeline
+    }
+
+    /// Takes note of what was seen of faults that have to be seen: a probe that failed, or the canary of that trigger by which the
+    /// disaster was noticed. What is seen while another fault is on, or once the recovery has begun, may be for that.
+    fn look(&mut self, canary: &ResourceId) {
+        let canary = ProbeId::new(canary.as_str());
+        let failed = self.rounds.iter().filter(|round| !round.ok).map(|round| (&round.probe, round.began, round.ended));
+        let mut seen = Vec::new();
+        for (id, fault) in &self.faults {
+            let Some(bit) = fault.bit else { continue };
+            // A canary counts what began once a fault was on that clients can feel.
+            let noticed = self.detected.map(|at| (&canary, bit, at));
+            for (probe, began, ended) in failed.clone().chain(noticed) {
+                let others = self.faults.iter().filter(|(other, _)| *other != id);
+                let alone = others.into_iter().all(|(_, other)| !other.is_on_between(began, ended));
+                let recovering = self.recovery_began.is_some_and(|at| at < ended);
+                if began >= bit && alone && !recovering {
+                    seen.push((id.clone(), probe.clone()));
+                }
+            }
+        }
+        for (id, probe) in seen {
+            self.fault(&id).to_be_seen.remove(&probe);
+        }
     }
 
     fn take(&mut self, record: &Record) {
@@ -186,9 +235,14 @@ impl Timeline {
             Event::FaultArmed { id } => {
                 self.fault(id).armed.get_or_insert(at);
             }
-            Event::FaultBit { id } => {
+            Event::FaultBit { id, rule } => {
+                let recovering = self.recovery_began.is_some();
                 let fault = self.fault(id);
                 fault.bit = fault.bit.or(Some(at));
+                // What it strikes when the recovery has begun, or it is over, is not what was to be recovered from.
+                if let Some(rule) = rule.filter(|_| !recovering && fault.ended.is_none()) {
+                    fault.to_strike.remove(&rule);
+                }
             }
             // A fault that ended by itself is healed again when the run ends: the first end is the one that counts.
             Event::FaultEnded { id, by } => {
@@ -314,10 +368,18 @@ impl Timeline {
         self.faults.values().filter(|fault| !fault.unfelt).filter_map(FaultTimes::bites).min()
     }
 
-    /// The faults of the plan that were switched on and struck nothing.
-    pub(crate) fn without_a_bite(&self) -> impl Iterator<Item = &FaultId> {
-        let idle = |fault: &FaultTimes| fault.planned && fault.armed.is_some() && fault.bites().is_none();
-        self.faults.iter().filter(move |(_, fault)| idle(fault)).map(|(id, _)| id)
+    /// The faults of the plan that were switched on and struck nothing, or not all of what they have to; each with what it did not do.
+    pub(crate) fn without_a_bite(&self) -> impl Iterator<Item = (&FaultId, Unstruck<'_>)> {
+        let set_off = self.faults.iter().filter(|(_, fault)| fault.planned && fault.armed.is_some());
+        set_off.filter_map(|(id, fault)| {
+            let unstruck = match (fault.bites(), fault.to_strike.values().next(), fault.to_be_seen.first()) {
+                (None, ..) => Unstruck::Everything,
+                (Some(_), Some(whom), _) => Unstruck::These(whom),
+                (Some(_), None, Some(probe)) => Unstruck::Unseen(probe),
+                (Some(_), None, None) => return None,
+            };
+            Some((id, unstruck))
+        })
     }
 
     /// A probe failed between t0 and the end of observation: clients felt the fault. What began after the recovery had cut the

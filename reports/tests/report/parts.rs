@@ -164,6 +164,7 @@ pub(super) fn plan() -> Plan {
             roles: BTreeMap::new(),
             buckets: BTreeMap::new(),
             tables: BTreeMap::new(),
+            queues: BTreeMap::new(),
             functions: BTreeMap::new(),
             triggers: BTreeMap::new(),
         },

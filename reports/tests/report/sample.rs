@@ -109,7 +109,7 @@ pub(crate) fn pass() -> Sample {
     events.push((23_191, Event::FaultArming { id: fault.clone(), fault: Box::new(outage()) }));
     phase(events, Phase::Fault, 23_192, 23_220, "us-east-1 is gone (time-outs)");
     events.push((23_195, Event::FaultArmed { id: fault.clone() }));
-    events.push((23_207, Event::FaultBit { id: fault.clone() }));
+    events.push((23_207, Event::FaultBit { id: fault.clone(), rule: None }));
     phase(events, Phase::Detect, 23_221, 24_800, "canary failed 3 times");
     events.push((24_799, Event::Detected { failures: 3 }));
     events.push((24_801, Event::PhaseBegan { phase: Phase::Recover }));

@@ -1,7 +1,7 @@
-//! `data-loss`: a table, a bucket or a part of one is deleted for good, as by accident.
+//! `data-loss`: a table, a queue, a bucket or a part of one is deleted for good, as by accident.
 
 use firedrill_model::{
-    ids::ResourceKind::{Bucket, Table},
+    ids::ResourceKind::{Bucket, Queue, Table},
     scenario::{Alteration, Fault},
 };
 
@@ -9,22 +9,22 @@ use super::Fields;
 use crate::scenario::raw::PartWord;
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
-    let (region, resource) = (fields.region(), fields.resource(&[Bucket, Table]));
+    let (region, resource) = (fields.region(), fields.resource(&[Bucket, Table, Queue]));
     let (prefix, part) = (fields.prefix(), fields.part());
     let (region, resource) = (region?, resource?);
-    let is_bucket = resource.kind() == Some(Bucket);
+    let kind = resource.kind()?;
     let (title, symptoms, what) = match (prefix, part) {
-        (Some(prefix), None) if is_bucket => (
+        (Some(prefix), None) if kind == Bucket => (
             format!("the objects below `{prefix}` of {resource} in {region} are deleted"),
             "every version of them is gone",
             Alteration::DeleteBelow { prefix },
         ),
-        (Some(_), _) if !is_bucket => {
-            fields.misplaced("prefix", "a table has no prefixes", "leave it out, or name a bucket");
+        (Some(_), _) if kind != Bucket => {
+            fields.misplaced("prefix", &format!("a {} has no prefixes", kind.word()), "leave it out, or name a bucket");
             return None;
         }
-        (_, Some(PartWord::Stream)) if is_bucket => {
-            fields.misplaced("part", "a bucket has no stream", "leave it out, or name a table");
+        (_, Some(PartWord::Stream)) if kind != Table => {
+            fields.misplaced("part", &format!("a {} has no stream", kind.word()), "leave it out, or name a table");
             return None;
         }
         (_, Some(PartWord::Stream)) => {

@@ -1,6 +1,6 @@
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
-use firedrill_model::{ids::Zone, scenario::Fault, topology::Topology};
+use firedrill_model::{ids::Zone, scenario::Fault, stack::Queue, topology::Topology};
 
 use super::{Fields, fields::Wrong, make};
 use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
@@ -9,7 +9,9 @@ use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
 fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
     let raw: RawDisaster = serde_saphyr::from_str(line).unwrap();
     let topology = Topology { primary: "us-east-1".into(), recovery: "eu-west-1".into() };
-    let stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
+    let mut stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
+    let queue = Queue { visibility_timeout_s: 60, retention_s: 345_600, encryption: true, tags: BTreeMap::new() };
+    stack.queues.insert("upload-events".to_owned(), queue);
     let catalogue = Catalogue::of(&stack);
     let placed = [("total-orders".to_owned(), Zone::new("us-east-1a"))].into();
     let mut fields = Fields::new(&raw, &topology, (&stack, &placed), &catalogue);
@@ -65,6 +67,7 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ("table-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders }"),
         ("stream-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: stream }"),
         ("replication-pause", "{ at: 1s, fault: replication-pause }"),
+        ("queue-lost", "{ at: 1s, fault: data-loss, region: us-east-1, resource: queue/upload-events }"),
         ("poison-event", "{ at: 1s, fault: poison-event, region: us-east-1, resource: total-orders }"),
         ("items-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, count: 7 }"),
         ("objects-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: uploads }"),

@@ -27,7 +27,8 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let error = Effect::unavailable();
     // The clients of a zone have access keys of their own, by which they are known in every region; its functions have an address.
     let functions = Scope { origin: vec![Pattern::new(zone.as_str())], ..Scope::default() };
-    let functions = fields.has_functions_in(&zone).then(|| Rule::of(functions, Effect::Reset));
+    let must_strike = Some(format!("the functions in {zone}"));
+    let functions = fields.has_functions_in(&zone).then(|| Rule { must_strike, ..Rule::of(functions, Effect::Reset) });
     let others = Rule { fires: failing_over, ..Rule::of_region(&region, error) };
     let rules = [Rule::of(placed_in(&zone), Effect::Reset)].into_iter().chain(functions).chain([others]).collect();
     let who = if fields.has_functions_in(&zone) { "clients and functions" } else { "clients" };

@@ -15,7 +15,7 @@ use crate::services::clients::EMULATOR_ACCOUNT;
 
 /// The names of every resource on both sides.
 ///
-/// Tables, functions and triggers are regional on AWS and keep their logical names. Buckets share one namespace over all
+/// Tables, queues, functions and triggers are regional on AWS and keep their logical names. Buckets share one namespace over all
 /// regions and accounts, so they get the region and a suffix that depends on the scenario's name alone. Roles are global
 /// within an account, so they get the region. A template that chooses a name itself keeps it.
 pub fn physical(scenario: &Scenario, stack: &Stack) -> Names {
@@ -35,7 +35,9 @@ fn name(id: &ResourceId, region: &Region, scenario: &str) -> String {
     match id.kind() {
         Some(ResourceKind::Bucket) => format!("{}-{region}-{}", id.name().to_lowercase(), suffix(scenario)),
         Some(ResourceKind::Role) => format!("{}-{region}", id.name()),
-        Some(ResourceKind::Table | ResourceKind::Function | ResourceKind::Trigger) | None => id.name().to_owned(),
+        Some(ResourceKind::Table | ResourceKind::Queue | ResourceKind::Function | ResourceKind::Trigger) | None => {
+            id.name().to_owned()
+        }
     }
 }
 

@@ -210,6 +210,43 @@ fn the_lint_knows_where_a_disaster_happens_and_who_looks() {
 }
 
 #[test]
+fn the_lint_knows_that_no_backup_comes_about_where_nothing_is_copied_any_more() {
+    let outage = "  - after: 3 backups\n    fault: region-outage\n    region: us-east-1\n    symptom: timeouts\n";
+    let never = "Error: no backup comes about any more";
+    for (first, then, vault, expected) in [
+        ("replication-pause", "1 more backup", None, Some(never)),
+        ("region-partition\n    symptom: timeouts", "1 more backup", None, Some(never)),
+        ("replication-pause", "9 more writes", None, None),
+        ("data-loss\n    region: us-east-1\n    resource: orders", "1 more backup", None, Some(never)),
+        ("data-loss\n    region: us-east-1\n    resource: orders\n    part: stream", "1 more backup", None, None),
+        (
+            "service-outage\n    region: eu-west-1\n    service: [s3]\n    symptom: errors",
+            "1 more backup",
+            None,
+            Some(never),
+        ),
+        (
+            "service-outage\n    region: eu-west-1\n    service: [lambda]\n    symptom: errors",
+            "1 more backup",
+            None,
+            None,
+        ),
+        ("replication-pause", "1 more backup", Some("into: { folder: vault }"), None),
+        ("throttling-storm\n    region: us-east-1", "1 more backup", None, None),
+    ] {
+        let both = format!("  - after: 2 backups\n    fault: {first}\n{}", outage.replace("3 backups", then));
+        let place = "into: { region: eu-west-1, bucket: order-vault }";
+        let remarks = said(&altered(&[(outage, &both), (place, vault.unwrap_or(place))]));
+        let found = remarks.iter().find(|remark| remark.starts_with("Error"));
+        let is_as_expected = match (found, expected) {
+            (Some(found), Some(expected)) => found.starts_with(expected),
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        assert!(is_as_expected, "{first}, {then}: {remarks:?}");
+    }
+}
+
+#[test]
 fn the_layout_is_one_process_where_the_stack_replicates_between_regions() {
     let mut loaded = shipped();
     let layout = |loaded: &Loaded| plan(loaded, &Choices { seed: 1 }).expect("planned").target.layout;

@@ -10,8 +10,10 @@ use firedrill_model::{
     stack::{Table, Trigger, TriggerSource},
 };
 use futures_util::{Stream, TryStreamExt, stream};
+use md5::Md5;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
         dynamodb::{self, Item, json::NotAnItem},
         lambda, s3,
     },
+    triggers,
 };
 
 /// Records in one invocation. An object has to be read by its function, an item comes with its event.
@@ -198,6 +201,11 @@ impl Redriving<'_> {
     /// Invokes the function with records, each a JSON text.
     async fn invoke(&self, records: Vec<String>) -> Result<u64, RedriveError> {
         let count = records.len() as u64;
+        let queue = triggers::queue_arn(self.site, self.trigger);
+        let records = match (queue, self.site.clients.region.as_str()) {
+            (Some(arn), region) => records.iter().map(|record| message(region, &arn, record)).collect(),
+            (None, _) => records,
+        };
         let event = format!(r#"{{"Records":[{}],"firedrill":{{"redriven":true}}}}"#, records.join(","));
         tokio::select! {
             biased;
@@ -228,6 +236,25 @@ fn object_record(region: &str, bucket: &str, key: &str, size: u64) -> Value {
             "object": { "key": key, "size": size },
         },
     })
+}
+
+/// A message of a queue with a record of S3 in it, as Lambda gives it to a function (AWS Lambda Developer Guide, "Using Lambda
+/// with Amazon SQS").
+fn message(region: &str, queue: &str, record: &str) -> String {
+    let body = format!(r#"{{"Records":[{record}]}}"#);
+    let id = hex::encode(&Sha256::digest(&body)[..16]);
+    json!({
+        "messageId": id,
+        "receiptHandle": id,
+        "md5OfBody": hex::encode(<Md5 as md5::Digest>::digest(&body)),
+        "body": body,
+        "attributes": { "ApproximateReceiveCount": "1" },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue,
+        "awsRegion": region,
+    })
+    .to_string()
 }
 
 /// A record as a table's stream has it (DynamoDB streams API, "Record").
@@ -278,6 +305,15 @@ mod tests {
             assert_eq!(record["dynamodb"]["Keys"], keys);
             assert_eq!(record["dynamodb"][image]["amount"], json!({ "N": "1.50" }));
         }
+    }
+
+    #[test]
+    fn a_message_of_a_queue_holds_the_record_as_its_body() {
+        let (record, arn) = (object_record("eu-west-1", "uploads-eu", "a b", 3), "arn:aws:sqs:eu-west-1:0:q");
+        let message: Value = serde_json::from_str(&message("eu-west-1", arn, &record.to_string())).unwrap();
+        assert_eq!((&message["eventSource"], &message["eventSourceARN"]), (&json!("aws:sqs"), &json!(arn)));
+        let body: Value = serde_json::from_str(message["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body, json!({ "Records": [record] }));
     }
 
     #[test]

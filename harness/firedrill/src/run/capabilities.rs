@@ -51,6 +51,7 @@ impl Needed {
             (Api::Streams, stack.tables.values().any(|table| table.stream)),
             (Api::S3, !stack.buckets.is_empty()),
             (Api::Lambda, !stack.functions.is_empty()),
+            (Api::Sqs, !stack.queues.is_empty()),
             (Api::Iam, !stack.roles.is_empty()),
         ];
         let both: BTreeSet<Api> = both.into_iter().filter_map(|(api, needed)| needed.then_some(api)).collect();

@@ -93,6 +93,7 @@ fn expected(stack: &Stack, id: &ResourceId) -> Option<Blueprint> {
             (table.data, table.delivery_log) = (None, false);
             Blueprint::Table(table)
         }),
+        ResourceKind::Queue => stack.queues.get(name).cloned().map(Blueprint::Queue),
         ResourceKind::Function => stack.functions.get(name).cloned().map(|mut spec| {
             spec.code = PathBuf::new();
             Blueprint::Function { spec, code: Bytes::new() }

@@ -154,7 +154,7 @@ pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) ->
         match first.set(()) {
             Ok(()) => {
                 armed(drill, fault)?;
-                drill.journal.append(Event::FaultBit { id: fault.id.clone() }).map(drop)
+                drill.journal.append(Event::FaultBit { id: fault.id.clone(), rule: None }).map(drop)
             }
             Err(()) => Ok(()),
         }
@@ -274,8 +274,8 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
 pub async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiver<TargetEvent>) -> PhaseError {
     loop {
         let journalled = match events.recv().await {
-            Some(TargetEvent::FaultBit { id }) => match drill.plan.disaster.iter().find(|fault| fault.id == id) {
-                Some(fault) => armed(drill, fault).and_then(|()| drill.journal.append(Event::FaultBit { id })),
+            Some(TargetEvent::FaultBit { id, rule }) => match drill.plan.disaster.iter().find(|fault| fault.id == id) {
+                Some(fault) => armed(drill, fault).and_then(|()| drill.journal.append(Event::FaultBit { id, rule })),
                 // What a step of the recovery cut off stops requests too, and is no fault.
                 None => continue,
             },

@@ -102,8 +102,10 @@ fn inventory(drill: &Drill) -> String {
         let number = resources.iter().filter(|resource| resource.kind() == Some(kind)).count();
         format!("{number} {}{}", kind.word(), if number == 1 { "" } else { "s" })
     };
-    let kinds = [ResourceKind::Table, ResourceKind::Bucket, ResourceKind::Function, ResourceKind::Trigger];
-    kinds.map(count).join(", ")
+    let queues = (!drill.plan.stack.queues.is_empty()).then_some(ResourceKind::Queue);
+    let kinds = [ResourceKind::Table, ResourceKind::Bucket].into_iter().chain(queues);
+    let kinds = kinds.chain([ResourceKind::Function, ResourceKind::Trigger]);
+    kinds.map(count).collect::<Vec<_>>().join(", ")
 }
 
 /// Provisions, seeds and waits for the steady state; then records how the source is configured.

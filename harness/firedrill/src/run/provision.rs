@@ -33,6 +33,7 @@ fn blueprint(stack: &Stack, kind: ResourceKind, name: &str) -> Result<Blueprint,
         ResourceKind::Role => stack.roles.get(name).cloned().map(Blueprint::Role),
         ResourceKind::Bucket => stack.buckets.get(name).cloned().map(Blueprint::Bucket),
         ResourceKind::Table => stack.tables.get(name).cloned().map(Blueprint::Table),
+        ResourceKind::Queue => stack.queues.get(name).cloned().map(Blueprint::Queue),
         ResourceKind::Trigger => stack.triggers.get(name).cloned().map(Blueprint::Trigger),
         ResourceKind::Function => match stack.functions.get(name) {
             Some(spec) => Some(Blueprint::Function { spec: spec.clone(), code: lambda::package(&spec.code)? }),

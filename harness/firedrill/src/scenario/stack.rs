@@ -9,7 +9,8 @@ use std::{
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     stack::{
-        Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Role, Stack, Table, Trigger, TriggerSource,
+        Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Queue, Role, Stack, Table, Trigger,
+        TriggerSource, Via,
     },
     units::Span,
 };
@@ -22,9 +23,14 @@ use super::{
     nearest::suggest,
     schema,
     source::Source,
-    stack_raw::{RawBucket, RawFunction, RawIndex, RawRole, RawStack, RawTable, RawTrigger, RawTriggerSource},
+    stack_raw::{
+        RawBucket, RawFunction, RawIndex, RawQueue, RawRole, RawStack, RawTable, RawTrigger, RawTriggerSource,
+    },
     template,
 };
+
+/// Messages that Lambda takes at once from a queue of which it gathers no batches.
+const QUEUE_BATCH: u32 = 10;
 
 /// Version of IAM's policy language.
 const POLICY_LANGUAGE: &str = "2012-10-17";
@@ -94,11 +100,13 @@ fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
     let mut reader = Reader { source, raw, problems: Vec::new() };
     reader.names();
     reader.roles();
+    reader.queues();
     let tables = raw.tables.iter().map(|(name, table)| (name.clone(), reader.table(name, table))).collect();
     let functions = raw.functions.iter().map(|(name, one)| (name.clone(), reader.function(name, one))).collect();
     let triggers =
         raw.triggers.iter().filter_map(|(name, one)| Some((name.clone(), reader.trigger(name, one)?))).collect();
     reader.one_trigger_a_pair();
+    reader.one_trigger_a_queue();
     reader.one_delivery_log();
     Diagnostics::unless_empty(source.shown(), reader.problems)?;
     Ok(Stack {
@@ -107,6 +115,7 @@ fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
         roles: raw.roles.iter().map(|(name, one)| (name.clone(), role(one))).collect(),
         buckets: raw.buckets.iter().map(|(name, one)| (name.clone(), bucket(one))).collect(),
         tables,
+        queues: raw.queues.iter().map(|(name, one)| (name.clone(), queue(one))).collect(),
         functions,
         triggers,
         template: None,
@@ -155,6 +164,15 @@ fn bucket(raw: &RawBucket) -> Bucket {
     }
 }
 
+fn queue(raw: &RawQueue) -> Queue {
+    Queue {
+        visibility_timeout_s: whole_seconds(raw.visibility_timeout.0),
+        retention_s: whole_seconds(raw.retention.0),
+        encryption: raw.encryption,
+        tags: raw.tags.clone(),
+    }
+}
+
 /// AWS takes whole seconds here; a fraction is rounded up.
 fn whole_seconds(span: Span) -> u32 {
     u32::try_from(span.micros().div_ceil(1_000_000)).unwrap_or(u32::MAX)
@@ -178,6 +196,7 @@ impl Reader<'_> {
             ResourceKind::Role => self.raw.roles.keys().map(String::as_str).collect(),
             ResourceKind::Bucket => self.raw.buckets.keys().map(String::as_str).collect(),
             ResourceKind::Table => self.raw.tables.keys().map(String::as_str).collect(),
+            ResourceKind::Queue => self.raw.queues.keys().map(String::as_str).collect(),
             ResourceKind::Function => self.raw.functions.keys().map(String::as_str).collect(),
             ResourceKind::Trigger => self.raw.triggers.keys().map(String::as_str).collect(),
         }
@@ -217,6 +236,25 @@ impl Reader<'_> {
                 for (index, resource) in resources.iter().enumerate().filter(|(_, resource)| *resource != "*") {
                     self.reference(resource, &path.index(index));
                 }
+            }
+        }
+    }
+
+    fn queues(&mut self) {
+        let raw = self.raw;
+        for (name, queue) in &raw.queues {
+            let path = KeyPath::of(["queues", name]);
+            if whole_seconds(queue.visibility_timeout.0) > 43_200 {
+                let key = path.key("visibility_timeout");
+                self.wrong(&key, "SQS hides no message for so long", "here", "at most 12h");
+            }
+            if !(60..=1_209_600).contains(&whole_seconds(queue.retention.0)) {
+                self.wrong(
+                    &path.key("retention"),
+                    "SQS keeps no message for so long or so short",
+                    "here",
+                    "60s to 14d",
+                );
             }
         }
     }
@@ -328,21 +366,38 @@ impl Reader<'_> {
             Effect { table: effect.table.clone(), model: effect.model }
         });
         let source = self.trigger_source(&raw.source, &path.key("source"))?;
+        self.visible_for_long_enough(&raw.source, &raw.function, &path);
         Some(Trigger { source, function: raw.function.clone(), effect })
     }
 
     fn trigger_source(&mut self, raw: &RawTriggerSource, path: &KeyPath) -> Option<TriggerSource> {
-        let mapping_settings = raw.batch_size.is_some() || raw.retries.is_some() || raw.bisect.is_some();
+        let of_a_stream = raw.retries.is_some() || raw.bisect.is_some() || raw.batch_window.is_some();
+        let batched = raw.batch_size.is_none() || raw.queue.is_some();
         match (&raw.bucket, &raw.table) {
-            (Some(bucket), None) if !mapping_settings && raw.batch_window.is_none() => {
+            (Some(bucket), None) if !of_a_stream && batched => {
                 self.exists(ResourceKind::Bucket, bucket, &path.key("bucket"));
+                let queue = raw.queue.as_ref().map(|queue| {
+                    self.exists(ResourceKind::Queue, queue, &path.key("queue"));
+                    let batch_size = raw.batch_size.unwrap_or(QUEUE_BATCH);
+                    if batch_size > QUEUE_BATCH {
+                        let help = format!("at most {QUEUE_BATCH}");
+                        self.wrong(
+                            &path.key("batch_size"),
+                            "firedrill gathers no batches from a queue, so that one has 10 messages at most",
+                            "here",
+                            help,
+                        );
+                    }
+                    Via { queue: queue.clone(), batch_size }
+                });
                 Some(TriggerSource::BucketEvents {
                     bucket: bucket.clone(),
                     events: raw.events.clone().unwrap_or_else(|| vec!["s3:ObjectCreated:*".to_owned()]),
                     prefix: raw.prefix.clone(),
+                    queue,
                 })
             }
-            (None, Some(table)) if raw.events.is_none() && raw.prefix.is_none() => {
+            (None, Some(table)) if raw.events.is_none() && raw.prefix.is_none() && raw.queue.is_none() => {
                 let there = self.exists(ResourceKind::Table, table, &path.key("table"));
                 if there && !self.raw.tables.get(table).is_some_and(|table| table.stream) {
                     let message = format!("the table `{table}` has no stream that could invoke a function");
@@ -357,7 +412,7 @@ impl Reader<'_> {
                 })
             }
             _ => {
-                let help = "a bucket with `events` and `prefix`, or a table with `batch_size`, `batch_window`, `retries` and `bisect`";
+                let help = "a bucket with `events`, `prefix` and `queue`, or a table with `batch_size`, `batch_window`, `retries` and `bisect`";
                 self.wrong(
                     path,
                     format!("`{path}` must be one bucket or one table, with its own settings"),
@@ -366,6 +421,17 @@ impl Reader<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// Lambda takes no queue whose messages come back while they are worked on.
+    fn visible_for_long_enough(&mut self, source: &RawTriggerSource, function: &str, path: &KeyPath) {
+        let queue = source.queue.as_ref().and_then(|name| self.raw.queues.get_key_value(name));
+        let (Some((name, queue)), Some(function)) = (queue, self.raw.functions.get(function)) else { return };
+        if queue.visibility_timeout.0 < function.timeout.0 {
+            let message = format!("messages of `{name}` come back before the function has had its time");
+            let help = format!("let its `visibility_timeout` be {} or more", function.timeout.0);
+            self.wrong(&path.key("source").key("queue"), message, "hidden for too short a time", help);
         }
     }
 
@@ -380,6 +446,19 @@ impl Reader<'_> {
                 let message = format!("`{source}` invokes `{}` by `triggers.{first}` already", raw.function);
                 let help = "one trigger joins a bucket or table with a function; it takes several `events`";
                 self.wrong(&KeyPath::of(["triggers", name]), message, "the second", help);
+            }
+        }
+    }
+
+    /// Two functions would compete for its messages, and two buckets would share one mapping.
+    fn one_trigger_a_queue(&mut self) {
+        let mut taken = BTreeMap::new();
+        let queues = self.raw.triggers.iter().filter_map(|(name, raw)| Some((raw.source.queue.as_ref()?, name)));
+        for (queue, name) in queues {
+            if let Some(first) = taken.insert(queue, name) {
+                let path = KeyPath::of(["triggers", name, "source", "queue"]);
+                let message = format!("`{queue}` is on the way of `triggers.{first}` already");
+                self.wrong(&path, message, "the second", "give each trigger a queue of its own");
             }
         }
     }
@@ -412,6 +491,7 @@ pub(super) fn broken_name_rule(kind: ResourceKind, name: &str) -> Option<&'stati
         ResourceKind::Table => {
             ((3..=255).contains(&name.len()) && of("_-."), "3 to 255 letters, digits, `_`, `-` and `.`")
         }
+        ResourceKind::Queue => ((1..=80).contains(&name.len()) && of("_-"), "1 to 80 letters, digits, `_` and `-`"),
         ResourceKind::Function | ResourceKind::Trigger => {
             ((1..=64).contains(&name.len()) && of("_-"), "1 to 64 letters, digits, `_` and `-`")
         }

@@ -27,6 +27,9 @@ pub struct RawStack {
     /// DynamoDB tables.
     #[serde(default)]
     pub tables: BTreeMap<String, RawTable>,
+    /// SQS queues.
+    #[serde(default)]
+    pub queues: BTreeMap<String, RawQueue>,
     /// Lambda functions.
     #[serde(default)]
     pub functions: BTreeMap<String, RawFunction>,
@@ -186,7 +189,7 @@ pub struct RawTrigger {
     pub effect: Option<RawEffectModel>,
 }
 
-/// A bucket with `events` and `prefix`, or a table with the settings of an event source mapping.
+/// A bucket with `events` and `prefix`, and a `queue` on the way if there is one, or a table with the settings of an event source mapping.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawTriggerSource {
@@ -196,9 +199,11 @@ pub struct RawTriggerSource {
     pub events: Option<Vec<String>>,
     /// Only keys with this prefix.
     pub prefix: Option<String>,
+    /// The queue that they go to, from which a mapping brings them to the function.
+    pub queue: Option<String>,
     /// The table whose stream invokes the function.
     pub table: Option<String>,
-    /// Records a batch; 100 when left out.
+    /// Records a batch; 100 when left out, 10 of a queue.
     #[schemars(range(min = 1, max = 10_000))]
     pub batch_size: Option<u32>,
     /// Time to gather a batch, at most 300 s.
@@ -208,6 +213,24 @@ pub struct RawTriggerSource {
     pub retries: Option<u32>,
     /// Split a batch that fails.
     pub bisect: Option<bool>,
+}
+
+/// An SQS queue without an order. S3 may send into it what the triggers of this stack say.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawQueue {
+    /// How long a message is hidden from others that somebody took: at least the time-out of the function behind.
+    #[serde(default = "default_visibility")]
+    pub visibility_timeout: Written<Span>,
+    /// How long a message is kept.
+    #[serde(default = "default_retention")]
+    pub retention: Written<Span>,
+    /// Server-side encryption with SQS's own key.
+    #[serde(default)]
+    pub encryption: bool,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What a function must produce for an event.
@@ -222,6 +245,14 @@ pub struct RawEffectModel {
 
 fn default_memory() -> Written<ByteSize> {
     Written(ByteSize::new(128 << 20))
+}
+
+fn default_visibility() -> Written<Span> {
+    Written(Span::from_secs(30))
+}
+
+fn default_retention() -> Written<Span> {
+    Written(Span::from_secs(345_600))
 }
 
 fn default_function_timeout() -> Written<Span> {

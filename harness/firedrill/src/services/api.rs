@@ -15,6 +15,8 @@ pub enum Api {
     S3,
     /// Functions and event source mappings.
     Lambda,
+    /// Queues.
+    Sqs,
     /// Roles.
     Iam,
     /// Templates.
@@ -31,6 +33,7 @@ impl fmt::Display for Api {
             Self::Streams => "DynamoDB Streams",
             Self::S3 => "S3",
             Self::Lambda => "Lambda",
+            Self::Sqs => "SQS",
             Self::Iam => "IAM",
             Self::CloudFormation => "CloudFormation",
             Self::CloudWatch => "CloudWatch",
@@ -62,6 +65,8 @@ pub async fn ask(clients: &Clients, api: Api) -> Result<(), ServiceError> {
         Api::Lambda => {
             list!("ListFunctions", clients.lambda.list_functions().max_items(1), answer => answer.functions.is_some())
         }
+        // Without queues there is no list.
+        Api::Sqs => list!("ListQueues", clients.sqs.list_queues().max_results(1), _answer => true),
         // The SDK puts an empty list in place of one that is missing.
         Api::Iam => list!("ListRoles", clients.iam.list_roles().max_items(1), _answer => true),
         Api::CloudFormation => {

@@ -40,7 +40,7 @@ impl Logical {
                 arns.push((arn.clone(), format!("${{{id}}}")));
                 forms.push((arn, form));
             }
-            if matches!(kind, ResourceKind::Bucket | ResourceKind::Table) {
+            if matches!(kind, ResourceKind::Bucket | ResourceKind::Table | ResourceKind::Queue) {
                 data.push((physical.to_owned(), format!("${{{id}}}")));
             }
         }

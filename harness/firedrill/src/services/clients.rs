@@ -33,6 +33,11 @@ pub enum Conduct {
     Control,
     /// Captures, and what no fault is meant for: straight to the region, the SDK's standard retries.
     Clean,
+    /// What a disaster sends and is a ledger line: straight to the region, no retries.
+    Once {
+        /// Limit of one request.
+        timeout: Span,
+    },
 }
 
 /// SDK clients of one region that share one connection pool. Cheap to clone.
@@ -48,6 +53,8 @@ pub struct Clients {
     pub streams: aws_sdk_dynamodbstreams::Client,
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
     /// CloudFormation.
@@ -88,14 +95,16 @@ impl Clients {
     pub fn connect(endpoint: &Endpoint, conduct: Conduct, zone: Option<&Zone>) -> Self {
         let url = match conduct {
             Conduct::Traffic { .. } | Conduct::Control => &endpoint.plane_url,
-            Conduct::Clean => &endpoint.direct_url,
+            Conduct::Clean | Conduct::Once { .. } => &endpoint.direct_url,
+        };
+        let within = |timeout: Span| {
+            TimeoutConfig::builder().operation_timeout(timeout.std()).connect_timeout(timeout.std()).build()
         };
         let (access_key, retry, timeouts) = match conduct {
-            Conduct::Traffic { timeout } => (
-                access_key(&endpoint.region, zone),
-                RetryConfig::disabled(),
-                TimeoutConfig::builder().operation_timeout(timeout.std()).connect_timeout(timeout.std()).build(),
-            ),
+            Conduct::Traffic { timeout } => {
+                (access_key(&endpoint.region, zone), RetryConfig::disabled(), within(timeout))
+            }
+            Conduct::Once { timeout } => (EMULATOR_ACCOUNT.to_owned(), RetryConfig::disabled(), within(timeout)),
             Conduct::Control | Conduct::Clean => (
                 EMULATOR_ACCOUNT.to_owned(),
                 RetryConfig::standard().with_max_attempts(4),
@@ -121,6 +130,7 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),

@@ -82,6 +82,13 @@ impl Fields {
 
     /// Sorts the fields by `rules`.
     pub(crate) fn sorted(self, resource: ResourceId, rules: Rules) -> Configuration {
+        self.sorted_by(resource, &[rules])
+    }
+
+    /// Sorts the fields by the rules of several parts.
+    pub(crate) fn sorted_by(self, resource: ResourceId, rules: &[Rules]) -> Configuration {
+        let volatile: Vec<_> = rules.iter().flat_map(|of| of.volatile).collect();
+        let compared: Vec<_> = rules.iter().flat_map(|of| of.compared).collect();
         let mut configuration = absent(resource);
         configuration.absent = false;
         configuration.volatile.extend(self.set_aside);
@@ -91,9 +98,9 @@ impl Fields {
                 configuration
                     .volatile
                     .insert(text, "a tag of CloudFormation's own, which nobody else may set".to_owned());
-            } else if let Some((_, reason)) = rules.volatile.iter().find(|(pattern, _)| matches(pattern, &path)) {
+            } else if let Some((_, reason)) = volatile.iter().find(|(pattern, _)| matches(pattern, &path)) {
                 configuration.volatile.insert(text, (*reason).to_owned());
-            } else if rules.compared.iter().any(|pattern| matches(pattern, &path)) {
+            } else if compared.iter().any(|pattern| matches(pattern, &path)) {
                 configuration.compared.insert(text, value);
             } else {
                 configuration.unknown.insert(text, value);

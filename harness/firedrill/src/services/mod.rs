@@ -23,6 +23,7 @@ pub mod lambda;
 pub(crate) mod raw;
 pub mod s3;
 pub mod site;
+pub mod sqs;
 pub(crate) mod xml;
 
 use async_trait::async_trait;
@@ -30,7 +31,7 @@ use bytes::Bytes;
 use firedrill_model::{
     capture::{Configuration, Entry},
     ids::{ResourceId, ResourceKind},
-    stack::{Bucket, Function, Role, Table, Trigger},
+    stack::{Bucket, Function, Queue, Role, Table, Trigger},
 };
 
 pub use self::{clients::Clients, error::ServiceError, site::Site};
@@ -44,6 +45,8 @@ pub enum Blueprint {
     Bucket(Bucket),
     /// DynamoDB table.
     Table(Table),
+    /// SQS queue.
+    Queue(Queue),
     /// Lambda function with its code as a zip archive.
     Function {
         /// Settings.
@@ -111,6 +114,7 @@ pub fn service(kind: ResourceKind) -> &'static dyn Service {
         ResourceKind::Role => &iam::Roles,
         ResourceKind::Bucket => &s3::Buckets,
         ResourceKind::Table => &dynamodb::Tables,
+        ResourceKind::Queue => &sqs::Queues,
         ResourceKind::Function => &lambda::Functions,
         ResourceKind::Trigger => &crate::triggers::Triggers,
     }

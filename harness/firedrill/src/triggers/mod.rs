@@ -1,10 +1,14 @@
-//! Triggers: one file per kind of edge in the stack graph, and one line in [`edge`].
+//! Triggers: one file per kind of edge in the stack graph, and one line in [`edge`]; what several of them are made of is in
+//! [`notification`] and [`mapping`].
 //!
 //! AWS gives an edge no name of its own. It is found by what it connects, so that one that somebody else's restore made
 //! is found too.
 
-pub(crate) mod bucket_events;
-pub(crate) mod table_stream;
+mod bucket_events;
+pub(crate) mod bucket_queue;
+pub(crate) mod mapping;
+pub(crate) mod notification;
+mod table_stream;
 
 use async_trait::async_trait;
 use firedrill_model::{
@@ -34,7 +38,10 @@ trait Edge: Send + Sync {
 /// The edge behind a trigger.
 fn edge(trigger: &Trigger) -> Box<dyn Edge> {
     match &trigger.source {
-        TriggerSource::BucketEvents { .. } => Box::new(bucket_events::BucketEvents(trigger.clone())),
+        TriggerSource::BucketEvents { queue: Some(via), .. } => {
+            Box::new(bucket_queue::BucketQueue { trigger: trigger.clone(), via: via.clone() })
+        }
+        TriggerSource::BucketEvents { queue: None, .. } => Box::new(bucket_events::BucketEvents(trigger.clone())),
         TriggerSource::TableStream { .. } => Box::new(table_stream::TableStream(trigger.clone())),
     }
 }
@@ -80,6 +87,12 @@ impl Service for Triggers {
     async fn delete(&self, site: &Site, name: &str) -> Result<(), ServiceError> {
         edge(known(site, name)?).disconnect(site).await
     }
+}
+
+/// ARN of the queue on the way of a trigger.
+pub(crate) fn queue_arn(site: &Site, trigger: &Trigger) -> Option<String> {
+    let via = trigger.queue()?;
+    crate::services::arn::of(site, ResourceKind::Queue, &site.name_of(ResourceKind::Queue, &via.queue))
 }
 
 /// Whether an ARN names this function, or a version or alias of it.

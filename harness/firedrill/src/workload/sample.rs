@@ -90,6 +90,7 @@ pub(crate) fn plan(seed: u64) -> Plan {
             roles: BTreeMap::new(),
             buckets: BTreeMap::from([("uploads".into(), bucket)]),
             tables: BTreeMap::from([("orders".into(), orders_table)]),
+            queues: BTreeMap::new(),
             functions: BTreeMap::new(),
             triggers: BTreeMap::new(),
         },

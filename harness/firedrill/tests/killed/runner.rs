@@ -142,7 +142,7 @@ async fn bite(drill: &Drill, fault: &PlannedFault) {
             request(drill, rule).await;
         }
         let mut records = drill.dir.read_history().unwrap().map(|record| record.unwrap().event);
-        let bit = records.any(|event| matches!(event, Event::FaultBit { id } if id == fault.id));
+        let bit = records.any(|event| matches!(event, Event::FaultBit { id, .. } if id == fault.id));
         if bit { Look::Ready(()) } else { Look::NotYet("no request was stopped".to_owned()) }
     };
     poll::until("the fault to bite", Span::from_ms(5), Span::from_secs(5), &never, bitten).await.unwrap();

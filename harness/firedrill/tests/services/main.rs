@@ -229,6 +229,15 @@ async fn assert_uploads_are_described(site: &Site) -> Outcome {
     assert_eq!((&large["size"], &large["title"]), (&json!("9437184"), &json!("")));
     let delivered = until_delivered(site, "describe-upload", 7).await?;
     assert_eq!(delivered.len(), 7, "each version is delivered once: {delivered:?}");
+    for key in ["elsewhere.txt", "in/a queued one.txt"] {
+        let body = format!("title: {key}\nbody").into_bytes();
+        s3::put(site, "queued", &upload(key, 1), body.len() as u64, body.into()).await?;
+    }
+    let queued =
+        until_item(site, "documents", ("id", "in/a queued one.txt"), |document| document["rev"] == "1").await?;
+    assert_eq!(queued["title"], "in/a queued one.txt", "it came by the queue");
+    let delivered = until_delivered(site, "describe-upload", 8).await?;
+    assert!(!delivered.iter().any(|(_, key)| key.contains("elsewhere")), "no notification is for it: {delivered:?}");
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use firedrill::services::{
 };
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
-    stack::{Bucket, CorsRule, Function, Index, KeyAttribute, KeyType, Role, Table, Trigger, TriggerSource},
+    stack::{
+        Bucket, CorsRule, Function, Index, KeyAttribute, KeyType, Queue, Role, Table, Trigger, TriggerSource, Via,
+    },
     topology::Side,
 };
 use serde_json::{Value, json};
@@ -21,6 +23,7 @@ pub(crate) fn site(url: &str, side: Side, region: &str, test: &str) -> Site {
     let names = blueprints().into_iter().map(|(id, _)| (id.clone(), physical(&id))).collect();
     let triggers = BTreeMap::from([
         ("describe-upload".to_owned(), upload_trigger()),
+        ("describe-queued".to_owned(), queue_trigger()),
         ("total-orders".to_owned(), order_trigger()),
     ]);
     Site::new(side, Clients::connect(&endpoint, Conduct::Control, None), url.to_owned(), names).with_triggers(triggers)
@@ -33,13 +36,16 @@ pub(crate) fn blueprints() -> Vec<(ResourceId, Blueprint)> {
         (id(ResourceKind::Role, "describe-upload"), Blueprint::Role(role(&["bucket/uploads", "table/documents"]))),
         (id(ResourceKind::Role, "total-orders"), Blueprint::Role(role(&["table/orders", "table/totals", "*"]))),
         (id(ResourceKind::Bucket, "uploads"), Blueprint::Bucket(uploads())),
+        (id(ResourceKind::Bucket, "queued"), Blueprint::Bucket(uploads())),
         (id(ResourceKind::Table, "orders"), Blueprint::Table(orders())),
         (id(ResourceKind::Table, "documents"), Blueprint::Table(table("id", None))),
         (id(ResourceKind::Table, "totals"), Blueprint::Table(table("customer", None))),
         (id(ResourceKind::Table, "deliveries"), Blueprint::Table(table("event_id", Some("delivery_id")))),
+        (id(ResourceKind::Queue, "upload-events"), Blueprint::Queue(queue())),
         (id(ResourceKind::Function, "describe-upload"), function("describe-upload", "DOCUMENTS_TABLE", "documents")),
         (id(ResourceKind::Function, "total-orders"), function("total-orders", "TOTALS_TABLE", "totals")),
         (id(ResourceKind::Trigger, "describe-upload"), Blueprint::Trigger(upload_trigger())),
+        (id(ResourceKind::Trigger, "describe-queued"), Blueprint::Trigger(queue_trigger())),
         (id(ResourceKind::Trigger, "total-orders"), Blueprint::Trigger(order_trigger())),
     ]
 }
@@ -142,9 +148,27 @@ fn function(name: &str, variable: &str, writes: &str) -> Blueprint {
 fn upload_trigger() -> Trigger {
     Trigger {
         source: TriggerSource::BucketEvents {
+            queue: None,
             bucket: "uploads".to_owned(),
             events: vec!["s3:ObjectCreated:*".to_owned()],
             prefix: None,
+        },
+        function: "describe-upload".to_owned(),
+        effect: None,
+    }
+}
+
+fn queue() -> Queue {
+    Queue { visibility_timeout_s: 90, retention_s: 86_400, encryption: true, tags: tags() }
+}
+
+fn queue_trigger() -> Trigger {
+    Trigger {
+        source: TriggerSource::BucketEvents {
+            queue: Some(Via { queue: "upload-events".to_owned(), batch_size: 5 }),
+            bucket: "queued".to_owned(),
+            events: vec!["s3:ObjectCreated:*".to_owned()],
+            prefix: Some("in/".to_owned()),
         },
         function: "describe-upload".to_owned(),
         effect: None,

@@ -54,6 +54,12 @@ impl Fault {
         self.interferes_in(region) || self.changes.iter().any(touches)
     }
 
+    /// The triggers that have to be seen failing before it is known that it has happened: only a function itself tells what it
+    /// cannot process.
+    pub fn seen_at(&self) -> impl Iterator<Item = &ResourceId> {
+        self.changes.iter().filter(|change| change.what == Alteration::Poison).map(|change| &change.resource)
+    }
+
     /// Whether every request that its rules are for is struck, for as long as it is on: nothing is left to chance.
     pub fn is_certain(&self) -> bool {
         !self.rules.is_empty() && self.rules.iter().all(|rule| rule.fires == Firing::default())
@@ -111,7 +117,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Alteration {
-    /// A bucket or table is deleted with everything in it.
+    /// A bucket, table or queue is deleted with everything in it.
     Delete,
     /// The stream of a table is switched off. The table stays.
     DropStream,

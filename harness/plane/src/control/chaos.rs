@@ -77,7 +77,7 @@ impl Chaos {
                 let latency = wanted.effects.latency;
                 let effect = Effect::Latency(Delay::Fixed { by: Span::from_ms(latency.into()) });
                 let (scope, fires, side) = (Scope::default(), Firing::default(), ExchangeSide::Request);
-                let late = Rule { scope, fires, side, effect };
+                let late = Rule { fires, side, ..Rule::of(scope, effect) };
                 self.book.switch_on_first(&Source::Named("effects".to_owned()), (latency > 0).then_some(late));
             }
             _ => return Err(not_here(method)),

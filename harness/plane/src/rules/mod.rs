@@ -35,8 +35,8 @@ pub struct RuleBook {
     standing: watch::Sender<Arc<Standing>>,
     clock: RunClock,
     seed: u64,
-    bites: mpsc::UnboundedSender<FaultId>,
-    bitten: Arc<Mutex<BTreeSet<FaultId>>>,
+    bites: mpsc::UnboundedSender<Bite>,
+    bitten: Arc<Mutex<BTreeSet<Bite>>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,15 @@ struct Standing {
     serial: u64,
     /// How many rules each source switched on so far.
     places: BTreeMap<Source, u64>,
+}
+
+/// The first request that a fault struck, or that a rule of it did which has to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bite {
+    /// The fault.
+    pub fault: FaultId,
+    /// The rule, where it has to: its number among those of the fault, from 0.
+    pub rule: Option<usize>,
 }
 
 /// A rule that was switched on, for people and metrics.
@@ -65,8 +74,8 @@ pub struct Listed {
 }
 
 impl RuleBook {
-    /// No rule stands. The id of each fault that strikes its first request is sent through `bites`.
-    pub fn new(seed: u64, bites: mpsc::UnboundedSender<FaultId>) -> Self {
+    /// No rule stands. What strikes its first request is told through `bites`.
+    pub fn new(seed: u64, bites: mpsc::UnboundedSender<Bite>) -> Self {
         Self { standing: watch::Sender::default(), clock: RunClock::start(), seed, bites, bitten: Arc::default() }
     }
 
@@ -176,11 +185,15 @@ impl RuleBook {
         Passage { facts, of_head: None, standing, book: self.clone(), came, asked: came }
     }
 
-    /// Reports that a fault struck a request, the first time.
-    pub(crate) fn bite(&self, by: &Source) {
+    /// Reports that a fault struck a request, the first time that it does, and the first time that a rule does that has to.
+    pub(crate) fn bite(&self, by: &Source, rule: Option<usize>) {
         let Source::Fault(fault) = by else { return };
-        let first = self.bitten.lock().unwrap_or_else(PoisonError::into_inner).insert(fault.clone());
-        if first && self.bites.send(fault.clone()).is_err() {
+        let of_fault = Bite { fault: fault.clone(), rule: None };
+        let bite = Bite { rule, ..of_fault.clone() };
+        let mut bitten = self.bitten.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both are looked at: the first strike of a rule that has to strike is often the first of its fault.
+        let news = bitten.insert(of_fault) | bitten.insert(bite.clone());
+        if news && self.bites.send(bite).is_err() {
             tracing::warn!(%fault, "a fault bit and nobody listens");
         }
     }
@@ -268,7 +281,7 @@ impl Passage {
             return None;
         }
         let draw = rule.fires(now)?;
-        self.book.bite(&rule.by);
+        self.book.bite(&rule.by, rule.has_to_strike());
         Some(Hit { standing: Arc::clone(rule), draw })
     }
 

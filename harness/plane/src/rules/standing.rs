@@ -32,6 +32,8 @@ pub(super) struct StandingRule {
     pub(super) begins: RunTime,
     /// When it ends by itself.
     pub(super) ends: Option<RunTime>,
+    /// Its number among those of its source, from 1.
+    place: u64,
     draws: Draws,
     /// Requests that the rule was asked about and is for.
     matched: AtomicU64,
@@ -61,7 +63,7 @@ impl fmt::Display for Source {
 }
 
 impl StandingRule {
-    /// `place` is the rule's number among those of its source: together with the seed they decide every draw.
+    /// `place` is the rule's number among those of its source, from 1: together with the seed they decide every draw.
     pub(super) fn new(by: Source, place: u64, rule: Rule, now: RunTime, seed: u64) -> Self {
         let begins = now.plus(rule.fires.after.unwrap_or_default());
         let ends = rule.fires.lasts.map(|lasts| begins.plus(lasts));
@@ -72,6 +74,7 @@ impl StandingRule {
             rule,
             begins,
             ends,
+            place,
             draws,
             matched: AtomicU64::default(),
             struck: AtomicU64::default(),
@@ -88,12 +91,18 @@ impl StandingRule {
             rule: self.rule.clone(),
             begins: self.begins,
             ends: self.ends,
+            place: self.place,
             draws: self.draws,
             matched: AtomicU64::default(),
             struck: AtomicU64::default(),
             over: AtomicBool::default(),
             memory: Memory::default(),
         }
+    }
+
+    /// Its number among those of its fault, from 0, where the disaster is none without it.
+    pub(super) fn has_to_strike(&self) -> Option<usize> {
+        self.rule.must_strike.as_ref().map(|_| usize::try_from(self.place - 1).unwrap_or(usize::MAX))
     }
 
     /// Whether it has begun and not ended.

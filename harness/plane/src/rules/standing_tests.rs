@@ -17,7 +17,7 @@ fn standing(rule: Rule, seed: u64) -> StandingRule {
 }
 
 fn always(effect: Effect) -> Rule {
-    Rule { scope: Scope::default(), fires: Firing::default(), side: ExchangeSide::Request, effect }
+    Rule::of(Scope::default(), effect)
 }
 
 fn firing(fires: Firing) -> Rule {

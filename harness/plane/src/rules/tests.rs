@@ -8,7 +8,7 @@ use super::*;
 
 const EAST: &str = "us-east-1";
 
-fn book() -> (RuleBook, mpsc::UnboundedReceiver<FaultId>) {
+fn book() -> (RuleBook, mpsc::UnboundedReceiver<Bite>) {
     let (bites, bitten) = mpsc::unbounded_channel();
     (RuleBook::new(1, bites), bitten)
 }
@@ -115,7 +115,7 @@ async fn a_new_rule_strikes_what_is_under_way_once_and_its_fault_bites_once() {
         assert!(passage.struck().now_or_never().is_none(), "asked once");
     }
     assert!(elsewhere.struck().now_or_never().is_none());
-    assert_eq!(bitten.try_recv(), Ok(FaultId::from("fault-1")));
+    assert_eq!(bitten.try_recv(), Ok(Bite { fault: FaultId::from("fault-1"), rule: None }));
     assert!(bitten.try_recv().is_err(), "one bite is reported");
 }
 

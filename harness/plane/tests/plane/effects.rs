@@ -8,7 +8,7 @@ use firedrill_model::{
     units::{ByteSize, Span},
 };
 
-use super::wire::{Bench, EAST, End, QUIET, Wire, by, bytes, fault, signed};
+use super::wire::{Bench, EAST, End, QUIET, Wire, bite, by, bytes, signed};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
 const BODY: &str = "Content-Length: 5\r\n";
@@ -61,7 +61,7 @@ async fn an_error_answers_in_the_place_of_the_service_on_a_connection_that_stays
         client.send(signed("PUT", "/b/k", BODY)).await;
         client.send("12345").await;
     }
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(bite()));
     bench.east.sees_nobody().await;
 }
 

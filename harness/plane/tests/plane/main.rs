@@ -7,6 +7,7 @@
 mod breaks;
 mod effects;
 mod homes;
+mod http2;
 mod passing;
 mod proxy;
 mod refusals;

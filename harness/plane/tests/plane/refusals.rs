@@ -69,6 +69,7 @@ async fn what_is_no_request_gets_a_clear_status_and_harms_nobody() {
         ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400),
         ("G\0T / HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}".to_owned(), 400), // a TLS hello
+        ("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n".to_owned(), 400),
         (with("no colon here"), 400),
         (with("x-amz-meta-nul: a\0b"), 400),
         (with("Content-Length: -1"), 400),
@@ -89,10 +90,11 @@ async fn what_is_no_request_gets_a_clear_status_and_harms_nobody() {
         let said = said.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?} was told {said:?}");
     }
-    // What speaks HTTP/2 without having asked would not understand an answer: it is hung up on.
+    // What begins with HTTP/2 and goes on with something else would not understand an answer: it is hung up on.
     let mut client = bench.client(EAST).await;
-    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    assert!(client.rest().await.0.is_empty());
+    client.send(format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{}", signed("GET", "/b/k", ""))).await;
+    let said = String::from_utf8_lossy(&client.rest().await.0).into_owned();
+    assert!(!said.contains("HTTP/1.1"), "{said:?}");
     bench.next_is_ours().await;
     bench.east.sees_nobody().await;
 }

@@ -7,7 +7,9 @@ use firedrill_model::{
     rule::{Effect, Pattern, Rule, Scope},
 };
 
-use super::wire::{Bench, EAST, End, WEST, Wire, ZONE, bytes, fault, signed, signed_for};
+use firedrill_plane::rules::Bite;
+
+use super::wire::{Bench, EAST, End, WEST, Wire, ZONE, bite, by, bytes, signed, signed_for};
 
 const PUT: &str = "Content-Length: 0\r\n";
 const LONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
@@ -50,7 +52,7 @@ async fn refusing_resets_what_is_under_way_and_refuses_what_comes() {
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     let in_a_zone = Wire::connect(bench.plane.address(&Zone::from(ZONE).into()).unwrap()).await.err().unwrap();
     assert_eq!(in_a_zone.kind(), io::ErrorKind::ConnectionRefused);
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(bite()));
     assert!(bench.bites.try_recv().is_err(), "it bites once");
 
     // By the other region's address the same happens to what is signed for the region that is gone, and to nothing else.
@@ -90,7 +92,7 @@ async fn holding_silences_what_is_under_way_and_cuts_it_off_at_the_end() {
     asking.send(signed("PUT", "/asking", "Content-Length: 5\r\nExpect: 100-continue\r\n")).await;
     late.hears_nothing().await;
     asking.hears_nothing().await;
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(bite()));
     bench.east.sees_nobody().await;
 
     bench.heal().await;
@@ -128,7 +130,7 @@ async fn an_answer_that_was_whole_before_the_rule_is_whole() {
     assert!(bench.bites.try_recv().is_err(), "nobody was stopped yet");
     client.send(signed("PUT", "/b/k", PUT)).await;
     client.hears_nothing().await;
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(bite()));
 }
 
 #[tokio::test]
@@ -141,9 +143,12 @@ async fn what_runs_in_a_zone_is_struck_wherever_it_goes_and_nobody_else() {
     assert!(region.head().await.starts_with("GET /in-peace "));
 
     let scope = Scope { origin: vec![Pattern::new(ZONE)], ..Scope::default() };
-    bench.rule(Rule::of(scope, Effect::Reset)).await;
+    let must_strike = Some("who runs there".to_owned());
+    let others = Rule::of_region(&Region::from("sa-east-1"), Effect::Throttle);
+    let rules = vec![others, Rule { must_strike, ..Rule::of(scope, Effect::Reset) }];
+    bench.plane.switch_on(&by(), rules).await.unwrap();
     assert_eq!(waiting.rest().await, (Vec::new(), End::Reset));
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(Bite { rule: Some(1), ..bite() }));
     for other in [EAST, WEST] {
         let mut inside = bench.client_at(&zone).await;
         inside.send(signed_for(other, "GET", "/gone", "")).await;
@@ -165,7 +170,7 @@ async fn a_rule_by_origin_strikes_what_comes_in_by_another_region_and_nothing_el
     let mut across = bench.client(WEST).await;
     across.send(signed("GET", "/from-the-west", "")).await;
     assert_eq!(across.rest().await, (Vec::new(), End::Reset));
-    assert_eq!(bench.bites.try_recv(), Ok(fault()));
+    assert_eq!(bench.bites.try_recv(), Ok(bite()));
     let mut within = bench.client(WEST).await;
     within.send(signed_for(WEST, "GET", "/within-the-west", "")).await;
     assert!(bench.west.accept().await.head().await.starts_with("GET /within-the-west "));

@@ -8,7 +8,11 @@ use firedrill_model::{
     rule::{Effect, Rule},
     units::Span,
 };
-use firedrill_plane::{Plane, Reserved, place::Place, rules::Source};
+use firedrill_plane::{
+    Plane, Reserved,
+    place::Place,
+    rules::{Bite, Source},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -29,7 +33,7 @@ pub(crate) struct Bench {
     pub(crate) plane: Plane,
     pub(crate) east: Stub,
     pub(crate) west: Stub,
-    pub(crate) bites: mpsc::UnboundedReceiver<FaultId>,
+    pub(crate) bites: mpsc::UnboundedReceiver<Bite>,
 }
 
 impl Bench {
@@ -90,8 +94,13 @@ pub(crate) fn by() -> Source {
     Source::Fault(fault())
 }
 
-pub(crate) fn fault() -> FaultId {
+fn fault() -> FaultId {
     FaultId::from("fault-1")
+}
+
+/// What is told when its first request is struck.
+pub(crate) fn bite() -> Bite {
+    Bite { fault: fault(), rule: None }
 }
 
 /// The process of a region.

@@ -124,7 +124,7 @@ fn broken_path(edge: Edge<'_>, book: &Book) -> Option<Handle> {
     let breaks = |place: &ResourceId| match place.kind() {
         // What is in a table or bucket that is there is judged by itself.
         Some(ResourceKind::Table | ResourceKind::Bucket) => &[FindingKind::ConfigurationMissing][..],
-        Some(ResourceKind::Trigger | ResourceKind::Function | ResourceKind::Role) | None => {
+        Some(ResourceKind::Trigger | ResourceKind::Queue | ResourceKind::Function | ResourceKind::Role) | None => {
             &[FindingKind::LostTrigger, FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged]
         }
     };

@@ -457,7 +457,7 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         (BACKUP.1 + 100, Event::BackupCompleted { recovery_point: point.clone() }),
         (19_990, Event::FaultArming { id: fault.clone(), fault: Box::new(plan.disaster[0].fault.clone()) }),
         (T0 - 5, Event::FaultArmed { id: fault.clone() }),
-        (T0, Event::FaultBit { id: fault.clone() }),
+        (T0, Event::FaultBit { id: fault.clone(), rule: None }),
         (21_600, Event::Detected { failures: 3 }),
         (21_700, Event::RecoveryBegan { attempt: 1, recovery_point: Some(point.id) }),
         (21_750, Event::TargetInspected { present: Vec::new() }),

@@ -1,5 +1,6 @@
 //! Each rule of MEASUREMENT.md on a world that breaks it, and on one that comes close without breaking it.
 
+mod bites;
 mod deliveries;
 mod drill;
 mod effects;

@@ -1,7 +1,7 @@
 //! `blueprint.json`: what it takes to create a resource again.
 
 use bytes::Bytes;
-use firedrill_model::stack::{Bucket, Function, Role, Table, Trigger};
+use firedrill_model::stack::{Bucket, Function, Queue, Role, Table, Trigger};
 use serde::{Deserialize, Serialize};
 
 use crate::services::Blueprint;
@@ -16,6 +16,8 @@ pub enum Document {
     Bucket(Bucket),
     /// DynamoDB table.
     Table(Table),
+    /// SQS queue.
+    Queue(Queue),
     /// Lambda function.
     Function(Function),
     /// S3 notification or event source mapping.
@@ -28,6 +30,7 @@ pub fn split(blueprint: Blueprint) -> (Document, Option<Bytes>) {
         Blueprint::Role(role) => (Document::Role(role), None),
         Blueprint::Bucket(bucket) => (Document::Bucket(bucket), None),
         Blueprint::Table(table) => (Document::Table(table), None),
+        Blueprint::Queue(queue) => (Document::Queue(queue), None),
         Blueprint::Function { spec, code } => (Document::Function(spec), Some(code)),
         Blueprint::Trigger(trigger) => (Document::Trigger(trigger), None),
     }
@@ -39,6 +42,7 @@ pub fn join(document: Document, code: Option<Bytes>) -> Option<Blueprint> {
         Document::Role(role) => Blueprint::Role(role),
         Document::Bucket(bucket) => Blueprint::Bucket(bucket),
         Document::Table(table) => Blueprint::Table(table),
+        Document::Queue(queue) => Blueprint::Queue(queue),
         Document::Function(spec) => Blueprint::Function { spec, code: code? },
         Document::Trigger(trigger) => Blueprint::Trigger(trigger),
     })

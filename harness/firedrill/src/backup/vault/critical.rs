@@ -64,7 +64,7 @@ mod tests {
                 Some(ResourceKind::Function) => roles.push(PartRole::Code),
                 Some(ResourceKind::Bucket) => roles.extend([PartRole::Objects, PartRole::Body]),
                 Some(ResourceKind::Table) => roles.extend([PartRole::ExportManifest, PartRole::ExportData]),
-                Some(ResourceKind::Role | ResourceKind::Trigger) | None => {}
+                Some(ResourceKind::Role | ResourceKind::Queue | ResourceKind::Trigger) | None => {}
             }
             ResourceParts { resource: resource.clone(), entries: 1, parts: roles.into_iter().map(part).collect() }
         };

@@ -132,7 +132,9 @@ impl Vault {
                 entries.sort_by(|a, b| a.key.cmp(&b.key));
                 Ok(entries)
             }
-            Some(ResourceKind::Role | ResourceKind::Function | ResourceKind::Trigger) | None => Ok(Vec::new()),
+            Some(ResourceKind::Role | ResourceKind::Queue | ResourceKind::Function | ResourceKind::Trigger) | None => {
+                Ok(Vec::new())
+            }
         }
     }
 }
@@ -279,6 +281,7 @@ impl Reader<'_> {
             blueprint::Document::Table(table) => Ok(table),
             blueprint::Document::Role(_)
             | blueprint::Document::Bucket(_)
+            | blueprint::Document::Queue(_)
             | blueprint::Document::Function(_)
             | blueprint::Document::Trigger(_) => {
                 Err(BackupError::damaged(self.id, parts.resource.as_str(), "has the blueprint of something else"))

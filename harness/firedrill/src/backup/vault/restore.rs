@@ -1,6 +1,6 @@
 //! Rebuilding a recovery point at a side.
 //!
-//! Order: roles; buckets and tables, made inert; their content; functions; then what reacts to content (streams, TTL);
+//! Order: roles and queues; buckets and tables, made inert; their content; functions; then what reacts to content (streams, TTL);
 //! triggers last, since restored content must not fire them. Run again, it keeps what is there and made alike, and
 //! writes only the content that differs or is absent.
 
@@ -58,12 +58,12 @@ impl Restore<'_> {
     pub(super) async fn run(&self) -> Result<RestoreReport, BackupError> {
         let mut report = RestoreReport::begun();
         let mut containers = Vec::new();
-        for kind in [ResourceKind::Role, ResourceKind::Bucket, ResourceKind::Table] {
+        for kind in [ResourceKind::Role, ResourceKind::Queue, ResourceKind::Bucket, ResourceKind::Table] {
             for parts in self.of(kind) {
                 let blueprint = self.blueprint(parts).await?;
                 let made = self.make(&parts.resource, kind, &blueprint).await?;
                 report.resources.push(parts.resource.clone());
-                if kind != ResourceKind::Role {
+                if matches!(kind, ResourceKind::Bucket | ResourceKind::Table) {
                     containers.push((parts, kind, blueprint, made));
                 }
             }
@@ -100,6 +100,7 @@ impl Restore<'_> {
             }
             other @ (blueprint::Document::Role(_)
             | blueprint::Document::Bucket(_)
+            | blueprint::Document::Queue(_)
             | blueprint::Document::Function(_)
             | blueprint::Document::Trigger(_)) => other,
         };
@@ -143,7 +144,9 @@ impl Restore<'_> {
         match blueprint {
             Blueprint::Table(table) => self.items(parts, table, made).await,
             Blueprint::Bucket(_) => self.objects(parts, made).await,
-            Blueprint::Role(_) | Blueprint::Function { .. } | Blueprint::Trigger(_) => Ok(Written::default()),
+            Blueprint::Role(_) | Blueprint::Queue(_) | Blueprint::Function { .. } | Blueprint::Trigger(_) => {
+                Ok(Written::default())
+            }
         }
     }
 

@@ -16,7 +16,7 @@ const EVERY: Span = Span::from_ms(50);
 /// How long clients may keep writing into a bucket that is being deleted.
 const LIMIT: Span = Span::from_secs(60);
 
-/// A bucket or table with everything in it, if it is there. Clients go on writing meanwhile, and a bucket is deleted only once it
+/// A bucket, table or queue with everything in it, if it is there. Clients go on writing meanwhile, and a bucket is deleted only once it
 /// is empty.
 pub(super) async fn whole(site: &Site, resource: &ResourceId, changed: Changed<'_>) -> Result<(), ChangeError> {
     let Some(kind) = resource.kind() else { return Ok(()) };

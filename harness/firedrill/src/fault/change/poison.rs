@@ -5,12 +5,14 @@ use std::sync::Arc;
 use firedrill_model::{
     ledger::{Origin, Outcome},
     stack::{Table, Trigger},
+    topology::Side,
+    units::Span,
 };
 
 use super::{ChangeError, Changed};
 use crate::{
     run::Drill,
-    services::{Site, dynamodb::AttributeValue},
+    services::{clients::Conduct, dynamodb::AttributeValue},
     workload::{
         WorkloadError,
         dataset::{Content, Dataset, KeyNumber, ProbeSlot, Value},
@@ -18,9 +20,12 @@ use crate::{
     },
 };
 
+const TIMEOUT: Span = Span::from_secs(30);
+
 /// Writes an item to the table that `trigger` listens to, as a producer does that has another schema: its numbers are texts, but for
 /// those within lists, maps and sets. Its key is one of firedrill's own, so that the item counts for nothing but what it does to others.
-pub(super) async fn send(drill: &Drill, site: &Site, trigger: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+pub(super) async fn send(drill: &Drill, side: Side, trigger: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let site = &drill.site(side, Conduct::Once { timeout: TIMEOUT });
     let stack = &drill.plan.stack;
     let Some(source) = stack.triggers.get(trigger).map(Trigger::source_resource) else { return Ok(()) };
     let Some(table) = stack.tables.get(source.name()) else { return Ok(()) };

@@ -4,14 +4,14 @@ use firedrill_model::{
     findings::FindingKind,
     ids::{Region, Zone},
     plan::Layout,
-    rule::Rule,
-    scenario::{BackupUsing, Change, Detector, Fault, Onset, VaultPlace, Watch},
+    rule::{Firing, Nature, Pattern, Rule},
+    scenario::{Alteration, BackupUsing, Change, Detector, Fault, Onset, VaultPlace, Watch},
     topology::Side,
 };
 
 use super::Lint;
 use crate::{
-    plan::layout,
+    plan::{layout, probes},
     scenario::{key_path::KeyPath, nearest::suggest},
     services::clients::access_key,
 };
@@ -39,6 +39,7 @@ impl Lint<'_> {
             self.partition(&path, &disaster.fault);
             self.seen(&path, &disaster.fault);
             self.sequence(index, &path);
+            self.probed(&path, &disaster.fault);
             let of_stack = |change: &&Change| self.stack.has(&change.resource);
             let changed = disaster.fault.changes.iter().filter(of_stack).map(|change| &change.region);
             if let Some(region) = disaster.fault.lost.iter().chain(changed).find(elsewhere) {
@@ -99,9 +100,52 @@ impl Lint<'_> {
             let message = "no write is acknowledged and no backup comes about any more";
             self.error(&path.key("after"), message, "never comes", "write `at`, or put this disaster first");
         }
+        let more_backups = matches!(disaster.when, Onset::AfterMoreBackups { .. });
+        if let Some(earlier) = before.iter().find(|earlier| more_backups && self.stops_backups(&earlier.fault)) {
+            let message = format!("no backup comes about any more: {}", earlier.fault.title);
+            self.error(&path.key("after"), message, "never comes", "write `at` or `after: 300 more writes`");
+        }
         if let Some(change) = disaster.fault.changes.iter().find(|change| gone(&change.region)) {
             let message = format!("{} is gone by then: nothing there can be changed any more", change.region);
             self.error(&path.key("region"), message, "a region that was taken away", "put this disaster first");
+        }
+    }
+
+    /// Whether a fault keeps every vault from what is captured where the workload runs, or takes away something that is captured.
+    fn stops_backups(&self, fault: &Fault) -> bool {
+        let primary = &self.scenario.topology.primary;
+        let any = |patterns: &[Pattern], name: &str| patterns.is_empty() || patterns.iter().any(|of| of.matches(name));
+        let stops = |into: &Region| {
+            let certain = |rule: &&Rule| {
+                rule.fires == Firing::default() && matches!(rule.effect.nature(), Nature::Cuts | Nature::Answers(_))
+            };
+            fault.rules.iter().filter(certain).map(|rule| &rule.scope).any(|scope| {
+                any(&scope.origin, primary.as_str())
+                    && any(&scope.region, into.as_str())
+                    && any(&scope.service, "s3")
+                    && scope.principal.is_empty()
+            })
+        };
+        let gone = |change: &&Change| matches!(change.what, Alteration::Delete | Alteration::Disconnect);
+        let gone: Vec<_> = fault.changes.iter().filter(gone).map(|change| &change.resource).collect();
+        let mut rules = self.scenario.backups.iter();
+        !self.scenario.backups.is_empty()
+            && rules.all(|rule| match &rule.using {
+                BackupUsing::Vault { into, .. } => {
+                    let away = matches!(into, VaultPlace::Bucket { region, .. } if stops(region));
+                    away || rule.protect.iter().any(|resource| gone.contains(&resource))
+                }
+                BackupUsing::Command { .. } => false,
+            })
+    }
+
+    /// Only the probe of its trigger sees an event that a function cannot process.
+    fn probed(&mut self, path: &KeyPath, fault: &Fault) {
+        let probed = probes::of(self.scenario, self.stack);
+        for trigger in fault.seen_at().filter(|trigger| !probed.iter().any(|probe| probe.resource == **trigger)) {
+            let message = format!("nobody would see that the function behind `{trigger}` fails");
+            let help = "declare the `effect` of the trigger, and give its table traffic or a seed";
+            self.error(&path.key("resource"), message, "not probed", help);
         }
     }
 

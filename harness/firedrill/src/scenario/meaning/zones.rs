@@ -21,7 +21,11 @@ impl Reader<'_> {
                 self.wrong(&path, message, "not a zone for functions", format!("write `{region}a`"));
                 continue;
             }
-            placed.extend(function.map(|function| (function.name().to_owned(), zone)));
+            let Some(function) = function else { continue };
+            if let Some(other) = placed.insert(function.name().to_owned(), zone) {
+                let message = format!("`{function}` is in a zone already");
+                self.wrong(&path, message, "the same function", format!("leave this out, or the line with `{other}`"));
+            }
         }
         placed
     }

@@ -61,6 +61,7 @@ pub(super) fn load(source: &Source, given: &BTreeMap<String, String>) -> Result<
         roles: reader.each(ROLE, |of| Some(role(of))),
         buckets: reader.each(bucket::TYPE, |of| Some(bucket::read(of))),
         tables: reader.each(table::TYPE, table::read),
+        queues: BTreeMap::new(),
         functions: reader.each(function::TYPE, function::read),
         triggers: BTreeMap::new(),
         template: None,
@@ -159,7 +160,8 @@ pub fn name_property(kind: ResourceKind) -> Option<&'static str> {
         ResourceKind::Bucket => Some("BucketName"),
         ResourceKind::Table => Some("TableName"),
         ResourceKind::Function => Some("FunctionName"),
-        ResourceKind::Trigger => None,
+        // A template has no queue that firedrill knows.
+        ResourceKind::Queue | ResourceKind::Trigger => None,
     }
 }
 

@@ -54,7 +54,7 @@ fn the_template_says_the_same_as_the_native_stack_file() {
     );
     assert_eq!(ours.environment["DOCUMENTS_TABLE"], "${table/Documents}");
     let trigger = &stack.triggers["Uploads-Describe"];
-    assert!(matches!(&trigger.source, TriggerSource::BucketEvents { bucket, events, prefix: None }
+    assert!(matches!(&trigger.source, TriggerSource::BucketEvents { bucket, events, prefix: None, queue: None }
         if bucket == "Uploads" && events == &["s3:ObjectCreated:*"]));
     assert_eq!(trigger.effect.as_ref().expect("an effect").table, "Documents");
     let TriggerSource::TableStream { batch_size, retries, bisect, .. } = stack.triggers["OrdersToTotal"].source else {

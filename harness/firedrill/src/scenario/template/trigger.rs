@@ -147,6 +147,7 @@ pub(super) fn notifications(reader: &mut Reader<'_>) -> BTreeMap<String, Trigger
                 continue;
             }
             let source = TriggerSource::BucketEvents {
+                queue: None,
                 bucket: of.id.to_owned(),
                 events: vec![notification.event],
                 prefix: rules.into_iter().next().map(|rule| rule.value.0),

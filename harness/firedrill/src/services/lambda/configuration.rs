@@ -109,7 +109,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     if function["Tags"].is_object() {
         fields.add("tags", &function["Tags"]);
     }
-    for (source, mapping) in triggers::table_stream::unclaimed(site, name).await? {
+    for (source, mapping) in triggers::mapping::unclaimed(site, name).await? {
         fields.add_named("mappings", &source, &logical.value(&mapping));
     }
     Ok(fields.sorted(id, RULES))
@@ -154,7 +154,7 @@ async fn add_policy(
     qualifier: Option<&str>,
 ) -> Result<(), ServiceError> {
     let Some(statements) = statements(site, physical, qualifier).await? else { return Ok(()) };
-    let own = statements.into_iter().filter(|statement| !triggers::bucket_events::lets_bucket_in(statement));
+    let own = statements.into_iter().filter(|statement| !triggers::notification::lets_bucket_in(statement));
     let own: Vec<Value> = own.map(|statement| logical.value(&statement)).collect();
     if !own.is_empty() {
         fields.add_named("policy", qualifier.unwrap_or("unqualified"), &Value::Array(own));

@@ -137,7 +137,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     aspect!(fields, logical, site, &bucket, get_bucket_request_payment, "request-payment", []);
     aspect!(fields, logical, site, &bucket, get_bucket_acl, "acl", []);
     add_policy(&mut fields, &logical, site, &bucket).await?;
-    let unclaimed = triggers::bucket_events::unclaimed(site, name).await?;
+    let unclaimed = triggers::notification::unclaimed(site, name).await?;
     for (kind, notifications) in unclaimed {
         fields.add_named("notification", &kind, &logical.value(&notifications));
     }

@@ -11,6 +11,7 @@ mod regions;
 use std::{io, os::fd::AsFd};
 
 use firedrill_model::{ids::FaultId, units::Span};
+use firedrill_plane::rules::Bite;
 use thiserror::Error;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -66,7 +67,7 @@ pub async fn run() -> Result<(), SupervisorError> {
                 Some(request) => supervisor.answer(request).await,
                 None => break,
             },
-            Some(fault) = bitten.recv() => supervisor.tell(TargetEvent::FaultBit { id: fault }).await,
+            Some(Bite { fault: id, rule }) = bitten.recv() => supervisor.tell(TargetEvent::FaultBit { id, rule }).await,
             fault = supervisor.faults.expired() => supervisor.expire(&fault).await,
             () = signals.terminated() => break,
             _ = poll::pause(LOOK_EVERY, &supervisor.regions.watched) => supervisor.look().await,
@@ -89,7 +90,7 @@ enum Standing {
 struct Supervisor {
     regions: Regions,
     faults: Faults,
-    bites: mpsc::UnboundedSender<FaultId>,
+    bites: mpsc::UnboundedSender<Bite>,
     answers: pipe::Sender,
     runner_gone: CancellationToken,
     standing: Standing,

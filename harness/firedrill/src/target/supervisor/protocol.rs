@@ -134,10 +134,13 @@ pub struct EndpointRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TargetEvent {
-    /// A fault stopped the first request.
+    /// A fault stopped the first request, or a rule of it did that has to strike something.
     FaultBit {
         /// Which.
         id: FaultId,
+        /// The number of that rule.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<usize>,
     },
     /// A fault is off.
     FaultEnded {

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use firedrill_model::{
     history::ProcessRecord,
-    ids::{FaultId, Region, Zone},
+    ids::{Region, Zone},
     plan::Layout,
 };
-use firedrill_plane::{Plane, Reserved, place::Place};
+use firedrill_plane::{Plane, Reserved, place::Place, rules::Bite};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,7 @@ impl Regions {
     pub(super) async fn start(
         &mut self,
         setup: Setup,
-        bites: mpsc::UnboundedSender<FaultId>,
+        bites: mpsc::UnboundedSender<Bite>,
         cancel: &CancellationToken,
     ) -> Result<Outcome, String> {
         if self.up.is_some() {

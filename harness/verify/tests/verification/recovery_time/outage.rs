@@ -189,7 +189,7 @@ impl Outage {
         let id = |number: usize| FaultId::new(format!("fault-{}", number + 1));
         for (number, fault) in self.faults.iter().enumerate() {
             world.events.push((fault.armed, Event::FaultArmed { id: id(number) }));
-            world.events.extend(fault.bit.map(|at| (at, Event::FaultBit { id: id(number) })));
+            world.events.extend(fault.bit.map(|at| (at, Event::FaultBit { id: id(number), rule: None })));
             let ended = Event::FaultEnded { id: id(number), by: "duration".to_owned() };
             world.events.extend(fault.ended.map(|at| (at, ended)));
         }

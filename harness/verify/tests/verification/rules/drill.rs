@@ -185,7 +185,7 @@ fn second_fault(fault: Fault, bites: bool) -> World {
     world.plan.disaster.push(PlannedFault { id: id.clone(), fault, ..world.plan.disaster[0].clone() });
     world.event(19_000, Event::FaultArmed { id: id.clone() });
     if bites {
-        world.event(19_000, Event::FaultBit { id });
+        world.event(19_000, Event::FaultBit { id, rule: None });
     }
     world
 }

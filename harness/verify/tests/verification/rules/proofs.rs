@@ -302,6 +302,23 @@ fn the_step_that_fails_for_good_is_named_and_can_be_stated() {
 }
 
 #[test]
+fn a_run_that_was_killed_after_a_step_failed_is_no_failed_recovery() {
+    for (phase_ended, kind) in [(true, FindingKind::RecoveryFailed), (false, FindingKind::RunIncomplete)] {
+        let mut world = World::whole();
+        world.events.retain(|(at, _)| *at < 26_600);
+        world.event(21_690, Event::PhaseBegan { phase: Phase::Recover });
+        world.event(26_600, Event::StepEnded { step: 0, ending: Ending::Failed, note: "no room".to_owned() });
+        if phase_ended {
+            let note = "no room".to_owned();
+            world.event(26_605, Event::PhaseEnded { phase: Phase::Recover, ending: Ending::Failed, note });
+        }
+        let found = world.judge();
+        assert!(has(&found, kind, Weight::Undecided), "{phase_ended}: {:#?}", found.findings);
+        assert_eq!(has(&found, FindingKind::RecoveryFailed, Weight::Undecided), phase_ended);
+    }
+}
+
+#[test]
 fn what_an_undecided_finding_says_is_not_stated_by_a_scenario() {
     let mut world = World::whole();
     world.events.retain(|(_, event)| !matches!(event, Event::FaultBit { .. }));

@@ -437,7 +437,7 @@ fn a_fault_that_stopped_nothing_healed_nothing_when_it_ended() {
     world.event(19_000, Event::FaultArmed { id: second.clone() });
     world.event(21_000, Event::FaultEnded { id: second.clone(), by: "duration".to_owned() });
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Pass);
-    world.event(20_500, Event::FaultBit { id: second });
+    world.event(20_500, Event::FaultBit { id: second, rule: None });
     assert_eq!(verdict(&world.judge(), "rto"), Verdict::Inconclusive);
 }
 
