@@ -33,11 +33,6 @@ pub enum Conduct {
     Control,
     /// Captures, and what no fault is meant for: straight to the region, the SDK's standard retries.
     Clean,
-    /// What a disaster sends and is a ledger line: straight to the region, no retries.
-    Once {
-        /// Limit of one request.
-        timeout: Span,
-    },
 }
 
 /// SDK clients of one region that share one connection pool. Cheap to clone.
@@ -95,16 +90,14 @@ impl Clients {
     pub fn connect(endpoint: &Endpoint, conduct: Conduct, zone: Option<&Zone>) -> Self {
         let url = match conduct {
             Conduct::Traffic { .. } | Conduct::Control => &endpoint.plane_url,
-            Conduct::Clean | Conduct::Once { .. } => &endpoint.direct_url,
-        };
-        let within = |timeout: Span| {
-            TimeoutConfig::builder().operation_timeout(timeout.std()).connect_timeout(timeout.std()).build()
+            Conduct::Clean => &endpoint.direct_url,
         };
         let (access_key, retry, timeouts) = match conduct {
-            Conduct::Traffic { timeout } => {
-                (access_key(&endpoint.region, zone), RetryConfig::disabled(), within(timeout))
-            }
-            Conduct::Once { timeout } => (EMULATOR_ACCOUNT.to_owned(), RetryConfig::disabled(), within(timeout)),
+            Conduct::Traffic { timeout } => (
+                access_key(&endpoint.region, zone),
+                RetryConfig::disabled(),
+                TimeoutConfig::builder().operation_timeout(timeout.std()).connect_timeout(timeout.std()).build(),
+            ),
             Conduct::Control | Conduct::Clean => (
                 EMULATOR_ACCOUNT.to_owned(),
                 RetryConfig::standard().with_max_attempts(4),
@@ -135,5 +128,12 @@ impl Clients {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
+    }
+
+    /// The same, with which a request to DynamoDB goes out once: it is a ledger line.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        let config = self.dynamodb.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(config), ..self.clone() }
     }
 }

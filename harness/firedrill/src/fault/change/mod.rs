@@ -71,7 +71,7 @@ pub async fn make(drill: &Drill, site: &Site, change: &Change, changed: Changed<
             return corrupt::corrupt(site, (&drill.plan.stack, seed), &change.resource, *count, changed).await;
         }
         Alteration::Encrypt => return encrypt::encrypt(site, seed, name, changed).await,
-        Alteration::Poison => return poison::send(drill, site.side, name, changed).await,
+        Alteration::Poison => return poison::send(drill, site, name, changed).await,
         Alteration::DropStream => {
             if !dynamodb::drop_stream(site, name).await? {
                 return Ok(());

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use firedrill_model::{
     ledger::{Origin, Outcome},
     stack::{Table, Trigger},
-    topology::Side,
-    units::Span,
 };
 
 use super::{ChangeError, Changed};
 use crate::{
     run::Drill,
-    services::{clients::Conduct, dynamodb::AttributeValue},
+    services::{Site, dynamodb::AttributeValue},
     workload::{
         WorkloadError,
         dataset::{Content, Dataset, KeyNumber, ProbeSlot, Value},
@@ -20,13 +18,10 @@ use crate::{
     },
 };
 
-const TIMEOUT: Span = Span::from_secs(30);
-
 /// Writes an item to the table that `trigger` listens to, as a producer does that has another schema: its numbers are texts, but for
 /// those within lists, maps and sets. Its key is one of firedrill's own, so that the item counts for nothing but what it does to others.
-pub(super) async fn send(drill: &Drill, side: Side, trigger: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
-    let site = &drill.site(side, Conduct::Once { timeout: TIMEOUT });
-    let stack = &drill.plan.stack;
+pub(super) async fn send(drill: &Drill, site: &Site, trigger: &str, changed: Changed<'_>) -> Result<(), ChangeError> {
+    let (site, stack) = (&site.with_clients(site.clients.once()), &drill.plan.stack);
     let Some(source) = stack.triggers.get(trigger).map(Trigger::source_resource) else { return Ok(()) };
     let Some(table) = stack.tables.get(source.name()) else { return Ok(()) };
     let dataset = Arc::new(Dataset::of(&drill.plan).map_err(WorkloadError::from)?);
