@@ -20,7 +20,7 @@ use crate::poll::{self, Look};
 
 /// A queue is not there, in SQS's own words and in those of its older protocol.
 pub(crate) const NOT_FOUND: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
-/// For 60 s after a queue was deleted there can be no other of its name (Amazon SQS API Reference, "DeleteQueue").
+/// For 60 s after a queue was deleted there can be no other of its name (Amazon SQS API Reference, `DeleteQueue`).
 const DELETED_RECENTLY: [&str; 2] = ["QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"];
 const EVERY: Span = Span::from_ms(500);
 const LIMIT: Span = Span::from_secs(120);

@@ -12,6 +12,9 @@ use firedrill_model::{
 
 use crate::support::{T0, World, finding, has, orders, probed, trigger};
 
+/// Failed rounds: of what, and from when to when.
+type Rounds<'a> = &'a [(&'a ResourceId, u64, u64)];
+
 /// When the first of the two faults was brought about.
 const FIRST: u64 = 16_000;
 
@@ -42,7 +45,7 @@ fn poison() -> Fault {
 #[test]
 fn an_event_that_cannot_be_processed_has_to_be_seen_by_the_probe_of_its_trigger_alone() {
     let total = trigger("total-orders");
-    let cases: [(&str, &[(&ResourceId, u64, u64)], Verdict); 6] = [
+    let cases: [(&str, Rounds<'_>, Verdict); 6] = [
         ("seen", &[(&total, FIRST + 500, FIRST + 2_500)], Verdict::Pass),
         ("seen to the last moment", &[(&total, FIRST, T0 - 10)], Verdict::Pass),
         ("nobody looked", &[], Verdict::Inconclusive),
