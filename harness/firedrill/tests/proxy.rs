@@ -133,7 +133,17 @@ fn what_cannot_be_used_is_told_and_exits_64() {
         }
     }
     drop(held);
-    for (upstream, says) in [("https://h", "TLS"), ("ftp://h", "no HTTP address"), ("http://h/path", "has a path")] {
+    let tls = ["--upstream", "https://127.0.0.1:1", "--upstream-ca"];
+    for (args, says) in [
+        ([&tls[..], &["nowhere.pem"]].concat(), "No such file"),
+        ([&tls[..], &[meaning.as_str()]].concat(), "there is no certificate"),
+        ([&local[..], &["--upstream-ca", meaning.as_str()]].concat(), "speaks no TLS"),
+    ] {
+        let output = run(&[&["proxy"], &args[..]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(64) && said.contains(says), "{args:?}: {said}");
+    }
+    for (upstream, says) in [("ftp://h", "no HTTP address"), ("http://h/path", "has a path")] {
         let output = run(&["proxy", "--upstream", upstream]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(64) && said.contains(says), "{upstream}: {said}");

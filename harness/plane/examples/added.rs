@@ -123,6 +123,7 @@ fn plane(upstream: SocketAddr, rules: Vec<Rule>) -> SocketAddr {
             let proxy = Proxy::start(Settings {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 upstream: upstream.to_string().parse().unwrap(),
+                trust: None,
                 rules: rules.into_iter().map(|rule| (serde_json::Value::Null, rule)).collect(),
                 seed: 1,
                 default_region: None,

@@ -7,7 +7,7 @@ use firedrill_model::{
     rule::{Effect, ExchangeSide, Nature, OwnAnswer},
     units::Span,
 };
-use http::{Request, Response, Version, header, uri::Authority};
+use http::{Request, Response, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ use crate::{
     body::Peeked,
     classify::{Attribution, Shows},
     facts::Facts,
-    forward::{AnswerBody, Forwarder, RequestBody, Unanswered, fail},
+    forward::{AnswerBody, Forwarder, RequestBody, Unanswered, Upstream, fail},
     guard::{GuardedBody, Pupil},
     protocol::Protocol,
     rules::{Hit, Passage},
@@ -35,7 +35,7 @@ const BODY_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) forwarder: &'a Arc<Forwarder>,
-    pub(crate) upstream: &'a Authority,
+    pub(crate) upstream: &'a Upstream,
     pub(crate) attribution: &'a Attribution,
     pub(crate) protocol: Protocol,
     pub(crate) mark: &'a Mark,
@@ -239,7 +239,7 @@ fn asks_first(request: &Request<Peeked>) -> bool {
 /// Sends the request, and once more where a rule says so, before the client hears of the first.
 async fn send(
     forwarder: &Forwarder,
-    upstream: &Authority,
+    upstream: &Upstream,
     outgoing: Outgoing,
 ) -> Result<Response<Incoming>, Unanswered> {
     let Outgoing { request, shape, twice, .. } = outgoing;

@@ -16,6 +16,7 @@ use http::{
 };
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -37,6 +38,7 @@ use crate::{
     rules::{CutOff, RuleBook},
     shape::BrokenOff,
     stream::Mark,
+    tls::Trust,
 };
 
 const CONNECT_LIMIT: Span = Span::from_secs(5);
@@ -97,31 +99,38 @@ pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, Unanswered>;
 #[derive(Debug)]
 pub(crate) enum Upstreams {
     /// Each region has an address of its own, and no other region is served.
-    ByRegion(BTreeMap<Region, Authority>),
+    ByRegion(BTreeMap<Region, Upstream>),
     /// One address serves whatever region a request is for.
-    One(Authority),
+    One(Upstream),
+}
+
+/// What is behind, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) authority: Authority,
+    pub(crate) scheme: uri::Scheme,
 }
 
 impl Upstreams {
     pub(crate) fn by_region(addresses: &BTreeMap<Region, SocketAddr>) -> Result<Self, PlaneError> {
         let authority = |(region, address): (&Region, &SocketAddr)| match address.to_string().parse() {
-            Ok(authority) => Ok((region.clone(), authority)),
+            Ok(authority) => Ok((region.clone(), Upstream { authority, scheme: uri::Scheme::HTTP })),
             Err(source) => Err(PlaneError::Upstream { region: region.clone(), address: *address, source }),
         };
         addresses.iter().map(authority).collect::<Result<_, _>>().map(Self::ByRegion)
     }
 
-    fn of(&self, region: &Region) -> Option<&Authority> {
+    fn of(&self, region: &Region) -> Option<&Upstream> {
         match self {
             Self::ByRegion(regions) => regions.get(region),
-            Self::One(authority) => Some(authority),
+            Self::One(upstream) => Some(upstream),
         }
     }
 }
 
 /// Forwards requests to the regions' processes.
 pub(crate) struct Forwarder {
-    client: Client<HttpConnector, RequestBody>,
+    client: Client<HttpsConnector<HttpConnector>, RequestBody>,
     upstreams: Upstreams,
     rules: RuleBook,
     pub(crate) homes: Arc<Homes>,
@@ -152,10 +161,23 @@ impl fmt::Debug for Forwarder {
 }
 
 impl Forwarder {
-    pub(crate) fn new(upstreams: Upstreams, rules: RuleBook, front: Front, counters: Arc<Counters>) -> Self {
+    /// `trust` is asked where it speaks TLS to what is behind.
+    pub(crate) fn new(
+        upstreams: Upstreams,
+        trust: Trust,
+        rules: RuleBook,
+        front: Front,
+        counters: Arc<Counters>,
+    ) -> Self {
         let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_LIMIT.std()));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(trust.config())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_LIMIT.std())
@@ -242,7 +264,7 @@ impl Forwarder {
     async fn pass(
         &self,
         request: Request<Incoming>,
-        upstream: &Authority,
+        upstream: &Upstream,
         mark: &Mark,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let answer = self.send(request.map(|body| body.map_err(BrokenOff::Body).boxed_unsync()), upstream).await;
@@ -261,20 +283,32 @@ impl Forwarder {
     pub(crate) async fn send(
         &self,
         mut request: Request<RequestBody>,
-        upstream: &Authority,
+        upstream: &Upstream,
     ) -> Result<Response<Incoming>, Unanswered> {
         strip_hop_by_hop(request.headers_mut());
         let mut parts = uri::Parts::default();
-        parts.scheme = Some(uri::Scheme::HTTP);
-        parts.authority = Some(upstream.clone());
+        parts.scheme = Some(upstream.scheme.clone());
+        parts.authority = Some(upstream.authority.clone());
         parts.path_and_query =
             Some(request.uri().path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/")));
         *request.uri_mut() = Uri::from_parts(parts).map_err(Unanswered::Address)?;
         *request.version_mut() = Version::HTTP_11;
-        let mut answer = self.client.request(request).await.map_err(Unanswered::Upstream)?;
+        let mut answer = self.client.request(request).await.map_err(|error| {
+            // In a drill the region may be gone for good; whoever started a proxy has to hear why nothing comes.
+            if matches!(self.front, Front::Proxy { .. }) && error.is_connect() {
+                tracing::warn!(upstream = %upstream.authority, "cannot reach what is behind the proxy: {}", causes(&error));
+            }
+            Unanswered::Upstream(error)
+        })?;
         strip_hop_by_hop(answer.headers_mut());
         Ok(answer)
     }
+}
+
+/// An error and what it comes from, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The plane's own answer.

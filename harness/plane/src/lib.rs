@@ -12,7 +12,7 @@
 //! | [`forward`], [`exchange`] | carries a request to its region and the answer back; what the rules make of both |
 //! | [`shape`], [`body`], [`guard`], [`stale`] | bodies on their way: paced, cut short, changed, read before, cut off, kept |
 //! | [`format`] | rules as files and control APIs have them |
-//! | [`proxy`], [`control`] | a plane of its own in front of one address, and its pages |
+//! | [`proxy`], [`control`], [`tls`] | a plane of its own in front of one address, its pages, and whom it trusts there |
 //! | [`answer`] | errors that the plane answers itself, in the shape of each protocol |
 
 pub mod answer;
@@ -35,6 +35,7 @@ pub mod rules;
 mod shape;
 mod stale;
 mod stream;
+pub mod tls;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
@@ -50,6 +51,7 @@ use self::{
     listener::Gate,
     place::Place,
     rules::{Bite, Listed, RuleBook, Source},
+    tls::Trust,
 };
 
 /// The plane could not do what it was told.
@@ -112,7 +114,8 @@ impl Reserved {
     ) -> Result<Plane, PlaneError> {
         let rules = RuleBook::new(seed, bites);
         let upstreams = Upstreams::by_region(upstreams)?;
-        let forwarder = Arc::new(Forwarder::new(upstreams, rules.clone(), Front::Drill, Arc::default()));
+        let forwarder =
+            Arc::new(Forwarder::new(upstreams, Trust::nobody(), rules.clone(), Front::Drill, Arc::default()));
         let addresses = self.0.iter().map(|(place, gate)| (place.clone(), gate.address())).collect();
         let gates = Arc::new(Gates { of: Mutex::new(self.0), rules: rules.clone(), forwarder });
         gates.settle().await?;

@@ -7,16 +7,17 @@ use std::{
 };
 
 use firedrill_model::{ids::Region, rule::Rule};
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use serde_json::Value;
 use thiserror::Error;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     control::{Control, Counters},
-    forward::{Forwarder, Front, Upstreams},
+    forward::{Forwarder, Front, Upstream, Upstreams},
     listener::Gate,
     rules::{Listed, RuleBook},
+    tls::Trust,
 };
 
 /// What a proxy is told.
@@ -24,8 +25,10 @@ use crate::{
 pub struct Settings {
     /// Where it listens; port 0 is a free one.
     pub listen: SocketAddr,
-    /// What is behind it, `host:port`; plain HTTP is spoken there.
+    /// What is behind it, `host:port`.
     pub upstream: Authority,
+    /// Whose certificates are trusted there; `None`: plain HTTP is spoken.
+    pub trust: Option<Trust>,
     /// Rules that stand from the beginning, as they were written and as they are meant.
     pub rules: Vec<(Value, Rule)>,
     /// Seed of what rules draw.
@@ -64,7 +67,7 @@ pub struct Proxy {
 impl Proxy {
     /// Opens the address.
     pub fn start(settings: Settings) -> Result<Self, ProxyError> {
-        let Settings { listen, upstream, rules: given, seed, default_region, token } = settings;
+        let Settings { listen, upstream, trust, rules: given, seed, default_region, token } = settings;
         let token = token.filter(|token| !token.is_empty());
         if !listen.ip().is_loopback() && token.is_none() {
             return Err(ProxyError::NoToken(listen.ip()));
@@ -75,7 +78,10 @@ impl Proxy {
         let counters = Arc::new(Counters::default());
         let control = Control::new(rules.clone(), Arc::clone(&counters), token.as_deref(), given);
         let front = Front::Proxy { control: Box::new(control), default_region };
-        let forwarder = Forwarder::new(Upstreams::One(upstream), rules.clone(), front, Arc::clone(&counters));
+        let scheme = if trust.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let upstream = Upstreams::One(Upstream { authority: upstream, scheme });
+        let trust = trust.unwrap_or_else(Trust::nobody);
+        let forwarder = Forwarder::new(upstream, trust, rules.clone(), front, Arc::clone(&counters));
         let cannot = |source| ProxyError::Listen { address: listen, source };
         let mut gate = Gate::at(listen).map_err(cannot)?;
         gate.open(Arc::new(forwarder), None).map_err(cannot)?;

@@ -236,11 +236,9 @@ impl Timeline {
                 self.fault(id).armed.get_or_insert(at);
             }
             Event::FaultBit { id, rule } => {
-                let recovering = self.recovery_began.is_some();
                 let fault = self.fault(id);
                 fault.bit = fault.bit.or(Some(at));
-                // What it strikes when the recovery has begun, or it is over, is not what was to be recovered from.
-                if let Some(rule) = rule.filter(|_| !recovering && fault.ended.is_none()) {
+                if let Some(rule) = rule.filter(|_| fault.ended.is_none()) {
                     fault.to_strike.remove(&rule);
                 }
             }

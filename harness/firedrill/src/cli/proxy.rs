@@ -1,6 +1,7 @@
 //! `firedrill proxy`: the fault plane as a program of its own, in front of any emulator.
 
 use std::{
+    fs,
     io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use firedrill_plane::{
     format::{self, RawRule},
     proxy::{Proxy, Settings},
     rules::Listed,
+    tls::Trust,
 };
 use http::{Uri, uri::Authority};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,9 +39,12 @@ const LOOK_EVERY: Span = Span::from_ms(250);
 /// own: `/_firedrill/rules` and, for Prometheus, `/_firedrill/metrics`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// The emulator, such as `http://127.0.0.1:4566`
+    /// The emulator, such as `http://127.0.0.1:4566` or `https://127.0.0.1:9297`
     #[arg(long, value_name = "URL")]
     upstream: Uri,
+    /// Certificates, as PEM, that are trusted there besides those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Option<PathBuf>,
     /// Where to listen; port 0 is a free one
     #[arg(long, default_value = "127.0.0.1:4567", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -63,6 +68,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let settings = Settings {
         listen: args.listen,
         upstream: upstream(&args.upstream)?,
+        trust: trust(&args.upstream, args.upstream_ca.as_deref())?,
         rules: args.rules.map(|path| rules(&path)).transpose()?.unwrap_or_default(),
         seed,
         default_region: args.default_region.as_deref().map(Region::from),
@@ -85,14 +91,26 @@ fn upstream(url: &Uri) -> Result<Authority, Failure> {
         Failure::usage(miette!(help = "write it like `http://127.0.0.1:4566`", "`--upstream {url}` {what}"))
     };
     match url.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(wrong("speaks TLS, which the proxy does not speak to what is behind it")),
+        Some("http" | "https") => {}
         Some(_) | None => return Err(wrong("is no HTTP address")),
     }
     if url.path() != "/" || url.query().is_some() {
         return Err(wrong("has a path; requests have their own"));
     }
     url.authority().cloned().ok_or_else(|| wrong("names no host"))
+}
+
+/// Whom to trust behind a URL of TLS.
+fn trust(url: &Uri, certificates: Option<&Path>) -> Result<Option<Trust>, Failure> {
+    let is_tls = url.scheme_str() == Some("https");
+    let Some(file) = certificates else { return Ok(is_tls.then(Trust::of_this_machine)) };
+    let help = "give the certificate of its authority, as PEM, and an `--upstream` that begins with `https://`";
+    let wrong = |what: String| Failure::usage(miette!(help = help, "`--upstream-ca {}`: {what}", file.display()));
+    if !is_tls {
+        return Err(wrong(format!("`--upstream {url}` speaks no TLS")));
+    }
+    let pem = fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    Trust::of_this_machine().and(&pem).map(Some).map_err(|error| wrong(chain(&error)))
 }
 
 /// The rules of a file, as they are written and as they are meant.

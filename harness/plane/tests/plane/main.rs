@@ -13,5 +13,6 @@ mod proxy;
 mod refusals;
 mod rules;
 mod smuggling;
+mod tls;
 mod volume;
 mod wire;

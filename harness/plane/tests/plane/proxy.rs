@@ -18,6 +18,7 @@ fn settings(upstream: SocketAddr) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         upstream: upstream.to_string().parse().unwrap(),
+        trust: None,
         rules: Vec::new(),
         seed: 1,
         default_region: None,

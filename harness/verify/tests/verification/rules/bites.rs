@@ -140,3 +140,26 @@ fn a_rule_that_has_to_strike_somebody_is_not_excused_by_another_of_its_fault() {
         }
     }
 }
+
+#[test]
+fn whom_a_rule_strikes_while_it_is_on_counts_and_later_not() {
+    let rule = || Rule::of_region(&"us-east-1".into(), Effect::Reset);
+    let rules = vec![rule(), Rule { must_strike: Some("the functions".to_owned()), ..rule() }];
+    for (at, ended, expected) in [
+        (FIRST + 200, None, Verdict::Pass),
+        // What was gone may be asked for by the recovery alone.
+        (21_701, None, Verdict::Pass),
+        (FIRST + 200, Some(FIRST + 100), Verdict::Inconclusive),
+    ] {
+        let (mut world, id) = preceded_by(Fault { rules: rules.clone(), ..nothing() });
+        world.event(FIRST, Event::FaultBit { id: id.clone(), rule: None });
+        world.event(at, Event::FaultBit { id: id.clone(), rule: Some(1) });
+        if let Some(ended) = ended {
+            world.plan.expect.rto.as_mut().unwrap().ride_out = true;
+            world.event(ended, Event::FaultEnded { id, by: "duration".to_owned() });
+        }
+        let found = world.judge();
+        let idle = has(&found, FindingKind::FaultDidNotBite, Weight::Undecided);
+        assert_eq!(idle, expected == Verdict::Inconclusive, "{at}: {:#?}", found.findings);
+    }
+}
