@@ -143,9 +143,14 @@ fn what_cannot_be_used_is_told_and_exits_64() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(64) && said.contains(says), "{args:?}: {said}");
     }
-    for (upstream, says) in [("ftp://h", "no HTTP address"), ("http://h/path", "has a path")] {
+    for (upstream, says) in [
+        ("ftp://h", "no HTTP address"),
+        ("https://user:secret@h", "a name or a password"),
+        ("http://h/path", "has a path"),
+    ] {
         let output = run(&["proxy", "--upstream", upstream]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(64) && said.contains(says), "{upstream}: {said}");
+        assert!(!said.contains("secret"), "{said}");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    error::Error,
+    fmt, iter,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -16,9 +17,8 @@ use http::{
 };
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use thiserror::Error;
@@ -38,10 +38,9 @@ use crate::{
     rules::{CutOff, RuleBook},
     shape::BrokenOff,
     stream::Mark,
-    tls::Trust,
+    tls::{Connector, Trust},
 };
 
-const CONNECT_LIMIT: Span = Span::from_secs(5);
 const IDLE_LIMIT: Span = Span::from_secs(20);
 /// Headers between two neighbours on the way, not between client and service (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] = [
@@ -130,7 +129,7 @@ impl Upstreams {
 
 /// Forwards requests to the regions' processes.
 pub(crate) struct Forwarder {
-    client: Client<HttpsConnector<HttpConnector>, RequestBody>,
+    client: Client<Connector, RequestBody>,
     upstreams: Upstreams,
     rules: RuleBook,
     pub(crate) homes: Arc<Homes>,
@@ -151,6 +150,8 @@ pub(crate) enum Front {
         control: Box<Control>,
         /// Region of what cannot be attributed, or it is refused.
         default_region: Option<Region>,
+        /// Why what is behind did not answer the last request, if it did not.
+        told: Mutex<Option<String>>,
     },
 }
 
@@ -169,22 +170,13 @@ impl Forwarder {
         front: Front,
         counters: Arc<Counters>,
     ) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_LIMIT.std()));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(trust.config())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_LIMIT.std())
             .http1_preserve_header_case(true)
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
-            .build(connector);
+            .build(trust.connector());
         Self { client, upstreams, rules, homes: Arc::default(), counters, front, late: Mutex::default() }
     }
 
@@ -274,6 +266,19 @@ impl Forwarder {
         Ok(answer?.map(|body| body.map_err(Unanswered::Answer).boxed_unsync()))
     }
 
+    /// Whoever started a proxy has to hear why nothing comes from behind it, once. In a drill a region may be gone for good.
+    fn tell(&self, failed: Option<&hyper_util::client::legacy::Error>) {
+        let Front::Proxy { told, .. } = &self.front else { return };
+        // A rule or a client broke the request off.
+        let failed = failed.filter(|error| !causes(*error).any(<dyn Error>::is::<BrokenOff<hyper::Error>>));
+        let text = failed.map(|error| causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "));
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = text.as_ref().filter(|text| told.as_ref() != Some(*text)) {
+            tracing::warn!("what is behind the proxy does not answer: {text}");
+        }
+        *told = text;
+    }
+
     fn refuse(&self, reason: &str, head: &Parts, service: &str) -> Response<AnswerBody> {
         Counters::count(&self.counters.unattributed);
         let protocol = protocol(service, &head.method, &head.uri, &head.headers);
@@ -293,22 +298,17 @@ impl Forwarder {
             Some(request.uri().path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/")));
         *request.uri_mut() = Uri::from_parts(parts).map_err(Unanswered::Address)?;
         *request.version_mut() = Version::HTTP_11;
-        let mut answer = self.client.request(request).await.map_err(|error| {
-            // In a drill the region may be gone for good; whoever started a proxy has to hear why nothing comes.
-            if matches!(self.front, Front::Proxy { .. }) && error.is_connect() {
-                tracing::warn!(upstream = %upstream.authority, "cannot reach what is behind the proxy: {}", causes(&error));
-            }
-            Unanswered::Upstream(error)
-        })?;
+        let answer = self.client.request(request).await;
+        self.tell(answer.as_ref().err());
+        let mut answer = answer.map_err(Unanswered::Upstream)?;
         strip_hop_by_hop(answer.headers_mut());
         Ok(answer)
     }
 }
 
-/// An error and what it comes from, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// An error and what it comes from.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }
 
 /// The plane's own answer.

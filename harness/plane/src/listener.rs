@@ -25,7 +25,7 @@ use crate::{
 use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
-/// A client that takes longer to send its headers is dropped.
+/// A client that takes longer to begin, or then to send its headers, is dropped.
 pub(super) const HEADER_LIMIT: Span = Span::from_secs(30);
 pub(super) const HEADERS_BYTES_MAX: usize = 256 << 10;
 /// S3 allows 2 KB of user metadata, names and values together, each pair in a header of its own.

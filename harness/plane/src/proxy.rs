@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use firedrill_model::{ids::Region, rule::Rule};
@@ -77,7 +77,7 @@ impl Proxy {
         let rules = RuleBook::new(seed, bites);
         let counters = Arc::new(Counters::default());
         let control = Control::new(rules.clone(), Arc::clone(&counters), token.as_deref(), given);
-        let front = Front::Proxy { control: Box::new(control), default_region };
+        let front = Front::Proxy { control: Box::new(control), default_region, told: Mutex::default() };
         let scheme = if trust.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let upstream = Upstreams::One(Upstream { authority: upstream, scheme });
         let trust = trust.unwrap_or_else(Trust::nobody);

@@ -1,7 +1,14 @@
 //! TLS to what is behind a proxy: whose certificates are trusted.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use futures_util::{FutureExt, future::BoxFuture};
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -11,6 +18,14 @@ use rustls::{
     },
 };
 use thiserror::Error;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use firedrill_clock::poll;
+use firedrill_model::units::Span;
+
+/// Of a connection to what is behind, TLS included.
+const CONNECT_LIMIT: Span = Span::from_secs(5);
 
 /// Whose certificates are trusted.
 #[derive(Clone, Debug)]
@@ -56,13 +71,43 @@ impl Trust {
         if self.0.len() == before { Err(TrustError::Nothing) } else { Ok(self) }
     }
 
-    /// Of a client that shows no certificate of its own.
-    pub(crate) fn config(self) -> ClientConfig {
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    /// What connects, in TLS where a URL begins so. It shows no certificate of its own.
+    pub(crate) fn connector(self) -> Connector {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has TLS 1.2 and 1.3")
             .with_root_certificates(self.0)
-            .with_no_client_auth()
+            .with_no_client_auth();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
+        Connector(builder.wrap_connector(tcp))
+    }
+}
+
+/// Connects to what is behind, within a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector(HttpsConnector<HttpConnector>);
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = Failed;
+    type Future = BoxFuture<'static, Result<Self::Response, Failed>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let connecting = self.0.call(to);
+        async move {
+            let connected = poll::at_most(CONNECT_LIMIT, connecting).await;
+            connected.unwrap_or_else(|| Err(format!("no connection within {CONNECT_LIMIT}").into()))
+        }
+        .boxed()
     }
 }
 

@@ -194,8 +194,12 @@ impl Timeline {
         let mut seen = Vec::new();
         for (id, fault) in &self.faults {
             let Some(bit) = fault.bit else { continue };
-            // A canary counts what began once a fault was on that clients can feel.
-            let noticed = self.detected.map(|at| (&canary, bit, at));
+            // A canary counts what began once the first fault was on that clients can feel.
+            let is_first = |at: RunTime| {
+                let mut others = self.faults.iter().filter(|(other, _)| *other != id);
+                others.all(|(_, other)| other.arming.is_none_or(|arming| arming >= at))
+            };
+            let noticed = self.detected.filter(|at| *at >= bit && is_first(*at)).map(|at| (&canary, bit, at));
             for (probe, began, ended) in failed.clone().chain(noticed) {
                 let others = self.faults.iter().filter(|(other, _)| *other != id);
                 let alone = others.into_iter().all(|(_, other)| !other.is_on_between(began, ended));

@@ -90,6 +90,10 @@ fn upstream(url: &Uri) -> Result<Authority, Failure> {
     let wrong = |what: &str| {
         Failure::usage(miette!(help = "write it like `http://127.0.0.1:4566`", "`--upstream {url}` {what}"))
     };
+    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        let help = "leave out what is before the `@`: no emulator asks for it";
+        return Err(Failure::usage(miette!(help = help, "the URL of `--upstream` holds a name or a password")));
+    }
     match url.scheme_str() {
         Some("http" | "https") => {}
         Some(_) | None => return Err(wrong("is no HTTP address")),

@@ -217,6 +217,8 @@ fn the_lint_knows_that_no_backup_comes_about_where_nothing_is_copied_any_more() 
         ("replication-pause", "1 more backup", None, Some(never)),
         ("region-partition\n    symptom: timeouts", "1 more backup", None, Some(never)),
         ("replication-pause", "9 more writes", None, None),
+        ("quota-exhausted\n    region: eu-west-1", "1 more backup", None, None),
+        ("key-loss\n    region: eu-west-1", "1 more backup", None, Some(never)),
         ("data-loss\n    region: us-east-1\n    resource: orders", "1 more backup", None, Some(never)),
         ("data-loss\n    region: us-east-1\n    resource: orders\n    part: stream", "1 more backup", None, None),
         (

@@ -142,7 +142,9 @@ impl Redriving<'_> {
                 .map(|version| object_record(region, physical, &version.key, version.size).to_string())
                 .collect()
         });
-        let (present, invocations) = self.deliver(pages, OBJECTS_PER_EVENT).await?;
+        // Of a queue a function never gets more than its mapping takes at once.
+        let batch = self.trigger.queue().and_then(|via| usize::try_from(via.batch_size).ok());
+        let (present, invocations) = self.deliver(pages, batch.unwrap_or(OBJECTS_PER_EVENT).max(1)).await?;
         Ok(Redriven { present, removed: 0, invocations })
     }
 

@@ -89,5 +89,15 @@ async fn nothing_is_sent_to_whom_nobody_vouches_for() {
         let (_proxy, mut client) = client(address, trust).await;
         assert_eq!(client.rest().await, (Vec::new(), End::Reset), "{case}");
     }
-    assert!(asked.try_recv().is_err() && asked_elsewhere.try_recv().is_err());
+    for asked in [&mut asked, &mut asked_elsewhere] {
+        assert_eq!(asked.try_recv(), Err(mpsc::error::TryRecvError::Empty), "it is there, and was asked nothing");
+    }
+}
+
+#[tokio::test]
+async fn whom_one_waits_for_and_who_never_speaks_tls_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_proxy, mut client) = client(listener.local_addr().unwrap(), Trust::of_this_machine()).await;
+    let _silent = in_time("a connection", listener.accept()).await.unwrap();
+    assert_eq!(client.rest().await, (Vec::new(), End::Reset));
 }

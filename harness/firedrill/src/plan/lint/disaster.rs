@@ -123,6 +123,8 @@ impl Lint<'_> {
                 any(&scope.origin, primary.as_str())
                     && any(&scope.region, into.as_str())
                     && any(&scope.service, "s3")
+                    && any(&scope.operation, "PutObject")
+                    && scope.resource.is_empty()
                     && scope.principal.is_empty()
             })
         };
