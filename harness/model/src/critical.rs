@@ -54,11 +54,7 @@ impl CriticalAttribute {
                 let queues = queues.map(|via| ResourceId::new(ResourceKind::Queue, &via.queue));
                 protected.chain(roles).chain(queues).collect()
             }
-            Self::Data => {
-                let holds_data =
-                    |id: &ResourceId| matches!(id.kind(), Some(ResourceKind::Bucket | ResourceKind::Table));
-                protected.filter(holds_data).collect()
-            }
+            Self::Data => protected.filter(|id| id.kind().is_some_and(ResourceKind::holds_data)).collect(),
             Self::Triggers => {
                 let of_protected = stack.triggers.iter().filter(|(name, trigger)| {
                     is_protected(ResourceKind::Trigger, name)

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::kinds::ResourceKind;
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -92,55 +94,6 @@ impl Zone {
     }
 }
 
-/// What kind of thing a [`ResourceId`] names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResourceKind {
-    /// IAM role.
-    Role,
-    /// S3 bucket.
-    Bucket,
-    /// DynamoDB table.
-    Table,
-    /// SQS queue.
-    Queue,
-    /// Lambda function.
-    Function,
-    /// S3 notification or event source mapping.
-    Trigger,
-}
-
-impl ResourceKind {
-    /// Every kind, in the order in which resources are created.
-    pub const ALL: [Self; 6] = [Self::Role, Self::Bucket, Self::Table, Self::Queue, Self::Function, Self::Trigger];
-
-    /// The word used in a [`ResourceId`].
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Role => "role",
-            Self::Bucket => "bucket",
-            Self::Table => "table",
-            Self::Queue => "queue",
-            Self::Function => "function",
-            Self::Trigger => "trigger",
-        }
-    }
-}
-
-/// ARN of a resource by its physical name; `None` for a trigger.
-///
-/// Source of the forms: AWS Service Authorization Reference, "Resource types" of each service.
-pub fn arn(kind: ResourceKind, region: &str, account: &str, physical: &str) -> Option<String> {
-    Some(match kind {
-        ResourceKind::Role => format!("arn:aws:iam::{account}:role/{physical}"),
-        ResourceKind::Bucket => format!("arn:aws:s3:::{physical}"),
-        ResourceKind::Table => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}"),
-        ResourceKind::Queue => format!("arn:aws:sqs:{region}:{account}:{physical}"),
-        ResourceKind::Function => format!("arn:aws:lambda:{region}:{account}:function:{physical}"),
-        ResourceKind::Trigger => return None,
-    })
-}
-
 /// A resource of the stack by its logical name: `table/orders`, `trigger/total-orders`.
 ///
 /// The same in every region; the plan maps it to the physical name a region uses.
@@ -179,7 +132,7 @@ impl ResourceId {
     /// Its ARN on any side, with `${region}`, `${account}` and, for its physical name, itself as `${table/orders}`; `None`
     /// for a trigger, which has no ARN that is known beforehand.
     pub fn arn(&self) -> Option<String> {
-        arn(self.kind()?, "${region}", "${account}", &format!("${{{self}}}"))
+        self.kind()?.arn("${region}", "${account}", &format!("${{{self}}}"))
     }
 
     /// A file name for this resource: `table.orders`.

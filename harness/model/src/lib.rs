@@ -8,6 +8,7 @@ pub mod critical;
 pub mod findings;
 pub mod history;
 pub mod ids;
+pub mod kinds;
 pub mod ledger;
 pub mod plan;
 pub mod recovery_point;

@@ -70,15 +70,11 @@ impl Stack {
             .collect()
     }
 
-    /// The resources that hold data (buckets and tables), instrumentation tables left out.
+    /// The resources that hold data, instrumentation tables left out.
     pub fn data_resources(&self) -> Vec<ResourceId> {
-        let buckets = self.buckets.keys().map(|name| ResourceId::new(ResourceKind::Bucket, name));
-        let tables = self
-            .tables
-            .iter()
-            .filter(|(_, table)| !table.delivery_log)
-            .map(|(name, _)| ResourceId::new(ResourceKind::Table, name));
-        buckets.chain(tables).collect()
+        let log = self.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
+        let holds_data = |id: &ResourceId| id.kind().is_some_and(ResourceKind::holds_data);
+        self.resources().into_iter().filter(|id| holds_data(id) && Some(id) != log.as_ref()).collect()
     }
 
     /// The table in which functions log each delivery, if the stack has one.

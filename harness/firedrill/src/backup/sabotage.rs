@@ -12,13 +12,13 @@ use firedrill_model::{
     ledger::{LedgerLine, Origin, Outcome},
     run_dir::RunDirError,
     scenario::Sabotage,
-    stack::Table,
 };
 
 use super::BackupError;
 use crate::{
     run::Drill,
     services::{
+        Blueprint,
         dynamodb::{AttributeValue, Item},
         flip,
     },
@@ -93,11 +93,13 @@ impl Saboteur {
         matches!(self.sabotage, Some(Sabotage::FlipByte { .. })) && self.hits(resource, key)
     }
 
-    /// Point 4, before a table is made.
-    pub fn table(&self, resource: &ResourceId, table: Table) -> Table {
-        match &self.sabotage {
-            Some(Sabotage::ForgetTtl { resource: hit }) if hit == resource => Table { ttl: None, ..table },
-            _ => table,
+    /// Point 4, before a resource is made.
+    pub fn blueprint(&self, resource: &ResourceId, blueprint: &mut Blueprint) {
+        if let Some(Sabotage::ForgetTtl { resource: hit }) = &self.sabotage
+            && hit == resource
+            && let Blueprint::Table(table) = blueprint
+        {
+            table.ttl = None;
         }
     }
 

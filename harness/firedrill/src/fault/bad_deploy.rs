@@ -1,4 +1,4 @@
-//! `bad-deploy`: a function gets code that fails.
+//! `bad-deploy`: a function gets code that fails, or settings with which its code cannot be run.
 
 use firedrill_model::{
     ids::ResourceKind::Function,
@@ -6,11 +6,18 @@ use firedrill_model::{
 };
 
 use super::Fields;
+use crate::scenario::raw::PartWord;
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, resource) = (fields.region(), fields.resource(&[Function]));
+    let part = fields.part_of(&[PartWord::Code, PartWord::Configuration]);
     let (region, resource) = (region?, resource?);
-    let title = format!("{resource} in {region} gets code that fails");
+    let (gets, what) = if part == Some(PartWord::Configuration) {
+        ("a handler that its code does not have", Alteration::BreakHandler)
+    } else {
+        ("code that fails", Alteration::BreakCode)
+    };
+    let title = format!("{resource} in {region} gets {gets}");
     let symptoms = "every invocation of it ends in an error".to_owned();
-    Some(fields.of_change(title, symptoms, &region, resource, Alteration::BreakCode))
+    Some(fields.of_change(title, symptoms, &region, resource, what))
 }

@@ -10,7 +10,7 @@ use crate::scenario::raw::PartWord;
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, resource) = (fields.region(), fields.resource(&[Bucket, Table, Queue]));
-    let (prefix, part) = (fields.prefix(), fields.part());
+    let (prefix, part) = (fields.prefix(), fields.part_of(&[PartWord::Stream]));
     let (region, resource) = (region?, resource?);
     let kind = resource.kind()?;
     let (title, symptoms, what) = match (prefix, part) {
@@ -23,11 +23,11 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
             fields.misplaced("prefix", &format!("a {} has no prefixes", kind.word()), "leave it out, or name a bucket");
             return None;
         }
-        (_, Some(PartWord::Stream)) if kind != Table => {
+        (_, Some(_)) if kind != Table => {
             fields.misplaced("part", &format!("a {} has no stream", kind.word()), "leave it out, or name a table");
             return None;
         }
-        (_, Some(PartWord::Stream)) => {
+        (_, Some(_)) => {
             fields.must_have_a_stream(&resource).then_some(())?;
             let title = format!("the stream of {resource} in {region} is switched off");
             (title, "changes of its items come to nobody", Alteration::DropStream)

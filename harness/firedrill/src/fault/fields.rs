@@ -44,14 +44,23 @@ pub(crate) enum Of {
     Name,
 }
 
+/// What else a scenario says, as far as disasters refer to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) stack: &'a Stack,
+    /// The functions that run in one zone.
+    pub(crate) placed: &'a BTreeMap<String, Zone>,
+    /// The buckets of all vaults.
+    pub(crate) vaults: &'a [(Region, String)],
+    pub(crate) catalogue: &'a Catalogue,
+}
+
 /// A disaster's line, read key by key.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     raw: &'a RawDisaster,
-    topology: &'a Topology,
-    stack: &'a Stack,
-    placed: &'a BTreeMap<String, Zone>,
-    catalogue: &'a Catalogue,
+    setting: Setting<'a>,
     /// The word of the disaster.
     word: String,
     taken: BTreeSet<&'static str>,
@@ -59,26 +68,24 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(
-        raw: &'a RawDisaster,
-        topology: &'a Topology,
-        (stack, placed): (&'a Stack, &'a BTreeMap<String, Zone>),
-        catalogue: &'a Catalogue,
-    ) -> Self {
+    pub(crate) fn new(raw: &'a RawDisaster, setting: Setting<'a>) -> Self {
         let word = serde_json::to_value(raw.fault).ok().and_then(|word| word.as_str().map(str::to_owned));
         let word = word.unwrap_or_default();
-        Self { raw, topology, stack, placed, catalogue, word, taken: BTreeSet::new(), wrong: Vec::new() }
+        Self { raw, setting, word, taken: BTreeSet::new(), wrong: Vec::new() }
     }
 
     /// The region that it happens in, which must be given.
     pub(super) fn region(&mut self) -> Option<Region> {
         self.taken.insert("region");
         let Some(region) = self.raw.region.as_ref().map(|region| region.0.clone()) else {
-            self.missing("region", &format!("region: {}", self.topology.primary));
+            self.missing("region", &format!("region: {}", self.setting.topology.primary));
             return None;
         };
-        if self.topology.side(&region).is_none() {
-            let help = suggest(region.as_str(), [self.topology.primary.as_str(), self.topology.recovery.as_str()]);
+        if self.setting.topology.side(&region).is_none() {
+            let help = suggest(
+                region.as_str(),
+                [self.setting.topology.primary.as_str(), self.setting.topology.recovery.as_str()],
+            );
             self.tell(Some("region"), format!("`{region}` is not in the topology"), "another region", help);
             return None;
         }
@@ -92,6 +99,16 @@ impl<'a> Fields<'a> {
             self.missing("symptom", &format!("symptom: {}", known.first().map_or("", |symptom| symptom.word())));
             return None;
         };
+        self.one_of(symptom, known)
+    }
+
+    /// The same where it may be left out.
+    pub(super) fn symptom_or(&mut self, default: Symptom, known: &[Symptom]) -> Option<Symptom> {
+        self.taken.insert("symptom");
+        self.one_of(self.raw.symptom.unwrap_or(default), known)
+    }
+
+    fn one_of(&mut self, symptom: Symptom, known: &[Symptom]) -> Option<Symptom> {
         if known.contains(&symptom) {
             return Some(symptom);
         }
@@ -151,7 +168,7 @@ impl<'a> Fields<'a> {
     /// The resource that it is done to, of one of `kinds`; it must be given.
     pub(super) fn resource(&mut self, kinds: &[ResourceKind]) -> Option<ResourceId> {
         self.taken.insert("resource");
-        let known = self.catalogue.only(kinds);
+        let known = self.setting.catalogue.only(kinds);
         let Some(name) = &self.raw.resource else {
             let example = known.all().first().map_or("…", ResourceId::name).to_owned();
             self.missing("resource", &format!("resource: {example}"));
@@ -176,19 +193,19 @@ impl<'a> Fields<'a> {
     fn zone_like(&mut self, end: &str) -> Option<Zone> {
         self.taken.insert("zone");
         if self.raw.zone.is_none() {
-            self.missing("zone", &format!("zone: {}{end}", self.topology.primary));
+            self.missing("zone", &format!("zone: {}{end}", self.setting.topology.primary));
         }
         self.raw.zone.as_ref().map(Zone::new)
     }
 
     /// Whether functions run in a zone.
     pub(super) fn has_functions_in(&self, zone: &Zone) -> bool {
-        self.placed.values().any(|of| of == zone)
+        self.setting.placed.values().any(|of| of == zone)
     }
 
     /// The zone at the edge of the primary region that it happens in, which must be given.
     pub(super) fn edge_zone(&mut self) -> Option<Zone> {
-        let (zone, region) = (self.zone_like("-bos-1a")?, &self.topology.primary);
+        let (zone, region) = (self.zone_like("-bos-1a")?, &self.setting.topology.primary);
         if !zone.is_edge_of(region) {
             let help = format!("write a Local Zone or Wavelength Zone, such as `{region}-bos-1a`");
             self.misplaced("zone", &format!("`{zone}` is not a zone at the edge of {region}"), &help);
@@ -209,7 +226,7 @@ impl<'a> Fields<'a> {
 
     /// The two regions of the drill.
     pub(super) fn both_regions(&self) -> (&'a Region, &'a Region) {
-        (&self.topology.primary, &self.topology.recovery)
+        (&self.setting.topology.primary, &self.setting.topology.recovery)
     }
 
     /// The bucket of the vault that it is done to, which must be given.
@@ -221,21 +238,40 @@ impl<'a> Fields<'a> {
         self.raw.vault.clone()
     }
 
+    /// The vault that is lost besides, with its region. Tells when no backup rule has it.
+    pub(super) fn vault_besides(&mut self) -> Option<(Region, String)> {
+        self.taken.insert("vault");
+        let vault = self.raw.vault.as_ref()?;
+        let found = self.setting.vaults.iter().find(|(_, bucket)| bucket == vault).cloned();
+        if found.is_none() {
+            let help = suggest(vault, self.setting.vaults.iter().map(|(_, bucket)| bucket.as_str()));
+            self.tell(Some("vault"), format!("no backup rule has its vault in `{vault}`"), "not a vault", help);
+        }
+        found
+    }
+
     /// What the keys of the objects that it is done to begin with.
     pub(super) fn prefix(&mut self) -> Option<String> {
         self.taken.insert("prefix");
         self.raw.prefix.clone()
     }
 
-    /// The part of the resource that it is done to; `None`: to the whole.
-    pub(super) fn part(&mut self) -> Option<PartWord> {
+    /// The part of the resource that it is done to, of those that this disaster knows; `None`: to the whole.
+    pub(super) fn part_of(&mut self, known: &[PartWord]) -> Option<PartWord> {
         self.taken.insert("part");
-        self.raw.part
+        let part = self.raw.part?;
+        if known.contains(&part) {
+            return Some(part);
+        }
+        let words: Vec<String> = known.iter().map(|part| format!("`{}`", part.word())).collect();
+        let message = format!("`{}` is no part that `{}` is done to", part.word(), self.word);
+        self.tell(Some("part"), message, "not here", format!("write {}, or leave it out", words.join(" or ")));
+        None
     }
 
     /// Whether `table` has a stream. Tells when it has not.
     pub(super) fn must_have_a_stream(&mut self, table: &ResourceId) -> bool {
-        let streams = self.stack.tables.get(table.name()).is_some_and(|of| of.stream);
+        let streams = self.setting.stack.tables.get(table.name()).is_some_and(|of| of.stream);
         if !streams {
             self.misplaced("part", &format!("{table} has no stream"), "name a table that has one");
         }
@@ -244,13 +280,42 @@ impl<'a> Fields<'a> {
 
     /// Whether `trigger` reads a stream, in which an event waits for those before it. Tells when it does not.
     pub(super) fn must_read_a_stream(&mut self, trigger: &ResourceId) -> bool {
-        let source = self.stack.triggers.get(trigger.name()).map(|trigger| &trigger.source);
+        let source = self.setting.stack.triggers.get(trigger.name()).map(|trigger| &trigger.source);
         let reads = matches!(source, Some(TriggerSource::TableStream { .. }));
         if !reads {
             let message = format!("{trigger} hears of a bucket, whose events do not wait for each other");
             self.misplaced("resource", &message, "name the trigger of a table's stream");
         }
         reads
+    }
+
+    /// Whether `function` has an alias. Tells when it has not.
+    pub(super) fn must_have_an_alias(&mut self, function: &ResourceId) -> bool {
+        let has = self.setting.stack.functions.get(function.name()).is_some_and(|of| of.alias.is_some());
+        if !has {
+            self.misplaced("part", &format!("{function} has no alias"), "name a function that has one");
+        }
+        has
+    }
+
+    /// Whether events come to the function of `trigger` by an event source mapping. Tells when they do not.
+    pub(super) fn must_have_a_mapping(&mut self, trigger: &ResourceId) -> bool {
+        let trigger_of = self.setting.stack.triggers.get(trigger.name());
+        let has = trigger_of.is_some_and(|of| match &of.source {
+            TriggerSource::TableStream { .. } => true,
+            TriggerSource::BucketEvents { queue, .. } => queue.is_some(),
+        });
+        if !has {
+            let message = format!("{trigger} is a notification, and has no event source mapping");
+            self.misplaced("part", &message, "leave it out: the notification is removed then");
+        }
+        has
+    }
+
+    /// How many bytes of each object it is done to; `None`: to the last.
+    pub(super) fn bytes(&mut self) -> Option<u64> {
+        self.taken.insert("bytes");
+        self.raw.bytes
     }
 
     /// To how many it is done; `None`: to all.
@@ -264,7 +329,7 @@ impl<'a> Fields<'a> {
         self.taken.insert("variable");
         let variable = self.raw.variable.clone()?;
         let function = of.filter(|of| of.kind() == Some(ResourceKind::Function));
-        if let Some(function) = function.and_then(|of| self.stack.functions.get(of.name()))
+        if let Some(function) = function.and_then(|of| self.setting.stack.functions.get(of.name()))
             && !function.environment.contains_key(&variable)
         {
             let message = format!("the function has no variable `{variable}` in its environment");
@@ -283,9 +348,11 @@ impl<'a> Fields<'a> {
 
     /// Tells that a region is not where the workload runs.
     pub(super) fn must_be_primary(&mut self, region: &Region) {
-        if *region != self.topology.primary {
-            let (message, help) =
-                (format!("{region} is not where the workload runs"), format!("write `{}`", self.topology.primary));
+        if *region != self.setting.topology.primary {
+            let (message, help) = (
+                format!("{region} is not where the workload runs"),
+                format!("write `{}`", self.setting.topology.primary),
+            );
             self.tell(Some("region"), message, "not the primary region", help);
         }
     }
@@ -314,6 +381,7 @@ impl<'a> Fields<'a> {
             prefix,
             part,
             count,
+            bytes,
             variable,
             operation,
         } = self.raw;
@@ -331,6 +399,7 @@ impl<'a> Fields<'a> {
             ("prefix", prefix.is_some()),
             ("part", part.is_some()),
             ("count", count.is_some()),
+            ("bytes", bytes.is_some()),
             ("variable", variable.is_some()),
             ("operation", operation.is_some()),
         ];
@@ -373,7 +442,11 @@ impl<'a> Fields<'a> {
         resource: ResourceId,
         what: Alteration,
     ) -> Fault {
-        let changes = vec![Change { region: region.clone(), resource, what }];
+        self.of_changes(title, symptoms, vec![Change { region: region.clone(), resource, what }])
+    }
+
+    /// A fault that is made of changes alone.
+    pub(super) fn of_changes(&self, title: String, symptoms: String, changes: Vec<Change>) -> Fault {
         Fault { changes, ..self.of_rules(title, symptoms, Vec::new()) }
     }
 }

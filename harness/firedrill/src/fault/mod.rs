@@ -26,7 +26,7 @@ mod zone_outage;
 
 use firedrill_model::scenario::Fault;
 
-pub(crate) use self::fields::{Fields, Of, Wrong};
+pub(crate) use self::fields::{Fields, Of, Setting, Wrong};
 pub use self::{isolation::isolation, region_outage::region_outage};
 use crate::scenario::raw::FaultWord;
 

@@ -26,7 +26,7 @@ pub fn region_outage(region: &Region, symptom: Symptom) -> Option<Fault> {
         Symptom::Destroyed => {
             ("destroyed", "connections are refused and its data is destroyed", Effect::Refuse, destroy)
         }
-        Symptom::Errors => return None,
+        Symptom::Errors | Symptom::Disabled | Symptom::PendingDeletion => return None,
     };
     Some(Fault {
         kind: "region-outage".to_owned(),

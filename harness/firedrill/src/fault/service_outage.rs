@@ -20,7 +20,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         Symptom::Errors => ("errors", "every request is answered 503 ServiceUnavailable", Effect::unavailable()),
         Symptom::Refused => ("connections reset", "connections are reset", Effect::Reset),
         Symptom::Timeouts => ("time-outs", "requests are never answered", Effect::BlackHole),
-        Symptom::Destroyed => return None,
+        Symptom::Destroyed | Symptom::Disabled | Symptom::PendingDeletion => return None,
     };
     let rule = Rule { scope: requests(&region, &services), ..Rule::of_region(&region, effect) };
     let title = format!("no {} ({brief})", place(&region, &services));

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fs};
 
 use firedrill_model::{ids::Zone, scenario::Fault, stack::Queue, topology::Topology};
 
-use super::{Fields, fields::Wrong, make};
+use super::{Fields, Setting, fields::Wrong, make};
 use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
 
 /// What is made of a disaster's line, and what is wrong with it.
@@ -14,7 +14,9 @@ fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
     stack.queues.insert("upload-events".to_owned(), queue);
     let catalogue = Catalogue::of(&stack);
     let placed = [("total-orders".to_owned(), Zone::new("us-east-1a"))].into();
-    let mut fields = Fields::new(&raw, &topology, (&stack, &placed), &catalogue);
+    let vaults = [("eu-west-1".into(), "order-vault".to_owned())];
+    let (topology, stack, placed, catalogue) = (&topology, &stack, &placed, &catalogue);
+    let mut fields = Fields::new(&raw, Setting { topology, stack, placed, vaults: &vaults, catalogue });
     let fault = make(raw.fault, &mut fields);
     (fault, fields.wrong())
 }
@@ -71,6 +73,24 @@ fn each_disaster_is_made_of_rules_and_actions() {
         ("poison-event", "{ at: 1s, fault: poison-event, region: us-east-1, resource: total-orders }"),
         ("items-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, count: 7 }"),
         ("objects-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: uploads }"),
+        ("bytes-corrupted", "{ at: 1s, fault: corruption, region: us-east-1, resource: uploads, bytes: 16 }"),
+        (
+            "ransomware-with-backups",
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: order-vault }",
+        ),
+        ("key-loss-for-good", "{ at: 1s, fault: key-loss, region: us-east-1, symptom: pending-deletion }"),
+        (
+            "bad-configuration",
+            "{ at: 1s, fault: bad-deploy, region: us-east-1, resource: function/total-orders, part: configuration }",
+        ),
+        (
+            "mapping-off",
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders, part: mapping }",
+        ),
+        (
+            "alias-moved",
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, part: alias }",
+        ),
         ("ransomware", "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads }"),
         ("bad-deploy", "{ at: 1s, fault: bad-deploy, region: us-east-1, resource: function/total-orders }"),
         ("disconnected", "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders }"),
@@ -83,6 +103,11 @@ fn each_disaster_is_made_of_rules_and_actions() {
         assert_eq!(wrong, [], "{line}");
         insta::assert_json_snapshot!(name, fault.unwrap());
     }
+}
+
+/// The keys of a line that are wrong, and what is told of each.
+fn told(line: &str) -> Vec<(Option<&'static str>, String)> {
+    made(line).1.into_iter().map(|wrong| (wrong.key, wrong.message)).collect()
 }
 
 #[test]
@@ -114,6 +139,14 @@ fn keys_that_do_not_go_together_are_told() {
             Some("symptom"),
             "`destroyed` is no symptom of `region-partition`",
         ),
+    ] {
+        assert_eq!(told(line), [(key, message.to_owned())], "{line}");
+    }
+}
+
+#[test]
+fn keys_of_changes_that_do_not_go_together_are_told() {
+    for (line, key, message) in [
         ("{ at: 1s, fault: data-loss, region: us-east-1 }", None, "`data-loss` must say its `resource`"),
         (
             "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, prefix: a }",
@@ -170,9 +203,48 @@ fn keys_that_do_not_go_together_are_told() {
             Some("variable"),
             "a trigger has no environment",
         ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders, part: alias }",
+            Some("part"),
+            "a trigger has no alias",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, part: mapping }",
+            Some("part"),
+            "a function has no mapping of its own",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/describe-upload, part: mapping }",
+            Some("part"),
+            "trigger/describe-upload is a notification, and has no event source mapping",
+        ),
+        (
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, part: alias, variable: TOTALS_TABLE }",
+            Some("part"),
+            "one disaster changes one thing",
+        ),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: alias }",
+            Some("part"),
+            "`alias` is no part that `data-loss` is done to",
+        ),
+        (
+            "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, bytes: 2 }",
+            Some("bytes"),
+            "of an item one character of one text is changed",
+        ),
+        (
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: order-vaults }",
+            Some("vault"),
+            "no backup rule has its vault in `order-vaults`",
+        ),
+        (
+            "{ at: 1s, fault: key-loss, region: us-east-1, symptom: timeouts }",
+            Some("symptom"),
+            "`timeouts` is no symptom of `key-loss`",
+        ),
     ] {
-        let told: Vec<_> = made(line).1.into_iter().map(|wrong| (wrong.key, wrong.message)).collect();
-        assert_eq!(told, [(key, message.to_owned())], "{line}");
+        assert_eq!(told(line), [(key, message.to_owned())], "{line}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! `vault-loss`: every recovery point that a vault holds is deleted. Clients do not notice.
 
 use firedrill_model::{
-    ids::{ResourceId, ResourceKind},
-    scenario::{Alteration, Fault},
+    ids::{Region, ResourceId, ResourceKind},
+    scenario::{Alteration, Change, Fault},
 };
 
 use super::Fields;
@@ -11,7 +11,14 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, vault) = (fields.region(), fields.vault());
     let (region, vault) = (region?, vault?);
     let title = format!("the recovery points in the vault `{vault}` in {region} are deleted");
-    let (vault, what) =
-        (ResourceId::new(ResourceKind::Bucket, &vault), Alteration::DeleteBelow { prefix: String::new() });
-    Some(fields.of_change(title, "nothing of them can be restored".to_owned(), &region, vault, what))
+    Some(fields.of_changes(title, "nothing of them can be restored".to_owned(), vec![emptied(&region, &vault)]))
+}
+
+/// Everything in a vault is deleted.
+pub(super) fn emptied(region: &Region, vault: &str) -> Change {
+    Change {
+        region: region.clone(),
+        resource: ResourceId::new(ResourceKind::Bucket, vault),
+        what: Alteration::DeleteBelow { prefix: String::new() },
+    }
 }

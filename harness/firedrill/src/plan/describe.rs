@@ -56,7 +56,10 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
     let by = if plan.stack.template.is_some() { " by CloudFormation" } else { "" };
-    row("provision", format!("{} in {}{by}", counted(&plan.stack.resources()), plan.topology.primary));
+    row(
+        "provision",
+        format!("{} in {}{by}", counted(&plan.stack.resources(), ResourceKind::ALL), plan.topology.primary),
+    );
     for (resource, count) in &plan.seeding {
         row("seed", format!("{count} in {resource}"));
     }
@@ -112,9 +115,9 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
     rows
 }
 
-/// `2 roles, 1 bucket, 4 tables`.
-fn counted(resources: &[ResourceId]) -> String {
-    let counts = ResourceKind::ALL.into_iter().filter_map(|kind| {
+/// `2 roles, 1 bucket, 4 tables`: how many there are of these kinds, in this order.
+pub(crate) fn counted(resources: &[ResourceId], kinds: impl IntoIterator<Item = ResourceKind>) -> String {
+    let counts = kinds.into_iter().filter_map(|kind| {
         let count = resources.iter().filter(|id| id.kind() == Some(kind)).count();
         let plural = if count == 1 { "" } else { "s" };
         (count > 0).then(|| format!("{count} {}{plural}", kind.word()))

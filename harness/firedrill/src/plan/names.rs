@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind},
+    kinds::Namespace,
     plan::Names,
     scenario::{BackupUsing, Scenario, VaultPlace},
     stack::Stack,
@@ -15,9 +16,9 @@ use crate::services::clients::EMULATOR_ACCOUNT;
 
 /// The names of every resource on both sides.
 ///
-/// Tables, queues, functions and triggers are regional on AWS and keep their logical names. Buckets share one namespace over all
-/// regions and accounts, so they get the region and a suffix that depends on the scenario's name alone. Roles are global
-/// within an account, so they get the region. A template that chooses a name itself keeps it.
+/// What is regional on AWS keeps its logical name. What has to be the only one in an account (a role) gets the region, and what
+/// has to be the only one in the world (a bucket) a suffix besides, which depends on the scenario's name alone. A template
+/// that chooses a name itself keeps it.
 pub fn physical(scenario: &Scenario, stack: &Stack) -> Names {
     let of = |side| -> BTreeMap<ResourceId, String> {
         let region = scenario.topology.region(side);
@@ -32,12 +33,10 @@ pub fn physical(scenario: &Scenario, stack: &Stack) -> Names {
 }
 
 fn name(id: &ResourceId, region: &Region, scenario: &str) -> String {
-    match id.kind() {
-        Some(ResourceKind::Bucket) => format!("{}-{region}-{}", id.name().to_lowercase(), suffix(scenario)),
-        Some(ResourceKind::Role) => format!("{}-{region}", id.name()),
-        Some(ResourceKind::Table | ResourceKind::Queue | ResourceKind::Function | ResourceKind::Trigger) | None => {
-            id.name().to_owned()
-        }
+    match id.kind().map(ResourceKind::namespace) {
+        Some(Namespace::World) => format!("{}-{region}-{}", id.name().to_lowercase(), suffix(scenario)),
+        Some(Namespace::Account) => format!("{}-{region}", id.name()),
+        Some(Namespace::Region) | None => id.name().to_owned(),
     }
 }
 
@@ -53,7 +52,7 @@ fn suffix(scenario: &str) -> String {
 /// A name that would have to exist in two regions, where the service has one namespace for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameClash {
-    /// Bucket or role.
+    /// Of what it is the name.
     pub kind: ResourceKind,
     /// The name.
     pub name: String,
@@ -63,14 +62,14 @@ pub struct NameClash {
     pub rule: Option<usize>,
 }
 
-/// Every bucket or role name that is used twice, other than by vaults that share their bucket.
+/// Every name that is used in both regions and may not be, other than by vaults that share their bucket.
 pub fn clashes(scenario: &Scenario, names: &Names) -> Vec<NameClash> {
     let mut taken: BTreeMap<(ResourceKind, &str), (Region, bool)> = BTreeMap::new();
     let mut clashes = Vec::new();
     for side in [Side::Primary, Side::Recovery] {
         let region = scenario.topology.region(side);
         for (id, name) in names.of(side) {
-            let Some(kind @ (ResourceKind::Bucket | ResourceKind::Role)) = id.kind() else { continue };
+            let Some(kind) = id.kind().filter(|kind| kind.namespace() != Namespace::Region) else { continue };
             if let Some((other, _)) = taken.insert((kind, name), (region.clone(), false)) {
                 clashes.push(NameClash { kind, name: name.clone(), regions: [other, region.clone()], rule: None });
             }

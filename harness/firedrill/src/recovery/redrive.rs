@@ -203,10 +203,12 @@ impl Redriving<'_> {
     /// Invokes the function with records, each a JSON text.
     async fn invoke(&self, records: Vec<String>) -> Result<u64, RedriveError> {
         let count = records.len() as u64;
-        let queue = triggers::queue_arn(self.site, self.trigger);
-        let records = match (queue, self.site.clients.region.as_str()) {
-            (Some(arn), region) => records.iter().map(|record| message(region, &arn, record)).collect(),
-            (None, _) => records,
+        let records = match triggers::queue_arn(self.site, self.trigger) {
+            Some(queue) => {
+                let region = self.site.clients.region.as_str();
+                records.iter().map(|record| message(region, &queue, record)).collect()
+            }
+            None => records,
         };
         let event = format!(r#"{{"Records":[{}],"firedrill":{{"redriven":true}}}}"#, records.join(","));
         tokio::select! {

@@ -1,16 +1,14 @@
 //! Stands the workload up from its CloudFormation template, on the target's own CloudFormation.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use firedrill_model::{
-    ids::{ResourceId, ResourceKind},
+    ids::ResourceKind,
     stack::{Bucket, Stack, Template},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    backup::vault::blueprint,
     scenario::template::name_property,
     services::{
         self, Blueprint, ServiceError, Site, cloudformation, lambda,
@@ -30,14 +28,16 @@ pub(super) async fn deploy(
     cloudformation::create_stack(&site.clients, &stack.name, body.to_string(), &template.parameters).await?;
     let mut made_up = Vec::new();
     for id in stack.resources() {
-        let (Some(kind), Some(expected)) = (id.kind(), expected(stack, &id)) else { continue };
+        // The policies of a role are left to CloudFormation.
+        let Some(kind) = id.kind().filter(|kind| *kind != ResourceKind::Role) else { continue };
+        let Some(expected) = Blueprint::of(stack, &id) else { continue };
         let service = services::service(kind);
-        let left_out = differences(site, &expected, service.describe(site, id.name()).await?);
+        let left_out = differences(site, &expected, &service.describe(site, id.name()).await?);
         if left_out.is_empty() {
             continue;
         }
         service.complete(site, id.name(), &expected).await?;
-        let still = differences(site, &expected, service.describe(site, id.name()).await?);
+        let still = differences(site, &expected, &service.describe(site, id.name()).await?);
         if let Some((field, wanted, found)) = still.into_iter().next() {
             return Err(ServiceError::Unusable {
                 operation: format!("CloudFormation CreateStack {}", stack.name),
@@ -80,39 +80,20 @@ async fn filled(site: &Site, stack: &Stack, template: &Template, code_bucket: &s
     Ok(body)
 }
 
-/// What the template says of a resource, as far as a service can describe it; `None` for a role, whose policies are left
-/// to CloudFormation.
-fn expected(stack: &Stack, id: &ResourceId) -> Option<Blueprint> {
-    let name = id.name();
-    match id.kind()? {
-        ResourceKind::Role => None,
-        ResourceKind::Bucket => {
-            stack.buckets.get(name).map(|bucket| Blueprint::Bucket(Bucket { data: None, ..bucket.clone() }))
-        }
-        ResourceKind::Table => stack.tables.get(name).cloned().map(|mut table| {
-            (table.data, table.delivery_log) = (None, false);
-            Blueprint::Table(table)
-        }),
-        ResourceKind::Queue => stack.queues.get(name).cloned().map(Blueprint::Queue),
-        ResourceKind::Function => stack.functions.get(name).cloned().map(|mut spec| {
-            spec.code = PathBuf::new();
-            Blueprint::Function { spec, code: Bytes::new() }
-        }),
-        ResourceKind::Trigger => stack.triggers.get(name).cloned().map(Blueprint::Trigger),
-    }
-}
+/// Settings that the plan alone has: a data set, whether a table is the delivery log, the folder of a function's code.
+const OF_THE_PLAN: [&str; 3] = ["data", "delivery_log", "code"];
 
 /// The settings that are not as expected: name, expected, found.
-fn differences(site: &Site, expected: &Blueprint, found: Blueprint) -> Vec<(String, Value, Value)> {
-    let settings = |blueprint: Blueprint| -> Value {
-        let document = serde_json::to_value(blueprint::split(blueprint).0).unwrap_or_default();
+fn differences(site: &Site, expected: &Blueprint, found: &Blueprint) -> Vec<(String, Value, Value)> {
+    let settings = |blueprint: &Blueprint| -> Value {
+        let document = serde_json::to_value(blueprint).unwrap_or_default();
         // Both in physical names: the two may stand for the same name in different ways.
         serde_json::from_str(&site.expand(&document["settings"].to_string())).unwrap_or_default()
     };
-    let (expected, found) = (settings(expected.clone()), settings(found));
+    let (expected, found) = (settings(expected), settings(found));
     let fields = expected.as_object().into_iter().flatten();
     fields
-        .filter(|(field, wanted)| found[field.as_str()] != **wanted)
+        .filter(|(field, wanted)| !OF_THE_PLAN.contains(&field.as_str()) && found[field.as_str()] != **wanted)
         .map(|(field, wanted)| (field.clone(), wanted.clone(), found[field.as_str()].clone()))
         .collect()
 }

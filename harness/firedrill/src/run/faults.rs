@@ -101,7 +101,7 @@ mod tests {
 
     /// A fault that leaves every request alone.
     fn change(region: &str) -> Fault {
-        let what = Alteration::Corrupt { count: None };
+        let what = Alteration::Corrupt { count: None, bytes: None };
         let change = Change { region: region.into(), resource: ResourceId::new(ResourceKind::Table, "orders"), what };
         Fault { rules: Vec::new(), changes: vec![change], ..fault(region, None) }
     }

@@ -24,7 +24,7 @@ use super::{
     steps::StepError,
 };
 use crate::{
-    plan::names,
+    plan::{describe::counted, names},
     recovery::redrive,
     services::{ServiceError, Site, clients::Conduct},
     target::{
@@ -97,15 +97,9 @@ enum PreflightError {
 
 /// `4 tables, 1 bucket, 2 functions, 2 triggers`.
 fn inventory(drill: &Drill) -> String {
-    let resources = drill.plan.stack.resources();
-    let count = |kind: ResourceKind| {
-        let number = resources.iter().filter(|resource| resource.kind() == Some(kind)).count();
-        format!("{number} {}{}", kind.word(), if number == 1 { "" } else { "s" })
-    };
-    let queues = (!drill.plan.stack.queues.is_empty()).then_some(ResourceKind::Queue);
-    let kinds = [ResourceKind::Table, ResourceKind::Bucket].into_iter().chain(queues);
-    let kinds = kinds.chain([ResourceKind::Function, ResourceKind::Trigger]);
-    kinds.map(count).collect::<Vec<_>>().join(", ")
+    let first = [ResourceKind::Table, ResourceKind::Bucket];
+    let others = ResourceKind::ALL.into_iter().filter(|kind| *kind != ResourceKind::Role && !first.contains(kind));
+    counted(&drill.plan.stack.resources(), first.into_iter().chain(others))
 }
 
 /// Provisions, seeds and waits for the steady state; then records how the source is configured.

@@ -33,7 +33,7 @@ use super::{
     source::Source,
     written::Written,
 };
-use crate::fault::{self, Fields, Of, Wrong};
+use crate::fault::{self, Fields, Of, Setting, Wrong};
 
 /// What can hold data.
 const DATA: [ResourceKind; 2] = [ResourceKind::Bucket, ResourceKind::Table];
@@ -71,8 +71,9 @@ pub fn scenario(
     let placed = reader.placed(&raw.workload.zones);
     let traffic = reader.all_traffic(&raw.workload.traffic);
     let backups = raw.backup.iter().enumerate().filter_map(|(index, rule)| reader.backup(index, rule)).collect();
-    let disaster =
-        raw.disaster.iter().enumerate().filter_map(|(index, one)| reader.disaster(index, one, &placed)).collect();
+    let vaults: Vec<(Region, String)> = raw.backup.iter().filter_map(vault_of).collect();
+    let disaster = raw.disaster.iter().enumerate();
+    let disaster = disaster.filter_map(|(index, one)| reader.disaster(index, one, &placed, &vaults)).collect();
     let detect = reader.detect(raw, &traffic, &seed);
     let stop_when = raw.stop_when.iter().enumerate().filter_map(|(index, one)| reader.stop(index, one)).collect();
     let recover: Vec<RecoveryStep> =
@@ -105,6 +106,12 @@ pub fn scenario(
         },
         must_fail,
     })
+}
+
+/// The bucket of a rule's vault, if it has one.
+fn vault_of(rule: &RawBackup) -> Option<(Region, String)> {
+    let into = rule.into.as_ref()?;
+    Some((into.region.as_ref()?.0.clone(), into.bucket.clone()?))
 }
 
 struct Reader<'a> {
@@ -357,7 +364,13 @@ impl Reader<'_> {
         })
     }
 
-    fn disaster(&mut self, index: usize, raw: &RawDisaster, placed: &BTreeMap<String, Zone>) -> Option<Disaster> {
+    fn disaster(
+        &mut self,
+        index: usize,
+        raw: &RawDisaster,
+        placed: &BTreeMap<String, Zone>,
+        vaults: &[(Region, String)],
+    ) -> Option<Disaster> {
         let path = KeyPath::of(["disaster"]).index(index);
         let when = match (&raw.after, &raw.at) {
             (Some(progress), None) => Some(progress.0),
@@ -368,7 +381,9 @@ impl Reader<'_> {
                 None
             }
         };
-        let mut fields = Fields::new(raw, self.topology, (self.stack, placed), &self.catalogue);
+        let setting =
+            Setting { topology: self.topology, stack: self.stack, placed, vaults, catalogue: &self.catalogue };
+        let mut fields = Fields::new(raw, setting);
         let fault = fault::make(raw.fault, &mut fields);
         for Wrong { key, of, message, found, help } in fields.wrong() {
             let place = key.map_or_else(|| path.clone(), |key| path.key(key));

@@ -114,11 +114,11 @@ impl Format for Span {
     }
 
     fn write(&self) -> String {
-        match self.ms() {
-            ms if ms % 60_000 == 0 && ms > 0 => format!("{}min", ms / 60_000),
-            ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
-            ms => format!("{ms}ms"),
-        }
+        let ms = self.ms();
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min")];
+        let whole = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+        let (unit, word) = whole.unwrap_or(if ms.is_multiple_of(1000) { (1000, "s") } else { (1, "ms") });
+        format!("{}{word}", ms / unit)
     }
 }
 
@@ -234,5 +234,36 @@ fn plain_size(size: ByteSize) -> String {
         bytes if bytes % (1 << 20) == 0 && bytes > 0 => format!("{}MiB", bytes >> 20),
         bytes if bytes % (1 << 10) == 0 && bytes > 0 => format!("{}KiB", bytes >> 10),
         bytes => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_span_is_written_in_the_largest_unit_that_it_is_a_number_of() {
+        for (ms, text) in [
+            (0, "0s"),
+            (400, "400ms"),
+            (1500, "1500ms"),
+            (90_000, "90s"),
+            (600_000, "10min"),
+            (5_400_000, "90min"),
+            (7_200_000, "2h"),
+            (345_600_000, "4d"),
+        ] {
+            assert_eq!(Span::from_ms(ms).write(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_as_it_was(ms in prop_oneof![0..100_000_u64, (0..1_000_000_u64).prop_map(|s| s * 1000)]) {
+            let span = Span::from_ms(ms);
+            prop_assert_eq!(Span::read(&span.write()).ok(), Some(span));
+        }
     }
 }

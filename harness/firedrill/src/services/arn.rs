@@ -1,6 +1,6 @@
 //! ARNs of the stack's resources at a site, and the way back to logical names.
 
-use firedrill_model::ids::{self, ResourceId, ResourceKind};
+use firedrill_model::ids::{ResourceId, ResourceKind};
 use serde_json::Value;
 
 use super::{Site, clients::EMULATOR_ACCOUNT};
@@ -12,7 +12,7 @@ pub(crate) fn account(_site: &Site) -> &'static str {
 
 /// ARN of a resource by its physical name; `None` for a trigger, which has none that is known beforehand.
 pub(crate) fn of(site: &Site, kind: ResourceKind, physical: &str) -> Option<String> {
-    ids::arn(kind, site.clients.region.as_str(), account(site), physical)
+    kind.arn(site.clients.region.as_str(), account(site), physical)
 }
 
 /// Puts logical names in place of physical ones, so that two sides can be compared: `${table/orders}`, `${region}`,
@@ -40,7 +40,7 @@ impl Logical {
                 arns.push((arn.clone(), format!("${{{id}}}")));
                 forms.push((arn, form));
             }
-            if matches!(kind, ResourceKind::Bucket | ResourceKind::Table | ResourceKind::Queue) {
+            if kind.is_called_by_name() {
                 data.push((physical.to_owned(), format!("${{{id}}}")));
             }
         }

@@ -20,6 +20,15 @@ pub(crate) struct Rules {
     pub(crate) volatile: &'static [(&'static str, &'static str)],
 }
 
+/// What a document has under one name: the elements of a list, or the one value.
+pub(crate) fn elements(described: &Value, name: &str) -> Vec<Value> {
+    match &described[name] {
+        Value::Array(list) => list.clone(),
+        Value::Null => Vec::new(),
+        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one.clone()],
+    }
+}
+
 /// The fields of one resource.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {

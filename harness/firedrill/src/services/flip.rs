@@ -22,6 +22,23 @@ pub fn text(value: &AttributeValue) -> Option<AttributeValue> {
     String::from_utf8(bytes).ok().map(AttributeValue::S)
 }
 
+/// The body with `count` bytes changed, all of them when it has no more: one in each of as many equal parts, at a place that
+/// `below` draws.
+pub fn spread(body: &Bytes, count: u64, mut below: impl FnMut(u64) -> u64) -> Bytes {
+    let mut bytes = body.to_vec();
+    let size = bytes.len() as u64;
+    let count = count.min(size);
+    let begin_of =
+        |part: u64| u64::try_from(u128::from(size) * u128::from(part) / u128::from(count.max(1))).unwrap_or(size);
+    for part in 0..count {
+        let (begin, end) = (begin_of(part), begin_of(part + 1));
+        if let Some(byte) = usize::try_from(begin + below(end - begin)).ok().and_then(|at| bytes.get_mut(at)) {
+            *byte ^= 1;
+        }
+    }
+    bytes.into()
+}
+
 /// The body with its last byte changed: the size and the first line stay.
 pub fn last_byte(body: &Bytes) -> Bytes {
     let mut bytes = body.to_vec();
@@ -29,4 +46,32 @@ pub fn last_byte(body: &Bytes) -> Bytes {
         *last ^= 1;
     }
     bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::workload::dataset::Draw;
+
+    proptest! {
+        #[test]
+        fn so_many_bytes_are_changed_and_the_size_stays(
+            body in prop::collection::vec(any::<u8>(), 0..200),
+            count in 0..300_u64,
+            seed: u64,
+        ) {
+            let body = Bytes::from(body);
+            let changed = |seed| {
+                let mut draw = Draw::at(seed, &["a key"]);
+                spread(&body, count, |end| draw.below(end))
+            };
+            let after = changed(seed);
+            prop_assert_eq!(after.len(), body.len());
+            let differing = body.iter().zip(&after).filter(|(was, is)| was != is).count();
+            prop_assert_eq!(differing as u64, count.min(body.len() as u64));
+            prop_assert_eq!(after, changed(seed), "the same seed changes the same bytes");
+        }
+    }
 }

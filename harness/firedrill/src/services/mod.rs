@@ -10,6 +10,7 @@
 pub(crate) mod arn;
 
 pub mod api;
+mod blueprint;
 pub mod canonical;
 pub mod clients;
 pub mod cloudformation;
@@ -27,36 +28,12 @@ pub mod sqs;
 pub(crate) mod xml;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use firedrill_model::{
     capture::{Configuration, Entry},
     ids::{ResourceId, ResourceKind},
-    stack::{Bucket, Function, Queue, Role, Table, Trigger},
 };
 
-pub use self::{clients::Clients, error::ServiceError, site::Site};
-
-/// What a resource is made from: from the plan when provisioning, from the source when backing up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blueprint {
-    /// IAM role.
-    Role(Role),
-    /// S3 bucket.
-    Bucket(Bucket),
-    /// DynamoDB table.
-    Table(Table),
-    /// SQS queue.
-    Queue(Queue),
-    /// Lambda function with its code as a zip archive.
-    Function {
-        /// Settings.
-        spec: Function,
-        /// The archive.
-        code: Bytes,
-    },
-    /// S3 notification or event source mapping.
-    Trigger(Trigger),
-}
+pub use self::{blueprint::Blueprint, clients::Clients, error::ServiceError, site::Site};
 
 /// Receives the entries of a resource in no particular order; it is the capture that sorts.
 pub trait EntrySink: Send {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Edge, names_function,
-    notification::{self, bucket_of, present, replace},
+    notification::{self, bucket_of, present},
 };
 use crate::services::{ServiceError, Site, arn, fields::Fields, lambda, s3};
 
@@ -66,6 +66,16 @@ impl BucketEvents {
         Ok(())
     }
 
+    /// The bucket's notifications without this one, and with `own` if there is one.
+    async fn notify(&self, site: &Site, own: Option<LambdaFunctionConfiguration>) -> Result<(), ServiceError> {
+        notification::change(site, self.bucket(), |all| {
+            let functions = all.lambda_function_configurations.get_or_insert_default();
+            functions.retain(|of| !names_function(site, &of.lambda_function_arn, &self.0.function));
+            functions.extend(own);
+        })
+        .await
+    }
+
     fn configured(&self, name: &str, function_arn: String) -> Result<LambdaFunctionConfiguration, ServiceError> {
         let TriggerSource::BucketEvents { events, prefix, .. } = &self.0.source else {
             return Err(crate::services::wrong_blueprint(ResourceKind::Trigger, name));
@@ -89,12 +99,7 @@ impl Edge for BucketEvents {
         // S3 asks the function whether it may call it, so that the permission comes first.
         self.permit(site, name).await?;
         let own = self.configured(name, lambda::target_arn(site, &self.0.function).await?)?;
-        let mut all = present(site, self.bucket()).await?;
-        let mut functions = all.lambda_function_configurations.take().unwrap_or_default();
-        functions.retain(|of| !names_function(site, &of.lambda_function_arn, &self.0.function));
-        functions.push(own);
-        all.lambda_function_configurations = Some(functions);
-        replace(site, self.bucket(), all).await
+        self.notify(site, Some(own)).await
     }
 
     async fn describe(&self, site: &Site) -> Result<Option<TriggerSource>, ServiceError> {
@@ -123,11 +128,7 @@ impl Edge for BucketEvents {
 
     async fn disconnect(&self, site: &Site) -> Result<(), ServiceError> {
         if self.notification(site).await?.is_some() {
-            let mut all = present(site, self.bucket()).await?;
-            if let Some(functions) = &mut all.lambda_function_configurations {
-                functions.retain(|of| !names_function(site, &of.lambda_function_arn, &self.0.function));
-            }
-            replace(site, self.bucket(), all).await?;
+            self.notify(site, None).await?;
         }
         if !lambda::exists(site, &self.0.function).await? {
             return Ok(());

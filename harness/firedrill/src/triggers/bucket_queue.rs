@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Edge,
     mapping::{self, Mapping},
-    notification::{self, bucket_of, present, replace},
+    notification::{self, bucket_of, present},
     queue_arn,
 };
 use crate::services::{
@@ -78,12 +78,12 @@ impl BucketQueue {
     /// The bucket's notifications without this one, and with `own` if there is one.
     async fn notify(&self, site: &Site, own: Option<QueueConfiguration>) -> Result<(), ServiceError> {
         let arn = queue_arn(site, &self.trigger).unwrap_or_default();
-        let mut all = present(site, self.bucket()).await?;
-        let mut queues = all.queue_configurations.take().unwrap_or_default();
-        queues.retain(|of| of.queue_arn != arn);
-        queues.extend(own);
-        all.queue_configurations = Some(queues);
-        replace(site, self.bucket(), all).await
+        notification::change(site, self.bucket(), |all| {
+            let queues = all.queue_configurations.get_or_insert_default();
+            queues.retain(|of| of.queue_arn != arn);
+            queues.extend(own);
+        })
+        .await
     }
 }
 

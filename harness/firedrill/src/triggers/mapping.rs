@@ -15,6 +15,9 @@ use crate::{
     services::{ServiceError, Site, arn, fields::Rules, lambda, raw::read_raw},
 };
 
+const ENABLED: &str = "Enabled";
+const DISABLED: &str = "Disabled";
+
 const EVERY: Span = Span::from_ms(200);
 /// How long a mapping may take to be enabled or gone.
 const LIMIT: Span = Span::from_secs(120);
@@ -63,7 +66,7 @@ impl Mapping<'_> {
     pub(super) async fn find(&self) -> Result<Option<EventSourceMappingConfiguration>, ServiceError> {
         let all = mappings(self.site, &self.trigger.function).await?;
         let mut own: Vec<_> = all.into_iter().filter(|of| self.claims(of)).collect();
-        own.sort_by_key(|of| of.state.as_deref() != Some("Enabled"));
+        own.sort_by_key(|of| of.state.as_deref() != Some(ENABLED));
         Ok(own.into_iter().next())
     }
 
@@ -92,17 +95,32 @@ impl Mapping<'_> {
     }
 
     pub(super) async fn until_enabled(&self, name: &str) -> Result<(), ServiceError> {
-        poll::until(format!("trigger {name} to be enabled"), EVERY, LIMIT, &CancellationToken::new(), || async {
+        self.until(name, ENABLED).await
+    }
+
+    async fn until(&self, name: &str, wanted: &str) -> Result<(), ServiceError> {
+        let what = format!("the mapping of trigger {name} to be {}", wanted.to_lowercase());
+        poll::until(what, EVERY, LIMIT, &CancellationToken::new(), || async {
             match self.find().await {
                 Err(error) => Look::Ready(Err(error)),
                 Ok(None) => Look::NotYet(String::from("not there")),
                 Ok(Some(mapping)) => match mapping.state.as_deref() {
-                    Some("Enabled") => Look::Ready(Ok(())),
+                    Some(state) if state == wanted => Look::Ready(Ok(())),
                     state => Look::NotYet(state.unwrap_or("no state").to_owned()),
                 },
             }
         })
         .await?
+    }
+
+    /// Disables it and waits until it is; whether there was one to disable.
+    pub(super) async fn disable(&self, name: &str) -> Result<bool, ServiceError> {
+        let on = self.find().await?.filter(|found| found.state.as_deref() != Some(DISABLED));
+        let Some(uuid) = on.and_then(|found| found.uuid) else { return Ok(false) };
+        let disabled = self.site.clients.lambda.update_event_source_mapping().uuid(uuid).enabled(false).send().await;
+        disabled.map_err(|error| ServiceError::request(format!("Lambda UpdateEventSourceMapping {name}"), &error))?;
+        self.until(name, DISABLED).await?;
+        Ok(true)
     }
 
     /// Deletes it and waits until it is gone; fine when it is not there.

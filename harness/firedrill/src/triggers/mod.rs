@@ -89,6 +89,11 @@ impl Service for Triggers {
     }
 }
 
+/// Disables the event source mapping of a trigger; whether it had one that was on.
+pub(crate) async fn switch_off(site: &Site, name: &str) -> Result<bool, ServiceError> {
+    mapping::Mapping { site, trigger: known(site, name)? }.disable(name).await
+}
+
 /// ARN of the queue on the way of a trigger.
 pub(crate) fn queue_arn(site: &Site, trigger: &Trigger) -> Option<String> {
     let via = trigger.queue()?;

@@ -12,7 +12,11 @@ use firedrill_model::{
 use serde_json::Value;
 
 use super::names_function;
-use crate::services::{ServiceError, Site, arn, fields::Rules, s3};
+use crate::services::{
+    ServiceError, Site, arn,
+    fields::{Rules, elements},
+    s3,
+};
 
 /// Who sends them, in policies.
 pub(super) const PRINCIPAL: &str = "s3.amazonaws.com";
@@ -124,15 +128,6 @@ pub(crate) async fn unclaimed(site: &Site, bucket: &str) -> Result<Vec<(String, 
         .collect())
 }
 
-/// The elements under one name of a description: the list, or the one value.
-fn elements(described: &Value, name: &str) -> Vec<Value> {
-    match &described[name] {
-        Value::Array(list) => list.clone(),
-        Value::Null => Vec::new(),
-        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one.clone()],
-    }
-}
-
 /// Whether a described notification calls this function.
 fn calls(site: &Site, notification: &Value, function: &str) -> bool {
     notification[FUNCTION].as_str().is_some_and(|arn| names_function(site, arn, function))
@@ -152,8 +147,14 @@ pub(super) async fn present(site: &Site, bucket: &str) -> Result<NotificationCon
         .build())
 }
 
-/// S3 replaces all notifications of a bucket at once.
-pub(super) async fn replace(site: &Site, bucket: &str, all: NotificationConfiguration) -> Result<(), ServiceError> {
+/// Changes the notifications of a bucket, which S3 replaces all at once.
+pub(super) async fn change(
+    site: &Site,
+    bucket: &str,
+    how: impl FnOnce(&mut NotificationConfiguration),
+) -> Result<(), ServiceError> {
+    let mut all = present(site, bucket).await?;
+    how(&mut all);
     let request = site.clients.s3.put_bucket_notification_configuration();
     let request = request.bucket(site.name_of(ResourceKind::Bucket, bucket)).notification_configuration(all);
     let operation = format!("S3 PutBucketNotificationConfiguration of {bucket}");

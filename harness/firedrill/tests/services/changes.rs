@@ -11,7 +11,7 @@ use firedrill::{
     run::{Drill, steps},
     scenario,
     services::{
-        Blueprint, Site,
+        Blueprint, ServiceError, Site,
         dynamodb::{self, AttributeValue, Item},
         s3::{self, ObjectSettings, Upload},
         service,
@@ -100,7 +100,7 @@ async fn data_is_corrupted_encrypted_and_deleted_as_told() -> Outcome {
     }
 
     let before = content(&site, &table).await?;
-    assert_eq!(make(&site, &table, Alteration::Corrupt { count: Some(2) }).await?, 2);
+    assert_eq!(make(&site, &table, Alteration::Corrupt { count: Some(2), bytes: None }).await?, 2);
     let after = content(&site, &table).await?;
     let changed = differing(&before, &after);
     assert_eq!(changed.len(), 2);
@@ -110,13 +110,31 @@ async fn data_is_corrupted_encrypted_and_deleted_as_told() -> Outcome {
     }
 
     let before = content(&site, &uploads).await?;
-    assert_eq!(make(&site, &uploads, Alteration::Corrupt { count: None }).await?, 3, "all but the empty one");
+    assert_eq!(
+        make(&site, &uploads, Alteration::Corrupt { count: None, bytes: None }).await?,
+        3,
+        "all but the empty one"
+    );
     let after = content(&site, &uploads).await?;
     let changed = differing(&before, &after);
     assert_eq!(changed.iter().map(|(_, after)| after.key.as_str()).collect::<Vec<_>>(), ["a/1", "a/2", "b/1"]);
     for (before, after) in changed {
         assert_eq!((before.bytes, &before.write_id), (after.bytes, &after.write_id), "the metadata stays");
         assert_eq!(after.versions.len(), before.versions.len() + 1, "older versions stay");
+    }
+
+    let bodies = async || {
+        let mut bodies = Vec::new();
+        for key in ["a/1", "a/2", "b/1"] {
+            bodies.push(s3::read(&site, "uploads", key, None).await?.body.collect().await?.into_bytes());
+        }
+        Ok::<_, Box<dyn std::error::Error>>(bodies)
+    };
+    let before = bodies().await?;
+    assert_eq!(make(&site, &uploads, Alteration::Corrupt { count: None, bytes: Some(3) }).await?, 3);
+    for (before, after) in before.iter().zip(bodies().await?) {
+        assert_eq!(before.len(), after.len());
+        assert_eq!(before.iter().zip(&after).filter(|(was, is)| was != is).count(), 3, "so many bytes and no more");
     }
 
     let told = make(&site, &uploads, Alteration::DeleteBelow { prefix: "a/".to_owned() }).await?;
@@ -164,6 +182,33 @@ async fn functions_and_triggers_are_broken_as_told() -> Outcome {
     let (after, broken) = spec().await?;
     assert_ne!(broken, code);
     assert_eq!(after.alias, before.alias);
+
+    assert_eq!(make(&site, &function, Alteration::BreakHandler).await?, 1);
+    let (renamed, same) = spec().await?;
+    assert_ne!(renamed.handler, after.handler);
+    assert_eq!((&renamed.environment, same), (&after.environment, broken), "nothing else is changed");
+
+    let version = async || {
+        let physical = site.name_of(ResourceKind::Function, "total-orders");
+        let alias = site.clients.lambda.get_alias().function_name(physical).name("live").send().await;
+        alias.map(|alias| alias.function_version.unwrap_or_default())
+    };
+    assert_ne!(version().await?, "$LATEST");
+    assert_eq!(make(&site, &function, Alteration::MoveAlias).await?, 1);
+    assert_eq!(version().await?, "$LATEST");
+
+    let totals = id(ResourceKind::Trigger, "total-orders");
+    let state = async || {
+        let found = service(ResourceKind::Trigger).configuration(&site, "total-orders").await?;
+        Ok::<_, ServiceError>(found.compared.get("mapping.State").cloned())
+    };
+    assert_eq!(state().await?, Some("Enabled".into()));
+    for told in [1, 0] {
+        assert_eq!(make(&site, &totals, Alteration::SwitchOff).await?, told, "once");
+        assert_eq!(state().await?, Some("Disabled".into()), "it stays, and is off");
+    }
+    let upload = id(ResourceKind::Trigger, "describe-upload");
+    assert_eq!(make(&site, &upload, Alteration::SwitchOff).await?, 0, "a notification has no mapping");
 
     let orders = id(ResourceKind::Table, "orders");
     assert_eq!(make(&site, &id(ResourceKind::Trigger, "total-orders"), Alteration::Poison).await?, 1);

@@ -130,11 +130,18 @@ pub enum Alteration {
     Corrupt {
         /// How many, drawn from the seed; all when `None`.
         count: Option<u64>,
+        /// How many bytes of each object, drawn from the seed; the last one alone when `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
     },
     /// Every object is overwritten with noise, and every older version of it deleted.
     Encrypt,
     /// The code of a function is replaced by code that fails, and its alias points at that.
     BreakCode,
+    /// The handler of a function is set to one that its code does not have, and its alias points at that version.
+    BreakHandler,
+    /// The alias of a function points at `$LATEST` instead of a version.
+    MoveAlias,
     /// A function loses a variable of its environment, and its alias points at that version.
     Unset {
         /// Its name.
@@ -142,6 +149,8 @@ pub enum Alteration {
     },
     /// A trigger is disconnected: its notification is removed, its event source mapping deleted.
     Disconnect,
+    /// The event source mapping of a trigger is disabled. It stays.
+    SwitchOff,
     /// What a trigger listens to gets an item that its function cannot process.
     Poison,
 }
@@ -158,6 +167,10 @@ pub enum Symptom {
     Destroyed,
     /// Requests are answered with errors.
     Errors,
+    /// Requests that need a key are answered that it is disabled.
+    Disabled,
+    /// Requests that need a key are answered that it is waiting for its deletion.
+    PendingDeletion,
 }
 
 impl Symptom {
@@ -168,6 +181,8 @@ impl Symptom {
             Self::Timeouts => "timeouts",
             Self::Destroyed => "destroyed",
             Self::Errors => "errors",
+            Self::Disabled => "disabled",
+            Self::PendingDeletion => "pending-deletion",
         }
     }
 }

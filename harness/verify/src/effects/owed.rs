@@ -121,10 +121,11 @@ fn undecide(edge: Edge<'_>, why: &str, root: Option<Handle>, book: &mut Book) {
 
 /// A finding that explains why no effect of this trigger came: something on the way from cause to item is not there.
 fn broken_path(edge: Edge<'_>, book: &Book) -> Option<Handle> {
-    let breaks = |place: &ResourceId| match place.kind() {
-        // What is in a table or bucket that is there is judged by itself.
-        Some(ResourceKind::Table | ResourceKind::Bucket) => &[FindingKind::ConfigurationMissing][..],
-        Some(ResourceKind::Trigger | ResourceKind::Queue | ResourceKind::Function | ResourceKind::Role) | None => {
+    let breaks = |place: &ResourceId| {
+        if place.kind().is_some_and(ResourceKind::holds_data) {
+            // What is in a table or bucket that is there is judged by itself.
+            &[FindingKind::ConfigurationMissing][..]
+        } else {
             &[FindingKind::LostTrigger, FindingKind::ConfigurationMissing, FindingKind::ConfigurationChanged]
         }
     };

@@ -21,7 +21,7 @@ use firedrill_model::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Vault, blueprint, export,
+    Vault, export,
     items::key_of,
     lines,
     manifest::{Manifest, Part, PartRole, ResourceParts, VAULT_FORMAT},
@@ -157,12 +157,11 @@ impl Capture<'_> {
     async fn blueprint(&self, resource: &ResourceId) -> Result<(ResourceParts, Blueprint), BackupError> {
         let kind = resource.kind().ok_or_else(|| BackupError::damaged(self.id, resource.as_str(), "has no kind"))?;
         let found = service(kind).describe(&self.vault.source, resource.name()).await?;
-        let (document, code) = blueprint::split(found.clone());
-        let bytes = serde_json::to_vec_pretty(&document)
+        let bytes = serde_json::to_vec_pretty(&found)
             .map_err(|error| BackupError::File { path: "blueprint.json".to_owned(), source: error.into() })?;
         let mut parts = vec![self.writer.part(resource, PartRole::Blueprint, "blueprint.json", bytes).await?];
-        if let Some(code) = code {
-            parts.push(self.writer.blob(PartRole::Code, &Body::Memory(code)).await?);
+        if let Blueprint::Function { code, .. } = &found {
+            parts.push(self.writer.blob(PartRole::Code, &Body::Memory(code.clone())).await?);
         }
         Ok((ResourceParts { resource: resource.clone(), entries: 0, parts }, found))
     }

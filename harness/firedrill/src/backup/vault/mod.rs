@@ -2,7 +2,6 @@
 //!
 //! The format is described in [`manifest`].
 
-pub mod blueprint;
 pub mod bucket;
 pub mod capture;
 pub mod critical;
@@ -49,7 +48,7 @@ use super::{BackupError, RestoreReport, Strategy, sabotage::Saboteur};
 use crate::{
     run::{Drill, Vantage},
     services::{
-        Clients, Site,
+        Blueprint, Clients, Site,
         clients::{Conduct, Endpoint},
         dynamodb,
     },
@@ -237,8 +236,7 @@ impl Strategy for Vault {
         let manifest = self.manifest(point).await?;
         let mut found = Vec::new();
         for parts in &manifest.resources {
-            let data = matches!(parts.resource.kind(), Some(ResourceKind::Bucket | ResourceKind::Table));
-            if data {
+            if parts.resource.kind().is_some_and(ResourceKind::holds_data) {
                 found.push((parts.resource.clone(), self.entries_of(&manifest, parts).await?));
             }
         }
@@ -268,8 +266,8 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The blueprint's document.
-    pub async fn document(&self, parts: &ResourceParts) -> Result<blueprint::Document, BackupError> {
+    /// The blueprint, a function without its code.
+    pub async fn blueprint(&self, parts: &ResourceParts) -> Result<Blueprint, BackupError> {
         let part = self.only(parts, PartRole::Blueprint)?;
         let bytes = verify::read_part(self.place, self.id, part).await?.bytes().await?;
         serde_json::from_slice(&bytes).map_err(|error| self.unreadable(part, &error))
@@ -277,16 +275,11 @@ impl Reader<'_> {
 
     /// A table's settings.
     pub async fn table(&self, parts: &ResourceParts) -> Result<firedrill_model::stack::Table, BackupError> {
-        match self.document(parts).await? {
-            blueprint::Document::Table(table) => Ok(table),
-            blueprint::Document::Role(_)
-            | blueprint::Document::Bucket(_)
-            | blueprint::Document::Queue(_)
-            | blueprint::Document::Function(_)
-            | blueprint::Document::Trigger(_) => {
-                Err(BackupError::damaged(self.id, parts.resource.as_str(), "has the blueprint of something else"))
-            }
-        }
+        let Blueprint::Table(table) = self.blueprint(parts).await? else {
+            let what = "has the blueprint of something else";
+            return Err(BackupError::damaged(self.id, parts.resource.as_str(), what));
+        };
+        Ok(table)
     }
 
     /// A bucket's list of versions.

@@ -1,6 +1,6 @@
 //! Rebuilding a recovery point at a side.
 //!
-//! Order: roles and queues; buckets and tables, made inert; their content; functions; then what reacts to content (streams, TTL);
+//! Order: everything but functions and triggers, made inert; its content; functions; then what reacts to content (streams, TTL);
 //! triggers last, since restored content must not fire them. Run again, it keeps what is there and made alike, and
 //! writes only the content that differs or is absent.
 
@@ -13,7 +13,7 @@ use firedrill_model::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Reader, blueprint,
+    Reader,
     items::key_of,
     manifest::{Manifest, Part, PartRole, ResourceParts},
     objects::{ObjectContent, ObjectLine, by_key},
@@ -58,12 +58,13 @@ impl Restore<'_> {
     pub(super) async fn run(&self) -> Result<RestoreReport, BackupError> {
         let mut report = RestoreReport::begun();
         let mut containers = Vec::new();
-        for kind in [ResourceKind::Role, ResourceKind::Queue, ResourceKind::Bucket, ResourceKind::Table] {
+        let inert = |kind: &ResourceKind| !matches!(kind, ResourceKind::Function | ResourceKind::Trigger);
+        for kind in ResourceKind::ALL.into_iter().filter(inert) {
             for parts in self.of(kind) {
                 let blueprint = self.blueprint(parts).await?;
                 let made = self.make(&parts.resource, kind, &blueprint).await?;
                 report.resources.push(parts.resource.clone());
-                if matches!(kind, ResourceKind::Bucket | ResourceKind::Table) {
+                if kind.holds_data() {
                     containers.push((parts, kind, blueprint, made));
                 }
             }
@@ -94,22 +95,14 @@ impl Restore<'_> {
     }
 
     async fn blueprint(&self, parts: &ResourceParts) -> Result<Blueprint, BackupError> {
-        let document = match self.reader.document(parts).await? {
-            blueprint::Document::Table(table) => {
-                blueprint::Document::Table(self.saboteur.table(&parts.resource, table))
-            }
-            other @ (blueprint::Document::Role(_)
-            | blueprint::Document::Bucket(_)
-            | blueprint::Document::Queue(_)
-            | blueprint::Document::Function(_)
-            | blueprint::Document::Trigger(_)) => other,
-        };
-        let code = match parts.of(PartRole::Code).next() {
-            Some(part) => Some(self.part(part).await?.bytes().await?),
-            None => None,
-        };
-        blueprint::join(document, code)
-            .ok_or_else(|| BackupError::damaged(&self.manifest.id, parts.resource.as_str(), "has no code"))
+        let mut blueprint = self.reader.blueprint(parts).await?;
+        self.saboteur.blueprint(&parts.resource, &mut blueprint);
+        if let Blueprint::Function { code, .. } = &mut blueprint {
+            let no_code = || BackupError::damaged(&self.manifest.id, parts.resource.as_str(), "has no code");
+            let part = parts.of(PartRole::Code).next().ok_or_else(no_code)?;
+            *code = self.part(part).await?.bytes().await?;
+        }
+        Ok(blueprint)
     }
 
     async fn part(&self, part: &Part) -> Result<Body, BackupError> {
@@ -130,7 +123,7 @@ impl Restore<'_> {
             if alike(&there, blueprint) {
                 return Ok(Made::Before);
             }
-            if matches!(kind, ResourceKind::Bucket | ResourceKind::Table) {
+            if kind.holds_data() {
                 let what = "its keys or versioning differ from the recovery point's".to_owned();
                 return Err(BackupError::Occupied { resource: resource.clone(), what });
             }

@@ -22,12 +22,22 @@ const AT_ONCE: usize = 4;
 /// A larger object is left alone: its body would have to be held whole.
 const BODY_MAX: u64 = 64 << 20;
 
-/// Changes `count` objects or items that are there now, drawn from the seed; all when `None`.
+/// How much is changed; what exactly is drawn from the seed.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) seed: u64,
+    /// Objects or items; all when `None`.
+    pub(super) count: Option<u64>,
+    /// Bytes of each object; its last one when `None`.
+    pub(super) bytes: Option<u64>,
+}
+
+/// Changes objects or items that are there now.
 pub(super) async fn corrupt(
     site: &Site,
-    (stack, seed): (&Stack, u64),
+    stack: &Stack,
     resource: &ResourceId,
-    count: Option<u64>,
+    extent: Extent,
     changed: Changed<'_>,
 ) -> Result<(), ChangeError> {
     let name = resource.name();
@@ -39,7 +49,7 @@ pub(super) async fn corrupt(
             let current = page.into_iter().filter(|of| of.is_latest && !of.is_marker && fits(of.size));
             keys.extend(current.map(|version| (version.key.clone(), version.key)));
         }
-        return paced(drawn(seed, keys, count).into_iter().map(|key| object(site, name, key, changed))).await;
+        return paced(drawn(extent, keys).into_iter().map(|key| object(site, name, key, extent, changed))).await;
     }
     let Some(table) = stack.tables.get(name) else { return Ok(()) };
     let mut items = Vec::new();
@@ -50,19 +60,25 @@ pub(super) async fn corrupt(
             Some((key, Flip::of(&item, table)?))
         }));
     }
-    let flips = drawn(seed, items, count).into_iter().map(|flip| flip.make(site, name, changed));
+    let flips = drawn(extent, items).into_iter().map(|flip| flip.make(site, name, changed));
     stream::iter(flips).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
 }
 
-/// `count` of what has these keys: which ones depends on the seed and on each key alone.
-fn drawn<T>(seed: u64, mut all: Vec<(String, T)>, count: Option<u64>) -> Vec<T> {
+/// As many as are to be changed of what has these keys: which ones depends on the seed and on each key alone.
+fn drawn<T>(Extent { seed, count, .. }: Extent, mut all: Vec<(String, T)>) -> Vec<T> {
     let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
     all.sort_by_cached_key(|(key, _)| (Draw::at(seed, &["corrupt", key]).below(u64::MAX), key.clone()));
     all.into_iter().take(count).map(|(_, drawn)| drawn).collect()
 }
 
-/// Writes the object again with its last byte changed and all that it carries.
-async fn object(site: &Site, bucket: &str, key: String, changed: Changed<'_>) -> Result<(), ChangeError> {
+/// Writes the object again with other bytes and all that it carries.
+async fn object(
+    site: &Site,
+    bucket: &str,
+    key: String,
+    extent: Extent,
+    changed: Changed<'_>,
+) -> Result<(), ChangeError> {
     let found = match s3::read(site, bucket, &key, None).await {
         Ok(found) => found,
         // A client deleted it meanwhile.
@@ -73,7 +89,14 @@ async fn object(site: &Site, bucket: &str, key: String, changed: Changed<'_>) ->
         operation: format!("S3 GetObject `{key}` of {bucket}"),
         what: format!("a body that breaks off: {error}"),
     })?;
-    let body = flip::last_byte(&body.into_bytes());
+    let body = body.into_bytes();
+    let body = match extent.bytes {
+        None => flip::last_byte(&body),
+        Some(count) => {
+            let mut draw = Draw::at(extent.seed, &["corrupt bytes", &key]);
+            flip::spread(&body, count, |end| draw.below(end))
+        }
+    };
     let upload = Upload { key, settings: found.settings };
     s3::put(site, bucket, &upload, body.len() as u64, ByteStream::from(body)).await?;
     Ok(changed()?)
@@ -125,8 +148,9 @@ mod tests {
             let listed: Vec<(String, String)> = keys.iter().map(|key| (key.clone(), key.clone())).collect();
             let mut reversed = listed.clone();
             reversed.reverse();
-            let some = drawn(seed, listed, count);
-            prop_assert_eq!(&some, &drawn(seed, reversed, count));
+            let extent = Extent { seed, count, bytes: None };
+            let some = drawn(extent, listed);
+            prop_assert_eq!(&some, &drawn(extent, reversed));
             let expected = count.map_or(keys.len(), |count| keys.len().min(usize::try_from(count).unwrap()));
             prop_assert_eq!(some.len(), expected);
         }

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     poll,
     run::{Drill, journal::JournalError},
-    services::{ServiceError, Site, dynamodb, service},
+    services::{ServiceError, Site, dynamodb, lambda, service},
+    triggers,
     workload::WorkloadError,
 };
 
@@ -67,8 +68,9 @@ pub async fn make(drill: &Drill, site: &Site, change: &Change, changed: Changed<
     match &change.what {
         Alteration::Delete => return delete::whole(site, &change.resource, changed).await,
         Alteration::DeleteBelow { prefix } => return delete::below(site, name, prefix, changed).await,
-        Alteration::Corrupt { count } => {
-            return corrupt::corrupt(site, (&drill.plan.stack, seed), &change.resource, *count, changed).await;
+        Alteration::Corrupt { count, bytes } => {
+            let extent = corrupt::Extent { seed, count: *count, bytes: *bytes };
+            return corrupt::corrupt(site, &drill.plan.stack, &change.resource, extent, changed).await;
         }
         Alteration::Encrypt => return encrypt::encrypt(site, seed, name, changed).await,
         Alteration::Poison => return poison::send(drill, site, name, changed).await,
@@ -78,13 +80,24 @@ pub async fn make(drill: &Drill, site: &Site, change: &Change, changed: Changed<
             }
         }
         Alteration::BreakCode => code::replace(site, name).await?,
-        Alteration::Unset { variable } => code::unset(site, name, variable).await?,
-        Alteration::Disconnect => {
-            let triggers = service(ResourceKind::Trigger);
-            if !triggers.exists(site, name).await? {
+        Alteration::BreakHandler => code::rename_handler(site, name).await?,
+        Alteration::MoveAlias => {
+            if !lambda::deploy::unpin(site, name).await? {
                 return Ok(());
             }
-            triggers.delete(site, name).await?;
+        }
+        Alteration::Unset { variable } => code::unset(site, name, variable).await?,
+        Alteration::Disconnect => {
+            let service = service(ResourceKind::Trigger);
+            if !service.exists(site, name).await? {
+                return Ok(());
+            }
+            service.delete(site, name).await?;
+        }
+        Alteration::SwitchOff => {
+            if !triggers::switch_off(site, name).await? {
+                return Ok(());
+            }
         }
     }
     Ok(changed()?)

@@ -24,7 +24,8 @@ pub struct RawDisaster {
     /// Which region. In every fault but `region-partition`, `replication-pause`, `edge-zone-outage` and `edge-zone-degraded`.
     pub region: Option<Written<Region>>,
     /// What clients see. In `region-outage` (`refused`, `timeouts`, `destroyed`), `service-outage` (`errors`, `refused`,
-    /// `timeouts`), `region-partition` and `edge-zone-outage` (`timeouts`, `refused`).
+    /// `timeouts`), `region-partition` and `edge-zone-outage` (`timeouts`, `refused`), `key-loss` (`disabled`, which it is when
+    /// left out, or `pending-deletion`).
     pub symptom: Option<Symptom>,
     /// Which services, as requests are signed: `s3`, `dynamodb`, `lambda`. In `service-outage`; in `brownout`,
     /// `throttling-storm`, `permission-loss` and `quota-exhausted` all when left out.
@@ -47,7 +48,7 @@ pub struct RawDisaster {
     /// `edge-zone-degraded`.
     #[schemars(example = "us-east-1a", example = "us-east-1-bos-1a")]
     pub zone: Option<String>,
-    /// Which vault: the bucket of a backup rule. In `vault-loss`.
+    /// Which vault: the bucket of a backup rule. In `vault-loss`; in `ransomware`, where it is lost besides.
     #[schemars(length(min = 1))]
     pub vault: Option<String>,
     /// To which resource it is done. In every fault that changes one.
@@ -55,11 +56,16 @@ pub struct RawDisaster {
     /// Of a bucket, only the objects whose keys begin so, and not the bucket itself. In `data-loss`.
     #[schemars(length(min = 1))]
     pub prefix: Option<String>,
-    /// Only a part of the resource: the `stream` of a table, which stays. In `data-loss`.
+    /// Only a part of the resource: the `stream` of a table, which stays, in `data-loss`; the event source `mapping` of a trigger,
+    /// which is disabled, or the `alias` of a function, which is moved to `$LATEST`, in `config-drift`; the `code` of a function,
+    /// which it is when left out, or its `configuration`, in `bad-deploy`.
     pub part: Option<PartWord>,
     /// How many objects or items. In `corruption`; all when left out.
     #[schemars(range(min = 1))]
     pub count: Option<u64>,
+    /// How many bytes of each object, drawn from the seed. In `corruption` of a bucket; the last one alone when left out.
+    #[schemars(range(min = 1))]
+    pub bytes: Option<u64>,
     /// Which variable of the environment of a function is lost. In `config-drift` of a function.
     #[schemars(length(min = 1))]
     pub variable: Option<String>,
@@ -74,6 +80,27 @@ pub struct RawDisaster {
 pub enum PartWord {
     /// The stream of a table.
     Stream,
+    /// The event source mapping of a trigger.
+    Mapping,
+    /// The alias of a function.
+    Alias,
+    /// The code of a function.
+    Code,
+    /// The settings of a function.
+    Configuration,
+}
+
+impl PartWord {
+    /// As it is written: `stream`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Mapping => "mapping",
+            Self::Alias => "alias",
+            Self::Code => "code",
+            Self::Configuration => "configuration",
+        }
+    }
 }
 
 /// What can be taken away.
@@ -104,7 +131,7 @@ pub enum FaultWord {
     QuotaExhausted,
     /// Every recovery point in a vault is deleted.
     VaultLoss,
-    /// The key that encrypts the data is disabled: nothing can be read or written that needs it; the data stay.
+    /// The key that encrypts the data is disabled or about to be deleted: nothing can be read or written that needs it; the data stay.
     KeyLoss,
     /// A table, a bucket or a part of one is deleted for good.
     DataLoss,
@@ -112,11 +139,11 @@ pub enum FaultWord {
     ReplicationPause,
     /// Objects or items change behind everybody's back, their sizes do not.
     Corruption,
-    /// Every object of a bucket is overwritten with noise, and its older versions are deleted.
+    /// Every object of a bucket is overwritten with noise, its older versions are deleted, and a vault with them.
     Ransomware,
-    /// A function gets code that fails.
+    /// A function gets code or settings with which it fails.
     BadDeploy,
-    /// A trigger is disconnected, or a function loses a variable of its environment.
+    /// A trigger is disconnected or switched off, or a function loses a variable or the version behind its alias.
     ConfigDrift,
     /// An event that the function of a trigger cannot process, and that holds up those behind it.
     PoisonEvent,

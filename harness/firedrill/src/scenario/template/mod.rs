@@ -142,27 +142,22 @@ fn refer(source: &Source, resolver: &mut Resolver<'_>) -> Vec<Problem> {
     problems
 }
 
+/// The resources of a template that have a name of their own: type, kind, and the property in which the name is.
+const NAMED: [(&str, ResourceKind, &str); 4] = [
+    (ROLE, ResourceKind::Role, "RoleName"),
+    (bucket::TYPE, ResourceKind::Bucket, "BucketName"),
+    (table::TYPE, ResourceKind::Table, "TableName"),
+    (function::TYPE, ResourceKind::Function, "FunctionName"),
+];
+
 /// The kind of a type of resource; `None` for what has no name of its own, or is not known.
 fn kind_of(resource_type: &str) -> Option<ResourceKind> {
-    match resource_type {
-        ROLE => Some(ResourceKind::Role),
-        bucket::TYPE => Some(ResourceKind::Bucket),
-        table::TYPE => Some(ResourceKind::Table),
-        function::TYPE => Some(ResourceKind::Function),
-        _ => None,
-    }
+    NAMED.iter().find(|(of, ..)| *of == resource_type).map(|(_, kind, _)| *kind)
 }
 
 /// Property in which a kind of resource has its physical name.
 pub fn name_property(kind: ResourceKind) -> Option<&'static str> {
-    match kind {
-        ResourceKind::Role => Some("RoleName"),
-        ResourceKind::Bucket => Some("BucketName"),
-        ResourceKind::Table => Some("TableName"),
-        ResourceKind::Function => Some("FunctionName"),
-        // A template has no queue that firedrill knows.
-        ResourceKind::Queue | ResourceKind::Trigger => None,
-    }
+    NAMED.iter().find(|(_, of, _)| *of == kind).map(|(.., property)| *property)
 }
 
 fn unresolved(source: &Source, path: &KeyPath, unknown: &str) -> Problem {

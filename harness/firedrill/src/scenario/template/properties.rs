@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::{
-    function, kind_of, name_property,
+    NAMED, function, kind_of,
     resolve::{Referent, Resolver, function_called, text_of},
     trigger, unresolved,
 };
@@ -205,9 +205,7 @@ impl<'r, 'a, 'p> Properties<'r, 'a, 'p> {
 
     /// The name that the template chooses, if it does.
     fn own_name(&mut self, resource_type: &str) {
-        let Some((kind, property)) = kind_of(resource_type).and_then(|kind| Some((kind, name_property(kind)?))) else {
-            return;
-        };
+        let Some((_, kind, property)) = NAMED.into_iter().find(|(of, ..)| *of == resource_type) else { return };
         let Some(name) = self.get::<Text>(property) else { return };
         let rest = name.0.replace("${region}", "").replace("${account}", "");
         if rest.contains("${") {

@@ -7,12 +7,31 @@ use firedrill_model::ids::ResourceKind::Function;
 use super::{create::until_active, describe};
 use crate::services::{ServiceError, Site};
 
+/// What Lambda calls the code and settings that no version holds yet.
+const LATEST: &str = "$LATEST";
+
 /// Replaces the code of a function.
 pub async fn code(site: &Site, name: &str, archive: Bytes) -> Result<(), ServiceError> {
     let request = site.clients.lambda.update_function_code().function_name(site.name_of(Function, name));
     let updated = request.zip_file(Blob::new(archive.to_vec())).send().await;
     updated.map_err(|error| ServiceError::request(format!("Lambda UpdateFunctionCode {name}"), &error))?;
     release(site, name).await
+}
+
+/// Gives a function another handler.
+pub async fn handler(site: &Site, name: &str, handler: &str) -> Result<(), ServiceError> {
+    let request = site.clients.lambda.update_function_configuration().function_name(site.name_of(Function, name));
+    let operation = format!("Lambda UpdateFunctionConfiguration {name}");
+    request.handler(handler).send().await.map_err(|error| ServiceError::request(operation, &error))?;
+    release(site, name).await
+}
+
+/// Points the alias of a function at `$LATEST`: what is deployed there runs at once. Whether it has an alias.
+pub async fn unpin(site: &Site, name: &str) -> Result<bool, ServiceError> {
+    let physical = site.name_of(Function, name);
+    let Some(alias) = describe::alias_of(site, &physical).await? else { return Ok(false) };
+    point(site, name, alias.name, LATEST).await?;
+    Ok(true)
 }
 
 /// Takes a variable out of the environment of a function; fine when it has none of this name.
@@ -38,8 +57,12 @@ async fn release(site: &Site, name: &str) -> Result<(), ServiceError> {
     let published =
         published.map_err(|error| ServiceError::request(format!("Lambda PublishVersion {name}"), &error))?;
     let Some(alias) = describe::alias_of(site, &physical).await? else { return Ok(()) };
-    let request = site.clients.lambda.update_alias().function_name(&physical).name(alias.name);
-    let request = request.function_version(published.version.unwrap_or_default());
-    request.send().await.map_err(|error| ServiceError::request(format!("Lambda UpdateAlias {name}"), &error))?;
+    point(site, name, alias.name, &published.version.unwrap_or_default()).await
+}
+
+async fn point(site: &Site, name: &str, alias: String, version: &str) -> Result<(), ServiceError> {
+    let request = site.clients.lambda.update_alias().function_name(site.name_of(Function, name)).name(alias);
+    let pointed = request.function_version(version).send().await;
+    pointed.map_err(|error| ServiceError::request(format!("Lambda UpdateAlias {name}"), &error))?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use firedrill_model::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Blueprint, Service, ServiceError, Site, wrong_blueprint};
+use super::{Blueprint, Service, ServiceError, Site, fields, wrong_blueprint};
 use crate::poll::{self, Look};
 
 /// A queue is not there, in SQS's own words and in those of its older protocol.
@@ -129,11 +129,7 @@ fn of_policy(text: &str, operation: &str) -> Result<Vec<Value>, ServiceError> {
         operation: operation.to_owned(),
         what: format!("a policy that is not JSON: {error}"),
     })?;
-    Ok(match &policy["Statement"] {
-        Value::Array(statements) => statements.clone(),
-        Value::Null => Vec::new(),
-        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one.clone()],
-    })
+    Ok(fields::elements(&policy, "Statement"))
 }
 
 /// Puts these statements in the place of a queue's policy.
