@@ -72,6 +72,12 @@ pub struct Scope {
     pub origin: Vec<Pattern>,
 }
 
+/// How the access key of a client in a zone ends: `FROMUSEAST1A`.
+pub fn access_key_end(zone: &str) -> String {
+    let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '*' | '?');
+    format!("FROM{}", zone.chars().filter(is_kept).collect::<String>().to_ascii_uppercase())
+}
+
 /// A name, or a pattern in which `*` stands for any characters and `?` for one. Case counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -81,6 +87,11 @@ impl Pattern {
     /// From its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The access keys of all clients in a zone, or in the zones of a pattern: of a client, its access key alone tells.
+    pub fn access_keys_in(zone: &str) -> Self {
+        Self(format!("AKIA*{}", access_key_end(zone)))
     }
 
     /// Its text.

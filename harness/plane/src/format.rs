@@ -42,6 +42,9 @@ pub struct RawRule {
     resource: Names,
     /// Access key that a request is signed with.
     principal: Names,
+    /// Zone in which the client is that sends a request, at the edge too: it is known by an access key that ends in `FROM` and the
+    /// zone in capitals, as `AKIAEXAMPLEFROMUSEAST1A`. Not beside `principal`.
+    zone: Names,
     /// Chance from 0 to 1 that the rule strikes a request. Absent: 1.
     probability: Option<f64>,
     /// The rule strikes so many requests at first, then none.
@@ -176,7 +179,7 @@ impl Reader<'_> {
             service: self.services(raw.service),
             operation: self.names("operation", raw.operation),
             resource: self.names("resource", raw.resource),
-            principal: self.names("principal", raw.principal),
+            principal: self.senders(raw.principal, raw.zone),
             // A proxy has one address: nothing tells where its clients are.
             origin: Vec::new(),
         };
@@ -242,6 +245,18 @@ impl Reader<'_> {
             self.wrong(format!("`{field}` has an empty name; leave it out to match anything"));
         }
         names.into_iter().map(Pattern::new).collect()
+    }
+
+    /// Who sends a request.
+    fn senders(&mut self, principal: Names, zone: Names) -> Vec<Pattern> {
+        let (mut principals, zones) = (self.names("principal", principal), self.names("zone", zone));
+        if !principals.is_empty() && !zones.is_empty() {
+            self.wrong(
+                "`zone` and `principal` exclude one another: a zone stands for the access keys of the clients there",
+            );
+        }
+        principals.extend(zones.iter().map(|zone| Pattern::access_keys_in(zone.as_str())));
+        principals
     }
 
     fn services(&mut self, names: Names) -> Vec<Pattern> {

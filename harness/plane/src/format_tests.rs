@@ -23,6 +23,7 @@ fn the_rules_of_localstack_mean_what_they_mean_there() {
 fn everything_else_can_be_written() {
     let all = r#"[
         {"region": ["eu-*", "us-east-1"], "resource": "orders", "principal": "AKIA*", "effect": "refuse"},
+        {"zone": ["us-east-1a", "us-east-1-bos-1a", "eu-*"], "effect": "black-hole"},
         {"effect": "reset", "side": "response", "first": 2},
         {"effect": "black-hole", "every": 3, "after": "5s", "for": "1m"},
         {"effect": "throttle", "ramp": "30s"},
@@ -70,7 +71,8 @@ fn all_that_is_wrong_is_told_at_once() {
         {"effect": {"bandwidth": "0"}},
         {"effect": {"latency": {"mean": "1", "deviation": "2"}}},
         {"effect": {"latency": {"least": "1ms", "shape": 0}}},
-        {"effect": {"latency": {"mean": "1ms", "shape": 2}}}
+        {"effect": {"latency": {"mean": "1ms", "shape": 2}}},
+        {"principal": "AKIA*", "zone": "us-east-1a"}
     ]"#;
     insta::assert_snapshot!(rules(all).unwrap_err().to_string());
     for unknown in

@@ -18,7 +18,6 @@ use crate::scenario::{
     nearest::suggest,
     raw::{PartWord, RawDisaster},
 };
-use crate::services::clients::access_keys_from;
 
 /// Something is wrong with a key of the line, or with the line itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -453,7 +452,7 @@ impl<'a> Fields<'a> {
 
 /// The requests of all clients in a zone, to every region.
 pub(super) fn placed_in(zone: &Zone) -> Scope {
-    Scope { principal: vec![access_keys_from(zone)], ..Scope::default() }
+    Scope { principal: vec![Pattern::access_keys_in(zone.as_str())], ..Scope::default() }
 }
 
 /// The requests of what runs in a region, in a zone of it or in none.

@@ -6,7 +6,7 @@ use aws_smithy_http_client::Builder;
 use aws_types::{SdkConfig, region, sdk_config::SharedCredentialsProvider};
 use firedrill_model::{
     ids::{Region, Zone},
-    rule::Pattern,
+    rule::{Pattern, access_key_end},
     units::Span,
 };
 
@@ -64,25 +64,14 @@ pub const EMULATOR_ACCOUNT: &str = "000000000000";
 /// The access key with which clients of the workload, in `zone` or outside of all, use `region`: the fault plane knows them by
 /// it. A key that is no account id stands for the default account of an emulator, which is the same.
 pub fn access_key(region: &Region, zone: Option<&Zone>) -> String {
-    format!("AKIA{}{}", letters(region.as_str()), zone.map_or(String::new(), from))
+    let letters: String = region.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
+    let end = zone.map_or_else(String::new, |zone| access_key_end(zone.as_str()));
+    format!("AKIA{}{end}", letters.to_ascii_uppercase())
 }
 
 /// The access keys of all clients of a region.
 pub fn access_keys_of(region: &Region) -> Pattern {
     Pattern::new(format!("{}*", access_key(region, None)))
-}
-
-/// The access keys of all clients in a zone.
-pub fn access_keys_from(zone: &Zone) -> Pattern {
-    Pattern::new(format!("AKIA*{}", from(zone)))
-}
-
-fn from(zone: &Zone) -> String {
-    format!("FROM{}", letters(zone.as_str()))
-}
-
-fn letters(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
 }
 
 impl Clients {
