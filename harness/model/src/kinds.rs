@@ -49,14 +49,13 @@ impl ResourceKind {
     /// Source of the ARNs: AWS Service Authorization Reference, "Resource types" of each service. Of the namespaces: Amazon S3
     /// User Guide, "Bucket naming rules"; IAM User Guide, "IAM and AWS STS quotas"; the others are regional.
     fn facts(self) -> Facts {
-        let regional =
-            Facts { word: "", arn: None, namespace: Namespace::Region, holds_data: false, called_by_name: false };
         match self {
             Self::Role => Facts {
                 word: "role",
                 arn: Some("arn:aws:iam::{account}:role/{name}"),
                 namespace: Namespace::Account,
-                ..regional
+                holds_data: false,
+                called_by_name: false,
             },
             Self::Bucket => Facts {
                 word: "bucket",
@@ -68,20 +67,31 @@ impl ResourceKind {
             Self::Table => Facts {
                 word: "table",
                 arn: Some("arn:aws:dynamodb:{region}:{account}:table/{name}"),
+                namespace: Namespace::Region,
                 holds_data: true,
                 called_by_name: true,
-                ..regional
             },
             Self::Queue => Facts {
                 word: "queue",
                 arn: Some("arn:aws:sqs:{region}:{account}:{name}"),
+                namespace: Namespace::Region,
+                holds_data: false,
                 called_by_name: true,
-                ..regional
             },
-            Self::Function => {
-                Facts { word: "function", arn: Some("arn:aws:lambda:{region}:{account}:function:{name}"), ..regional }
-            }
-            Self::Trigger => Facts { word: "trigger", ..regional },
+            Self::Function => Facts {
+                word: "function",
+                arn: Some("arn:aws:lambda:{region}:{account}:function:{name}"),
+                namespace: Namespace::Region,
+                holds_data: false,
+                called_by_name: false,
+            },
+            Self::Trigger => Facts {
+                word: "trigger",
+                arn: None,
+                namespace: Namespace::Region,
+                holds_data: false,
+                called_by_name: false,
+            },
         }
     }
 
@@ -116,6 +126,23 @@ impl ResourceKind {
 #[cfg(test)]
 mod tests {
     use super::ResourceKind;
+
+    /// Where a kind stands in [`ResourceKind::ALL`]: a new one does not compile here before it has a place.
+    fn place(kind: ResourceKind) -> usize {
+        match kind {
+            ResourceKind::Role => 0,
+            ResourceKind::Bucket => 1,
+            ResourceKind::Table => 2,
+            ResourceKind::Queue => 3,
+            ResourceKind::Function => 4,
+            ResourceKind::Trigger => 5,
+        }
+    }
+
+    #[test]
+    fn every_kind_is_among_all() {
+        assert!(ResourceKind::ALL.into_iter().map(place).eq(0..ResourceKind::ALL.len()));
+    }
 
     #[test]
     fn arns_are_those_of_the_service_authorization_reference() {

@@ -72,9 +72,11 @@ impl Stack {
 
     /// The resources that hold data, instrumentation tables left out.
     pub fn data_resources(&self) -> Vec<ResourceId> {
-        let log = self.delivery_log().map(|name| ResourceId::new(ResourceKind::Table, name));
         let holds_data = |id: &ResourceId| id.kind().is_some_and(ResourceKind::holds_data);
-        self.resources().into_iter().filter(|id| holds_data(id) && Some(id) != log.as_ref()).collect()
+        let is_log = |id: &ResourceId| {
+            id.kind() == Some(ResourceKind::Table) && self.tables.get(id.name()).is_some_and(|table| table.delivery_log)
+        };
+        self.resources().into_iter().filter(|id| holds_data(id) && !is_log(id)).collect()
     }
 
     /// The table in which functions log each delivery, if the stack has one.

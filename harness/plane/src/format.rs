@@ -42,8 +42,8 @@ pub struct RawRule {
     resource: Names,
     /// Access key that a request is signed with.
     principal: Names,
-    /// Zone in which the client is that sends a request, at the edge too: it is known by an access key that ends in `FROM` and the
-    /// zone in capitals, as `AKIAEXAMPLEFROMUSEAST1A`. Not beside `principal`.
+    /// Zone in which the client is that sends a request, at the edge too: it is known by an access key that begins with `AKIA` and
+    /// ends in `FROM` and the letters and digits of the zone in capitals, as `AKIAEXAMPLEFROMUSEAST1A`. Not beside `principal`.
     zone: Names,
     /// Chance from 0 to 1 that the rule strikes a request. Absent: 1.
     probability: Option<f64>,

@@ -11,8 +11,9 @@ use crate::scenario::raw::PartWord;
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, resource) = (fields.region(), fields.resource(&[Function]));
     let part = fields.part_of(&[PartWord::Code, PartWord::Configuration]);
-    let (region, resource) = (region?, resource?);
+    let (region, resource, part) = (region?, resource?, part.ok()?);
     let (gets, what) = if part == Some(PartWord::Configuration) {
+        fields.must_heed_its_handler(&resource).then_some(())?;
         ("a handler that its code does not have", Alteration::BreakHandler)
     } else {
         ("code that fails", Alteration::BreakCode)

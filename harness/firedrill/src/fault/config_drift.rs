@@ -13,7 +13,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, resource) = (fields.region(), fields.resource(&[Trigger, Function]));
     let variable = fields.variable(resource.as_ref());
     let part = fields.part_of(&[PartWord::Mapping, PartWord::Alias]);
-    let (region, resource) = (region?, resource?);
+    let (region, resource, part) = (region?, resource?, part.ok()?);
     let is_function = resource.kind() == Some(Function);
     let (title, symptoms, what) = match (variable, part) {
         (Some(_), _) if !is_function => {
@@ -48,7 +48,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
             Alteration::Unset { variable },
         ),
         (None, None) if is_function => {
-            fields.missing("variable", "variable: TABLE_NAME");
+            fields.missing("variable", "variable: TABLE_NAME` or `part: alias");
             return None;
         }
         (None, None) => {

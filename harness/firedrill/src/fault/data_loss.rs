@@ -11,7 +11,7 @@ use crate::scenario::raw::PartWord;
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
     let (region, resource) = (fields.region(), fields.resource(&[Bucket, Table, Queue]));
     let (prefix, part) = (fields.prefix(), fields.part_of(&[PartWord::Stream]));
-    let (region, resource) = (region?, resource?);
+    let (region, resource, part) = (region?, resource?, part.ok()?);
     let kind = resource.kind()?;
     let (title, symptoms, what) = match (prefix, part) {
         (Some(prefix), None) if kind == Bucket => (

@@ -43,6 +43,10 @@ pub(crate) enum Of {
     Name,
 }
 
+/// A key is wrong, and that was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told;
+
 /// What else a scenario says, as far as disasters refer to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting<'a> {
@@ -242,6 +246,13 @@ impl<'a> Fields<'a> {
         self.taken.insert("vault");
         let vault = self.raw.vault.as_ref()?;
         let found = self.setting.vaults.iter().find(|(_, bucket)| bucket == vault).cloned();
+        if let Some((region, _)) = &found
+            && self.setting.topology.side(region).is_none()
+        {
+            let message = format!("the vault `{vault}` is in {region}, which is not in the topology");
+            self.tell(Some("vault"), message, "out of reach", "name a vault in one of its two regions".to_owned());
+            return None;
+        }
         if found.is_none() {
             let help = suggest(vault, self.setting.vaults.iter().map(|(_, bucket)| bucket.as_str()));
             self.tell(Some("vault"), format!("no backup rule has its vault in `{vault}`"), "not a vault", help);
@@ -256,16 +267,27 @@ impl<'a> Fields<'a> {
     }
 
     /// The part of the resource that it is done to, of those that this disaster knows; `None`: to the whole.
-    pub(super) fn part_of(&mut self, known: &[PartWord]) -> Option<PartWord> {
+    pub(super) fn part_of(&mut self, known: &[PartWord]) -> Result<Option<PartWord>, Told> {
         self.taken.insert("part");
-        let part = self.raw.part?;
+        let Some(part) = self.raw.part else { return Ok(None) };
         if known.contains(&part) {
-            return Some(part);
+            return Ok(Some(part));
         }
         let words: Vec<String> = known.iter().map(|part| format!("`{}`", part.word())).collect();
         let message = format!("`{}` is no part that `{}` is done to", part.word(), self.word);
         self.tell(Some("part"), message, "not here", format!("write {}, or leave it out", words.join(" or ")));
-        None
+        Err(Told)
+    }
+
+    /// Whether the handler of `function` matters to its runtime. Tells when it does not.
+    pub(super) fn must_heed_its_handler(&mut self, function: &ResourceId) -> bool {
+        let of = self.setting.stack.functions.get(function.name());
+        let heeds = of.is_none_or(|of| !of.runtime.starts_with("provided"));
+        if !heeds {
+            let message = format!("{function} has a runtime of its own, which need not heed the handler");
+            self.misplaced("part", &message, "leave it out: the function gets code that fails then");
+        }
+        heeds
     }
 
     /// Whether `table` has a stream. Tells when it has not.

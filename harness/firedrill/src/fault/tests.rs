@@ -1,6 +1,11 @@
 use std::{collections::BTreeMap, fs};
 
-use firedrill_model::{ids::Zone, scenario::Fault, stack::Queue, topology::Topology};
+use firedrill_model::{
+    ids::Zone,
+    scenario::Fault,
+    stack::{Function, Queue},
+    topology::Topology,
+};
 
 use super::{Fields, Setting, fields::Wrong, make};
 use crate::scenario::{load, names::Catalogue, raw::RawDisaster, tests::root};
@@ -12,9 +17,12 @@ fn made(line: &str) -> (Option<Fault>, Vec<Wrong>) {
     let mut stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
     let queue = Queue { visibility_timeout_s: 60, retention_s: 345_600, encryption: true, tags: BTreeMap::new() };
     stack.queues.insert("upload-events".to_owned(), queue);
+    let own = Function { runtime: "provided.al2023".to_owned(), ..stack.functions["total-orders"].clone() };
+    stack.functions.insert("of-its-own".to_owned(), own);
     let catalogue = Catalogue::of(&stack);
     let placed = [("total-orders".to_owned(), Zone::new("us-east-1a"))].into();
-    let vaults = [("eu-west-1".into(), "order-vault".to_owned())];
+    let vaults = [("eu-west-1", "order-vault"), ("eu-north-1", "far-vault")]
+        .map(|(region, vault)| (region.into(), vault.to_owned()));
     let (topology, stack, placed, catalogue) = (&topology, &stack, &placed, &catalogue);
     let mut fields = Fields::new(&raw, Setting { topology, stack, placed, vaults: &vaults, catalogue });
     let fault = make(raw.fault, &mut fields);
@@ -189,6 +197,39 @@ fn keys_of_changes_that_do_not_go_together_are_told() {
             "`count` does not belong to `ransomware`",
         ),
         (
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: far-vault }",
+            Some("vault"),
+            "the vault `far-vault` is in eu-north-1, which is not in the topology",
+        ),
+        (
+            "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: alias }",
+            Some("part"),
+            "`alias` is no part that `data-loss` is done to",
+        ),
+        (
+            "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, bytes: 2 }",
+            Some("bytes"),
+            "of an item one character of one text is changed",
+        ),
+        (
+            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: order-vaults }",
+            Some("vault"),
+            "no backup rule has its vault in `order-vaults`",
+        ),
+        (
+            "{ at: 1s, fault: key-loss, region: us-east-1, symptom: timeouts }",
+            Some("symptom"),
+            "`timeouts` is no symptom of `key-loss`",
+        ),
+    ] {
+        assert_eq!(told(line), [(key, message.to_owned())], "{line}");
+    }
+}
+
+#[test]
+fn keys_of_functions_and_triggers_that_do_not_go_together_are_told() {
+    for (line, key, message) in [
+        (
             "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, variable: TOTAL_TABLE }",
             Some("variable"),
             "the function has no variable `TOTAL_TABLE` in its environment",
@@ -224,27 +265,31 @@ fn keys_of_changes_that_do_not_go_together_are_told() {
             "one disaster changes one thing",
         ),
         (
-            "{ at: 1s, fault: data-loss, region: us-east-1, resource: orders, part: alias }",
+            "{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, part: stream }",
             Some("part"),
-            "`alias` is no part that `data-loss` is done to",
+            "`stream` is no part that `config-drift` is done to",
         ),
         (
-            "{ at: 1s, fault: corruption, region: us-east-1, resource: orders, bytes: 2 }",
-            Some("bytes"),
-            "of an item one character of one text is changed",
-        ),
-        (
-            "{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: order-vaults }",
-            Some("vault"),
-            "no backup rule has its vault in `order-vaults`",
-        ),
-        (
-            "{ at: 1s, fault: key-loss, region: us-east-1, symptom: timeouts }",
-            Some("symptom"),
-            "`timeouts` is no symptom of `key-loss`",
+            "{ at: 1s, fault: bad-deploy, region: us-east-1, resource: of-its-own, part: configuration }",
+            Some("part"),
+            "function/of-its-own has a runtime of its own, which need not heed the handler",
         ),
     ] {
         assert_eq!(told(line), [(key, message.to_owned())], "{line}");
+    }
+}
+
+#[test]
+fn clients_feel_what_changes_the_workload_and_neither_a_moved_alias_nor_a_vault() {
+    let region = "us-east-1".into();
+    let stack = load(&root().join("scenarios/order-pipeline-region-loss.yaml")).unwrap().stack;
+    for (line, is_felt) in [
+        ("{ at: 1s, fault: config-drift, region: us-east-1, resource: trigger/total-orders, part: mapping }", true),
+        ("{ at: 1s, fault: config-drift, region: us-east-1, resource: function/total-orders, part: alias }", false),
+        ("{ at: 1s, fault: ransomware, region: us-east-1, resource: uploads, vault: order-vault }", true),
+        ("{ at: 1s, fault: vault-loss, region: eu-west-1, vault: order-vault }", false),
+    ] {
+        assert_eq!(made(line).0.unwrap().is_felt(&region, &stack), is_felt, "{line}");
     }
 }
 

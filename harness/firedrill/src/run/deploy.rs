@@ -81,7 +81,14 @@ async fn filled(site: &Site, stack: &Stack, template: &Template, code_bucket: &s
 }
 
 /// Settings that the plan alone has: a data set, whether a table is the delivery log, the folder of a function's code.
-const OF_THE_PLAN: [&str; 3] = ["data", "delivery_log", "code"];
+fn of_the_plan(blueprint: &Blueprint) -> &'static [&'static str] {
+    match blueprint {
+        Blueprint::Bucket(_) => &["data"],
+        Blueprint::Table(_) => &["data", "delivery_log"],
+        Blueprint::Function { .. } => &["code"],
+        Blueprint::Role(_) | Blueprint::Queue(_) | Blueprint::Trigger(_) => &[],
+    }
+}
 
 /// The settings that are not as expected: name, expected, found.
 fn differences(site: &Site, expected: &Blueprint, found: &Blueprint) -> Vec<(String, Value, Value)> {
@@ -90,10 +97,11 @@ fn differences(site: &Site, expected: &Blueprint, found: &Blueprint) -> Vec<(Str
         // Both in physical names: the two may stand for the same name in different ways.
         serde_json::from_str(&site.expand(&document["settings"].to_string())).unwrap_or_default()
     };
+    let of_the_plan = of_the_plan(expected);
     let (expected, found) = (settings(expected), settings(found));
     let fields = expected.as_object().into_iter().flatten();
     fields
-        .filter(|(field, wanted)| !OF_THE_PLAN.contains(&field.as_str()) && found[field.as_str()] != **wanted)
+        .filter(|(field, wanted)| !of_the_plan.contains(&field.as_str()) && found[field.as_str()] != **wanted)
         .map(|(field, wanted)| (field.clone(), wanted.clone(), found[field.as_str()].clone()))
         .collect()
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use firedrill_model::{
     history::{Ending, Event, Phase},
     plan::PlannedFault,
-    scenario::{Detector, Onset},
+    scenario::{Change, Detector, Onset},
     topology::Side,
     units::{RunTime, Span},
 };
@@ -136,8 +136,8 @@ pub(super) async fn strike(
     .await
 }
 
-/// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when the first
-/// thing has been changed.
+/// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when each of them has
+/// changed something.
 pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StepError> {
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
     drill.faults_on.arming(&fault.id, &fault.fault);
@@ -148,23 +148,36 @@ pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) ->
         drill.taken_away.get_or_init(|| drill.clock.now());
     }
     target.arm(fault).await?;
-    let first = OnceLock::new();
-    let changed = || {
-        tracing::trace!(target: STEP, "something is changed");
-        match first.set(()) {
-            Ok(()) => {
-                armed(drill, fault)?;
-                drill.journal.append(Event::FaultBit { id: fault.id.clone(), rule: None }).map(drop)
+    let bitten = Bitten::of(&fault.fault.changes);
+    for (number, change) in fault.fault.changes.iter().enumerate() {
+        let changed = || {
+            tracing::trace!(target: STEP, "something is changed");
+            if !bitten.completed_by(number) {
+                return Ok(());
             }
-            Err(()) => Ok(()),
-        }
-    };
-    for change in &fault.fault.changes {
+            armed(drill, fault)?;
+            drill.journal.append(Event::FaultBit { id: fault.id.clone(), rule: None }).map(drop)
+        };
         let side = drill.plan.topology.side(&change.region).unwrap_or(Side::Primary);
         change::make(drill, &drill.site(side, Conduct::Clean), change, &changed).await?;
     }
     armed(drill, fault)?;
     Ok(drill.clock.now())
+}
+
+/// Which changes of a fault have changed something.
+struct Bitten(Vec<OnceLock<()>>);
+
+impl Bitten {
+    fn of(changes: &[Change]) -> Self {
+        Self(changes.iter().map(|_| OnceLock::new()).collect())
+    }
+
+    /// Takes note of what a change has changed; whether with it, and not before, every change has.
+    fn completed_by(&self, change: usize) -> bool {
+        let is_first = self.0.get(change).is_some_and(|one| one.set(()).is_ok());
+        is_first && self.0.iter().all(|one| one.get().is_some())
+    }
 }
 
 /// Writes down, once, that a fault is on: when all of it is, or when it stops a request before that. The workload is struck by
@@ -295,5 +308,29 @@ pub async fn follow_target(drill: &Drill, stop: &Stop, events: &mut mpsc::Receiv
         if let Err(error) = journalled {
             return error.into();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_model::scenario::{Alteration, Change};
+
+    use super::Bitten;
+
+    #[test]
+    fn a_fault_has_happened_once_each_of_its_changes_has_changed_something() {
+        let change = |resource: &str| Change {
+            region: "us-east-1".into(),
+            resource: firedrill_model::ids::ResourceId::parse(resource).unwrap(),
+            what: Alteration::Encrypt,
+        };
+        let one = Bitten::of(&[change("bucket/uploads")]);
+        assert_eq!([one.completed_by(0), one.completed_by(0)], [true, false], "by the first thing, once");
+
+        let both = Bitten::of(&[change("bucket/order-vault"), change("bucket/uploads")]);
+        assert_eq!([0, 0, 1, 1, 0].map(|number| both.completed_by(number)), [false, false, true, false, false]);
+
+        let second_alone = Bitten::of(&[change("bucket/order-vault"), change("bucket/uploads")]);
+        assert_eq!([1, 1].map(|number| second_alone.completed_by(number)), [false, false], "the vault was empty");
     }
 }

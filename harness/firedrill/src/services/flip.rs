@@ -18,7 +18,12 @@ pub fn text(value: &AttributeValue) -> Option<AttributeValue> {
     let text = value.as_s().ok()?;
     let at = text.bytes().position(|byte| byte.is_ascii_alphanumeric())?;
     let mut bytes = text.clone().into_bytes();
-    bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+    // Three in a row, so that a second change does not undo the first.
+    bytes[at] = match bytes[at] {
+        b'x' => b'y',
+        b'y' => b'z',
+        _ => b'x',
+    };
     String::from_utf8(bytes).ok().map(AttributeValue::S)
 }
 
@@ -33,17 +38,22 @@ pub fn spread(body: &Bytes, count: u64, mut below: impl FnMut(u64) -> u64) -> By
     for part in 0..count {
         let (begin, end) = (begin_of(part), begin_of(part + 1));
         if let Some(byte) = usize::try_from(begin + below(end - begin)).ok().and_then(|at| bytes.get_mut(at)) {
-            *byte ^= 1;
+            *byte = other(*byte);
         }
     }
     bytes.into()
+}
+
+/// Another byte; never the one before when it is changed again.
+fn other(byte: u8) -> u8 {
+    byte.wrapping_add(1)
 }
 
 /// The body with its last byte changed: the size and the first line stay.
 pub fn last_byte(body: &Bytes) -> Bytes {
     let mut bytes = body.to_vec();
     if let Some(last) = bytes.last_mut() {
-        *last ^= 1;
+        *last = other(*last);
     }
     bytes.into()
 }
@@ -71,7 +81,21 @@ mod tests {
             prop_assert_eq!(after.len(), body.len());
             let differing = body.iter().zip(&after).filter(|(was, is)| was != is).count();
             prop_assert_eq!(differing as u64, count.min(body.len() as u64));
-            prop_assert_eq!(after, changed(seed), "the same seed changes the same bytes");
+            prop_assert_eq!(&after, &changed(seed), "the same seed changes the same bytes");
+            let mut draw = Draw::at(seed, &["a key"]);
+            let twice = spread(&after, count, |end| draw.below(end));
+            let differing = body.iter().zip(&twice).filter(|(was, is)| was != is).count();
+            prop_assert_eq!(differing as u64, count.min(body.len() as u64), "a second time undoes nothing");
+        }
+
+        #[test]
+        fn a_second_change_of_a_text_or_of_a_last_byte_does_not_undo_the_first(text in "[a-z0-9]{1,5}") {
+            let value = AttributeValue::S(text.clone());
+            let once = super::text(&value).unwrap();
+            prop_assert_ne!(&once, &value);
+            prop_assert_ne!(&super::text(&once).unwrap(), &value);
+            let body = Bytes::from(text);
+            prop_assert_ne!(last_byte(&last_byte(&body)), body);
         }
     }
 }

@@ -113,14 +113,20 @@ impl Mapping<'_> {
         .await?
     }
 
-    /// Disables it and waits until it is; whether there was one to disable.
+    /// Disables it, or all of them, and waits until it is; whether there was one to disable.
     pub(super) async fn disable(&self, name: &str) -> Result<bool, ServiceError> {
-        let on = self.find().await?.filter(|found| found.state.as_deref() != Some(DISABLED));
-        let Some(uuid) = on.and_then(|found| found.uuid) else { return Ok(false) };
-        let disabled = self.site.clients.lambda.update_event_source_mapping().uuid(uuid).enabled(false).send().await;
-        disabled.map_err(|error| ServiceError::request(format!("Lambda UpdateEventSourceMapping {name}"), &error))?;
-        self.until(name, DISABLED).await?;
-        Ok(true)
+        let all = mappings(self.site, &self.trigger.function).await?;
+        let on = all.into_iter().filter(|of| self.claims(of) && of.state.as_deref() != Some(DISABLED));
+        let on: Vec<String> = on.filter_map(|of| of.uuid).collect();
+        for uuid in &on {
+            let request = self.site.clients.lambda.update_event_source_mapping().uuid(uuid).enabled(false);
+            let operation = format!("Lambda UpdateEventSourceMapping {name}");
+            request.send().await.map_err(|error| ServiceError::request(operation, &error))?;
+        }
+        if !on.is_empty() {
+            self.until(name, DISABLED).await?;
+        }
+        Ok(!on.is_empty())
     }
 
     /// Deletes it and waits until it is gone; fine when it is not there.

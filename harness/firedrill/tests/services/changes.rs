@@ -13,6 +13,7 @@ use firedrill::{
     services::{
         Blueprint, ServiceError, Site,
         dynamodb::{self, AttributeValue, Item},
+        lambda,
         s3::{self, ObjectSettings, Upload},
         service,
     },
@@ -175,18 +176,31 @@ async fn functions_and_triggers_are_broken_as_told() -> Outcome {
     assert_eq!(make(&site, &function, Alteration::Unset { variable: variable.clone() }).await?, 1);
     // What is described is what the alias points at.
     let (mut unset, same) = spec().await?;
+    let unset_environment = unset.environment.clone();
     assert_eq!(unset.environment.insert(variable.clone(), before.environment[&variable].clone()), None);
     assert_eq!((unset, same), (before.clone(), code.clone()), "nothing else is changed");
+
+    let answer = async || lambda::invoke(&site, "describe-upload", r#"{"Records":[]}"#.to_owned()).await;
+    answer().await?;
+    let other = id(ResourceKind::Function, "describe-upload");
+    assert_eq!(make(&site, &other, Alteration::BreakHandler).await?, 1);
+    let failed = answer().await.expect_err("its code has no such handler");
+    assert_eq!(failed.code(), Some("FunctionError"), "{failed}");
+
+    assert_eq!(make(&site, &function, Alteration::BreakHandler).await?, 1);
+    let (mut renamed, same) = spec().await?;
+    let handler = std::mem::replace(&mut renamed.handler, before.handler.clone());
+    assert_ne!(handler, before.handler);
+    assert_eq!(
+        (&renamed.environment, &renamed.alias, &same),
+        (&unset_environment, &before.alias, &code),
+        "nothing else"
+    );
 
     assert_eq!(make(&site, &function, Alteration::BreakCode).await?, 1);
     let (after, broken) = spec().await?;
     assert_ne!(broken, code);
     assert_eq!(after.alias, before.alias);
-
-    assert_eq!(make(&site, &function, Alteration::BreakHandler).await?, 1);
-    let (renamed, same) = spec().await?;
-    assert_ne!(renamed.handler, after.handler);
-    assert_eq!((&renamed.environment, same), (&after.environment, broken), "nothing else is changed");
 
     let version = async || {
         let physical = site.name_of(ResourceKind::Function, "total-orders");
@@ -194,8 +208,10 @@ async fn functions_and_triggers_are_broken_as_told() -> Outcome {
         alias.map(|alias| alias.function_version.unwrap_or_default())
     };
     assert_ne!(version().await?, "$LATEST");
-    assert_eq!(make(&site, &function, Alteration::MoveAlias).await?, 1);
-    assert_eq!(version().await?, "$LATEST");
+    for told in [1, 0] {
+        assert_eq!(make(&site, &function, Alteration::MoveAlias).await?, told, "once");
+        assert_eq!(version().await?, "$LATEST");
+    }
 
     let totals = id(ResourceKind::Trigger, "total-orders");
     let state = async || {

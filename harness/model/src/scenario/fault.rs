@@ -50,7 +50,8 @@ impl Fault {
 
     /// Whether clients of a workload with this stack, which runs in `region`, can feel it.
     pub fn is_felt(&self, region: &Region, stack: &Stack) -> bool {
-        let touches = |change: &Change| change.region == *region && stack.has(&change.resource);
+        let touches =
+            |change: &Change| change.region == *region && stack.has(&change.resource) && change.what.is_felt();
         self.interferes_in(region) || self.changes.iter().any(touches)
     }
 
@@ -153,6 +154,27 @@ pub enum Alteration {
     SwitchOff,
     /// What a trigger listens to gets an item that its function cannot process.
     Poison,
+}
+
+impl Alteration {
+    /// Whether clients of what is changed can feel it.
+    fn is_felt(&self) -> bool {
+        match self {
+            Self::Delete
+            | Self::DropStream
+            | Self::DeleteBelow { .. }
+            | Self::Corrupt { .. }
+            | Self::Encrypt
+            | Self::BreakCode
+            | Self::BreakHandler
+            | Self::Unset { .. }
+            | Self::Disconnect
+            | Self::SwitchOff
+            | Self::Poison => true,
+            // The version that it pointed at is what `$LATEST` holds, until the next deployment.
+            Self::MoveAlias => false,
+        }
+    }
 }
 
 /// What clients see of a disaster.

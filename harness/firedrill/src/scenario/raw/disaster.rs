@@ -139,7 +139,8 @@ pub enum FaultWord {
     ReplicationPause,
     /// Objects or items change behind everybody's back, their sizes do not.
     Corruption,
-    /// Every object of a bucket is overwritten with noise, its older versions are deleted, and a vault with them.
+    /// Every object of a bucket is overwritten with noise, and its older versions are deleted; with `vault`, every recovery point
+    /// there before that.
     Ransomware,
     /// A function gets code or settings with which it fails.
     BadDeploy,

@@ -26,10 +26,17 @@ pub async fn handler(site: &Site, name: &str, handler: &str) -> Result<(), Servi
     release(site, name).await
 }
 
-/// Points the alias of a function at `$LATEST`: what is deployed there runs at once. Whether it has an alias.
+/// Points the alias of a function at `$LATEST`: what is deployed there runs at once. Whether it has an alias that pointed
+/// elsewhere.
 pub async fn unpin(site: &Site, name: &str) -> Result<bool, ServiceError> {
     let physical = site.name_of(Function, name);
     let Some(alias) = describe::alias_of(site, &physical).await? else { return Ok(false) };
+    let request = site.clients.lambda.get_alias().function_name(&physical).name(&alias.name);
+    let found = request.send().await;
+    let found = found.map_err(|error| ServiceError::request(format!("Lambda GetAlias {name}"), &error))?;
+    if found.function_version.as_deref() == Some(LATEST) {
+        return Ok(false);
+    }
     point(site, name, alias.name, LATEST).await?;
     Ok(true)
 }
