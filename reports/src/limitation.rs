@@ -31,7 +31,8 @@ pub fn limitation(class: EnvironmentClass, beyond: &[String]) -> Limitation {
             &[
                 "How long AWS takes to restore: the times measured here are those of an emulator on one machine.",
                 "Durability of AWS storage, and that regions fail independently of each other.",
-                "Permissions, keys, quotas and networks: an emulator enforces few or none of them.",
+                "Permissions, keys, quotas and networks: an emulator enforces few or none of them; where a disaster takes some \
+                 away, the fault plane answers in their stead.",
                 "Replication lag of AWS's own replication.",
                 DELETED_TAGS,
                 STAFF,

@@ -1,5 +1,6 @@
-//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment,
-//! installs clients to compare, mutates the judge and fuzzes the fault plane.
+//! `cargo xtask nightly`: what takes too long for every change. Repeats each shipped drill, stops drills at every moment, kills
+//! runs of every disaster in every way, installs clients to compare, sends 5 GiB through the fault plane and fuzzes it, and mutates
+//! the judge.
 
 use std::fs;
 
@@ -73,10 +74,14 @@ fn drills(steps: &mut Steps, repeat: u32) {
     let stopped = ["test", "--release", "--locked", "-p", "firedrill", "--test", "drills", "--test", "circumstances"];
     let first = ["test", "--release", "--locked", "-p", "firedrill", "--test", "install"];
     let clients = ["test", "--release", "--locked", "-p", "firedrill", "--test", "clients"];
+    let killed = ["test", "--release", "--locked", "-p", "firedrill", "--test", "killed"];
+    let plane = ["test", "--release", "--locked", "-p", "firedrill-plane", "--test", "plane"];
     let suites = [
         ("drills that are stopped", &stopped[..]),
         ("a first installation", &first),
         ("clients of the plane", &clients),
+        ("runs that are killed with all that watch over them", &killed),
+        ("the plane at length and at size", &plane),
     ];
     for (name, tests) in suites {
         let mut command = command("cargo");

@@ -64,3 +64,36 @@ fn licences(steps: &mut Steps) {
         steps.skip("advisories", "the advisory database cannot be reached");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::DRILLS;
+    use crate::commands::root;
+
+    /// Real drills that a change may have to wait for.
+    const DRILLS_MAX: usize = 20;
+
+    /// Those of them that `harness/firedrill/tests/drills.rs` runs by day.
+    const DRILLS_IN_TESTS: usize = 3;
+
+    #[test]
+    fn every_change_waits_for_at_most_twenty_real_drills() {
+        let scenarios_in = |folder: &str| {
+            let entries = fs::read_dir(root().join(folder)).expect("the folder of drills");
+            let files = entries.map(|entry| entry.expect("an entry").path());
+            files
+                .filter(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"))
+                .count()
+        };
+        let counts = DRILLS.map(scenarios_in);
+        let most = DRILLS_MAX - DRILLS_IN_TESTS;
+        assert!(counts.iter().all(|count| *count > 0), "{DRILLS:?} hold {counts:?} drills: the folders have moved");
+        assert!(
+            counts.iter().sum::<usize>() <= most,
+            "{DRILLS:?} hold {counts:?} drills, more than {most}: every change would wait for them; put those that are like \
+             another one below scenarios/nightly"
+        );
+    }
+}

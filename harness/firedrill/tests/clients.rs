@@ -1,5 +1,7 @@
 //! Clients through the fault plane see what they see without it.
 
+#[path = "clients/sdk_for_rust.rs"]
+mod sdk_for_rust;
 mod support;
 
 use std::{
@@ -29,11 +31,17 @@ const CLI_REQUIREMENTS: &str = include_str!("../../../fixtures/clients/requireme
 /// The name of a call that is meant to fail holds one of these.
 const MEANT_TO_FAIL: [&str; 4] = ["absent", "condition", "not modified", "wrong checksum"];
 
-/// A client that makes many calls and prints for each one JSON line with its name, `call`, and with what it saw.
+/// Who makes the calls.
+enum Client {
+    /// A program with its arguments, which a URL and a region follow; it prints the lines.
+    Program(PathBuf, Vec<OsString>),
+    /// The AWS SDK for Rust, in this process.
+    SdkForRust,
+}
+
+/// A client that makes many calls and gives for each one JSON line with its name, `call`, and with what it saw.
 struct Matrix {
-    program: PathBuf,
-    /// A URL and a region follow.
-    args: Vec<OsString>,
+    client: Client,
     /// So many lines at least: a client that ends early compares nothing.
     lines_min: usize,
     /// Some line holds each of these, or the client did not do what is to be compared.
@@ -41,12 +49,16 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// What it prints of an address.
-    fn lines(&self, url: &str, region: &Region) -> Vec<String> {
-        let mut command = Command::new(&self.program);
-        let output = command.args(&self.args).args([url, region.as_str()]).output().expect("it runs");
-        assert!(output.status.success(), "{}", printed(&output));
-        String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+    /// What it gives of an address.
+    async fn lines(&self, url: &str, region: &Region) -> Vec<String> {
+        match &self.client {
+            Client::SdkForRust => sdk_for_rust::lines(url, region).await,
+            Client::Program(program, args) => {
+                let output = Command::new(program).args(args).args([url, region.as_str()]).output().expect("it runs");
+                assert!(output.status.success(), "{}", printed(&output));
+                String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+            }
+        }
     }
 
     /// Runs it against a region itself and against one that is alike through the plane, and compares line by line.
@@ -64,8 +76,8 @@ impl Matrix {
         let target = RunningTarget::start(&launch, emulator, &plan, (&regions, &[], 0), &RunDir::new(dir.path())).await;
         let target = target.expect("the target starts");
         let endpoints: BTreeMap<_, _> = target.endpoints();
-        let direct = self.lines(&endpoints[&regions[0]].direct_url, &regions[0]);
-        let through = self.lines(&endpoints[&regions[1]].plane_url, &regions[1]);
+        let direct = self.lines(&endpoints[&regions[0]].direct_url, &regions[0]).await;
+        let through = self.lines(&endpoints[&regions[1]].plane_url, &regions[1]).await;
         target.stop(false).await.expect("it ends");
 
         assert!(direct.len() >= self.lines_min, "{direct:#?}");
@@ -115,12 +127,29 @@ fn in_the_night(test: &str) -> bool {
 async fn boto3_sees_the_same_through_the_plane_as_without_it() {
     let emulator = emulator().await;
     let matrix = Matrix {
-        program: emulator.python(),
-        args: vec!["-I".into(), clients().join("matrix.py").into()],
+        client: Client::Program(emulator.python(), vec!["-I".into(), clients().join("matrix.py").into()]),
         lines_min: 61,
         shows: &[],
     };
     matrix.compare(&emulator).await;
+}
+
+#[tokio::test]
+async fn the_sdk_for_rust_sees_the_same_through_the_plane_as_without_it() {
+    let matrix = Matrix {
+        client: Client::SdkForRust,
+        lines_min: 130,
+        shows: &[
+            "\"x-amz-content-sha256\":\"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER\"",
+            "\"x-amz-trailer\":\"x-amz-checksum-crc32\"",
+            "\"content-encoding\":\"gzip\"",
+            "\"smithy-protocol\":\"rpc-v2-cbor\"",
+            "\"InvokeComplete\":1",
+            "\"type\":\"NoSuchBucket\"",
+            "\"type\":\"ConditionalCheckFailedException\"",
+        ],
+    };
+    matrix.compare(&emulator().await).await;
 }
 
 #[tokio::test]
@@ -132,8 +161,10 @@ async fn the_aws_cli_sees_the_same_through_the_plane_as_without_it() {
     let requirements = format!("{}{CLI_REQUIREMENTS}", PINS.requirements);
     let with_cli = install::install(dir.path(), &Pins { requirements: &requirements, ..PINS }, &Silent);
     let matrix = Matrix {
-        program: with_cli.expect("the AWS CLI").python(),
-        args: vec!["-I".into(), clients().join("matrix_cli.py").into()],
+        client: Client::Program(
+            with_cli.expect("the AWS CLI").python(),
+            vec!["-I".into(), clients().join("matrix_cli.py").into()],
+        ),
         lines_min: 65,
         shows: &["\"continued\": true", "\"connections\": 1,", "\"PUT 200\", \"PUT 200\"", "\"GET 206\", \"GET 206\""],
     };
@@ -153,8 +184,7 @@ async fn the_sdk_for_javascript_sees_the_same_through_the_plane_as_without_it() 
     let dir = tempfile::tempdir().expect("a folder");
     install_sdk_for_javascript(dir.path());
     let matrix = Matrix {
-        program: "node".into(),
-        args: vec![dir.path().join("matrix.mjs").into()],
+        client: Client::Program("node".into(), vec![dir.path().join("matrix.mjs").into()]),
         lines_min: 80,
         shows: &[
             "\"x-amz-content-sha256\":\"STREAMING-UNSIGNED-PAYLOAD-TRAILER\",\"x-amz-trailer\":\"x-amz-checksum-crc32\"",

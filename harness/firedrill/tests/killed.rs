@@ -60,13 +60,13 @@ const END_LIMIT: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const SEED: u64 = 0x5eed;
 
-/// A disaster, in a plan that has it.
+/// A disaster of a plan, or several that follow each other.
 #[derive(Debug)]
 struct Disaster {
     name: String,
     plan: PathBuf,
-    number: usize,
-    fault: Fault,
+    numbers: Vec<usize>,
+    faults: Vec<Fault>,
 }
 
 /// A run that is killed.
@@ -159,11 +159,15 @@ impl Stage {
             let file = folder.path().join(format!("{number}.json"));
             fs::write(&file, serde_json::to_vec(&plan).unwrap()).unwrap();
             keys.extend(key_attributes(&plan));
-            for (number, planned) in plan.disaster.iter().enumerate() {
+            let each = (0..plan.disaster.len()).map(|number| vec![number]);
+            let sequence = (plan.disaster.len() > 1).then(|| (0..plan.disaster.len()).collect());
+            for numbers in each.chain(sequence) {
                 let shared = if plan.target.layout == Layout::SharedProcess { " in a shared process" } else { "" };
-                let name = format!("{}{shared}: {}", planned.fault.kind, planned.fault.title);
-                let (plan, fault) = (file.clone(), planned.fault.clone());
-                disasters.entry(name.clone()).or_insert(Disaster { name, plan, number, fault });
+                let faults: Vec<Fault> = numbers.iter().map(|number| plan.disaster[*number].fault.clone()).collect();
+                let names: Vec<String> =
+                    faults.iter().map(|fault| format!("{}{shared}: {}", fault.kind, fault.title)).collect();
+                let (name, plan) = (names.join(", then "), file.clone());
+                disasters.entry(name.clone()).or_insert(Disaster { name, plan, numbers, faults });
             }
         }
         let items: Vec<Value> = ["one", "two"].map(|name| item(name, &keys)).into();
@@ -209,7 +213,7 @@ impl Stage {
     fn run(&self, disaster: &Disaster, folder: &Path, end: Option<&End>) -> Result<ExitStatus, String> {
         let job = Job {
             plan: disaster.plan.clone(),
-            fault: disaster.number,
+            faults: disaster.numbers.clone(),
             out: folder.join("out"),
             program: env!("CARGO_BIN_EXE_firedrill").into(),
             cache: self.folder.path().join("cache"),
@@ -351,7 +355,8 @@ fn say(text: &str) {
 
 #[test]
 fn every_disaster_is_among_those_that_are_tried() {
-    let tried: BTreeSet<String> = Stage::new().disasters.into_iter().map(|disaster| disaster.fault.kind).collect();
+    let tried: BTreeSet<String> =
+        Stage::new().disasters.into_iter().flat_map(|of| of.faults).map(|fault| fault.kind).collect();
     let schema = schema::scenario();
     let words = schema["$defs"]["FaultWord"]["oneOf"].as_array().unwrap().iter().map(|word| word["const"].as_str());
     let words: BTreeSet<String> = words.map(|word| word.unwrap().to_owned()).collect();

@@ -190,7 +190,7 @@ pub struct PlannedFault {
     pub when: Onset,
     /// What is taken away.
     pub fault: Fault,
-    /// The plane heals it by itself after this long, whoever is alive.
+    /// Who owns the plane heals it by itself after this long, whether or not the runner is alive.
     pub duration_max: Span,
 }
 

@@ -215,6 +215,9 @@ pub struct Disaster {
     pub when: Onset,
     /// What.
     pub fault: Fault,
+    /// The longest that it may stay on; `None`: as long as the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Span>,
 }
 
 /// When a fault is switched on.
@@ -246,6 +249,25 @@ pub enum Onset {
         /// How many.
         count: u64,
     },
+    /// While this step of the recovery runs.
+    During {
+        /// Its index among the steps of the plan.
+        step: usize,
+    },
+}
+
+impl Onset {
+    /// The step of the recovery that it waits for, if it does for one.
+    pub fn step(self) -> Option<usize> {
+        match self {
+            Self::During { step } => Some(step),
+            Self::At { .. }
+            | Self::AfterBackups { .. }
+            | Self::AfterMoreBackups { .. }
+            | Self::AfterWrites { .. }
+            | Self::AfterMoreWrites { .. } => None,
+        }
+    }
 }
 
 /// How the disaster is noticed.

@@ -261,6 +261,15 @@ pub struct Function {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Function {
+    /// Whether it brings its own runtime along, which need not heed the handler.
+    ///
+    /// Source: AWS Lambda developer guide, "Using the Lambda runtime API to create custom runtimes" for `provided…`.
+    pub fn has_own_runtime(&self) -> bool {
+        self.runtime.starts_with("provided")
+    }
+}
+
 /// What invokes a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trigger {

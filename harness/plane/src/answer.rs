@@ -5,7 +5,7 @@
 //! Reference, "Error responses"; Amazon EC2 API Reference, "Error response format".
 
 use bytes::Bytes;
-use firedrill_model::rule::OwnAnswer;
+use firedrill_model::{rule::OwnAnswer, units::Span};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
@@ -45,6 +45,13 @@ impl Failure {
     pub fn unclear(reason: &str) -> Self {
         let message = format!("the fault plane forwarded nothing: {reason}");
         Self { status: StatusCode::NOT_IMPLEMENTED, code: "NotImplemented".to_owned(), message }
+    }
+
+    /// Of a request whose head did not come in time.
+    pub(crate) fn too_slow(limit: Span) -> Self {
+        let message =
+            format!("the fault plane forwarded nothing: the head of the request was not whole within {limit}");
+        Self { status: StatusCode::REQUEST_TIMEOUT, code: "RequestTimeout".to_owned(), message }
     }
 
     /// What a rule answers in the place of a service.

@@ -30,6 +30,9 @@ use crate::{
 /// As much of a request as is read for rules that ask for what only its body tells. A request to DynamoDB has at most
 /// 16 MiB (Amazon DynamoDB Developer Guide, "Quotas"); of what is longer, only its head is judged.
 const BODY_MAX: usize = 16 << 20;
+/// As much of a body is read while a request waits for its time, so that it is noticed when its client gives up: hyper looks at a
+/// connection only as far as somebody reads. Many requests wait at once, so that this is less than what one alone may take.
+const AHEAD_MAX: usize = 1 << 20;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -123,7 +126,7 @@ impl Exchange<'_> {
                 }
                 return Ok(Some(self.failure(answer)));
             }
-            Nature::Delays(delay) => passage.delay(hit, hit.delay(delay)).await?,
+            Nature::Delays(delay) => self.wait(hit, hit.delay(delay), passage, &mut outgoing.request).await?,
             Nature::Shapes => outgoing.shape.take(hit),
             Nature::Replays => {
                 if let Effect::Delayed { by } = hit.effect() {
@@ -134,6 +137,21 @@ impl Exchange<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Lets a request wait, unless its client gives up meanwhile: that one goes no further.
+    async fn wait(
+        &self,
+        hit: &Hit,
+        by: Span,
+        passage: &mut Passage,
+        request: &mut Request<Peeked>,
+    ) -> Result<(), Unanswered> {
+        tokio::select! {
+            waited = passage.delay(hit, by) => waited?,
+            gone = read_ahead(request) => return Err(gone),
+        }
+        if self.mark.is_given_up().await { Err(Unanswered::GivenUp) } else { Ok(()) }
     }
 
     /// Sends the request; where a rule makes it late, beside the client, who may have given up by then. One that is longer than
@@ -276,6 +294,17 @@ async fn take(request: &mut Request<Peeked>) {
     if !request.headers().contains_key(header::EXPECT) {
         request.body_mut().drain().await;
     }
+}
+
+/// Reads on, up to a limit, while a request waits; returns only when its client breaks off. One that asks first is told to go on no
+/// earlier than without the wait.
+async fn read_ahead(request: &mut Request<Peeked>) -> Unanswered {
+    if !request.headers().contains_key(header::EXPECT)
+        && let Err(error) = request.body_mut().read(AHEAD_MAX).await
+    {
+        return Unanswered::Client(error);
+    }
+    std::future::pending().await
 }
 
 /// Reads a request that will never be answered, so that the client sees a network that takes everything and says

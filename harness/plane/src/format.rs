@@ -15,6 +15,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::operation;
+
 /// What LocalStack answers when a rule does not say: 503 `ServiceUnavailable`.
 const STATUS: u16 = 503;
 const CODE: &str = "ServiceUnavailable";
@@ -174,10 +176,12 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, raw: RawRule) -> Option<Rule> {
+        let (region, service) = (self.names("region", raw.region), self.services(raw.service));
+        let operation = self.operations(raw.operation, &service);
         let scope = Scope {
-            region: self.names("region", raw.region),
-            service: self.services(raw.service),
-            operation: self.names("operation", raw.operation),
+            region,
+            service,
+            operation,
             resource: self.names("resource", raw.resource),
             principal: self.senders(raw.principal, raw.zone),
             // A proxy has one address: nothing tells where its clients are.
@@ -245,6 +249,23 @@ impl Reader<'_> {
             self.wrong(format!("`{field}` has an empty name; leave it out to match anything"));
         }
         names.into_iter().map(Pattern::new).collect()
+    }
+
+    /// What a request asks for; a `*` among them asks nothing, also where nothing is known.
+    fn operations(&mut self, names: Names, services: &[Pattern]) -> Vec<Pattern> {
+        let named = self.names("operation", names);
+        if named.iter().any(|name| name.as_str() == "*") {
+            return Vec::new();
+        }
+        if !named.is_empty() && !services.is_empty() && services.iter().all(|name| operation::is_untold(name.as_str()))
+        {
+            let services: Vec<String> = services.iter().map(|name| format!("`{name}`")).collect();
+            self.wrong(format!(
+                "`operation` is never known of requests to {}, so that the rule would strike none; leave `operation` out",
+                services.join(" and ")
+            ));
+        }
+        named
     }
 
     /// Who sends a request.

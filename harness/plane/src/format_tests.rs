@@ -54,6 +54,40 @@ fn services_are_named_as_they_are_signed() {
 }
 
 #[test]
+fn a_rule_that_names_operations_of_services_of_which_none_is_known_is_refused() {
+    for (rule, services) in [
+        (r#"{"service": "route53", "operation": "ChangeResourceRecordSets"}"#, "`route53`"),
+        (r#"{"service": "apigatewayv2", "operation": ["Get*", "CreateApi"]}"#, "`apigateway`"),
+        (r#"{"service": ["execute-api", "eks"], "operation": "Get*"}"#, "`execute-api` and `eks`"),
+    ] {
+        let error = rules(&format!("[{rule}]")).unwrap_err().to_string();
+        let why = format!(
+            "rule 1: `operation` is never known of requests to {services}, so that the rule would strike none; leave `operation` out"
+        );
+        assert_eq!(error, why, "{rule}");
+    }
+    for rule in [
+        r#"{"service": "route53"}"#,
+        r#"{"operation": "CreateApi"}"#,
+        r#"{"service": ["s3", "cloudfront"], "operation": "GetObject"}"#,
+        r#"{"service": "*", "operation": "CreateApi"}"#,
+        r#"{"service": "lambda", "operation": "Invoke"}"#,
+        r#"{"service": "kinesis", "operation": "PutRecord"}"#,
+        r#"{"service": "ses", "operation": "SendEmail"}"#,
+    ] {
+        assert!(rules(&format!("[{rule}]")).is_ok(), "{rule}");
+    }
+}
+
+#[test]
+fn an_operation_that_may_be_any_is_asked_of_nobody() {
+    for operation in [r#""*""#, r#"["GetApi", "*"]"#] {
+        let rules = rules(&format!(r#"[{{"service": "apigateway", "operation": {operation}}}]"#)).unwrap();
+        assert!(rules[0].scope.operation.is_empty(), "{operation}");
+    }
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once() {
     let all = r#"[
         {"probability": 1.5, "first": 1, "every": 2},

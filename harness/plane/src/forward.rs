@@ -63,6 +63,9 @@ pub(crate) enum Unanswered {
     /// The client broke off its request.
     #[error("the client broke off")]
     Client(#[source] hyper::Error),
+    /// The client closed its connection while a rule made its request wait.
+    #[error("the client gave up")]
+    GivenUp,
     /// The request's address cannot be written for the region.
     #[error("the address cannot be forwarded")]
     Address(#[source] uri::InvalidUriParts),

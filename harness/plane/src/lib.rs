@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`listener`], [`place`], [`http2`] | addresses that open and close; who comes in by them, and in which HTTP |
+//! | [`listener`], [`place`], [`http2`], [`slow`] | addresses that open and close; who comes in by them, in which HTTP, and in time |
 //! | [`classify`], [`homes`] | which region and service a request is for; where unsigned requests belong |
 //! | [`protocol`], [`operation`] | which of AWS's protocols it speaks, what it asks for, which resources it names |
 //! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
@@ -33,6 +33,7 @@ pub mod protocol;
 pub mod proxy;
 pub mod rules;
 mod shape;
+mod slow;
 mod stale;
 mod stream;
 pub mod tls;

@@ -20,12 +20,13 @@ use crate::{
     forward::Forwarder,
     http2,
     place::Place,
+    slow,
     stream::{Mark, MarkedStream},
 };
 use firedrill_clock::poll;
 
 const BACKLOG: u32 = 1024;
-/// A client that takes longer to begin, or then to send its headers, is dropped.
+/// A client that takes longer to begin, or then to send its headers, is told so and dropped; one that sends nothing is dropped.
 pub(super) const HEADER_LIMIT: Span = Span::from_secs(30);
 pub(super) const HEADERS_BYTES_MAX: usize = 256 << 10;
 /// S3 allows 2 KB of user metadata, names and values together, each pair in a header of its own.
@@ -41,6 +42,8 @@ pub(super) struct Gate {
     /// Bound and not listening: the system refuses connections. It shares the address with nobody, or a program that binds with
     /// `SO_REUSEADDR`, as most do, would be given it until the gate opens.
     reservation: TcpSocket,
+    /// [`HEADER_LIMIT`], but in tests.
+    header_limit: Span,
     serving: Option<Serving>,
 }
 
@@ -67,7 +70,7 @@ impl Gate {
             bind(address)?
         };
         reservation.set_reuseaddr(false)?;
-        Ok(Self { address: reservation.local_addr()?, reservation, serving: None })
+        Ok(Self { address: reservation.local_addr()?, reservation, header_limit: HEADER_LIMIT, serving: None })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -85,7 +88,8 @@ impl Gate {
         let listener = listener?;
         let closed = CancellationToken::new();
         let mut accepting = JoinSet::new();
-        let door = Door { forwarder, origin: origin.cloned(), closed: closed.clone() };
+        let header_limit = self.header_limit;
+        let door = Door { forwarder, origin: origin.cloned(), header_limit, closed: closed.clone() };
         accepting.spawn(accept(listener, door));
         self.serving = Some(Serving { closed, accepting });
         Ok(())
@@ -123,6 +127,7 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
 struct Door {
     forwarder: Arc<Forwarder>,
     origin: Option<Place>,
+    header_limit: Span,
     closed: CancellationToken,
 }
 
@@ -149,19 +154,14 @@ async fn accept(listener: TcpListener, door: Door) {
 }
 
 async fn serve(stream: TcpStream, door: Door) {
-    let Door { forwarder, origin, closed } = door;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be told to send at once");
     }
-    let (mut stream, mark) = MarkedStream::new(stream);
-    let begun = tokio::select! {
-        () = closed.cancelled() => return mark.reset(),
-        begun = poll::at_most(HEADER_LIMIT, stream.begins_with(http2::PREFACE)) => begun,
-    };
-    let Some(Ok(speaks_http2)) = begun else { return };
+    let (stream, mark) = MarkedStream::new(stream);
+    let closed = door.closed.clone();
     // Owned here and not by the select: the mark must be set before the stream is dropped.
     let streams = http2::Streams::default();
-    let mut connection = pin!(answer(stream, speaks_http2.then_some(&streams), mark.clone(), forwarder, origin));
+    let mut connection = pin!(answer(stream, &streams, mark.clone(), door));
     tokio::select! {
         () = closed.cancelled() => mark.reset(),
         ended = connection.as_mut() => if let Err(error) = ended {
@@ -172,15 +172,17 @@ async fn serve(stream: TcpStream, door: Door) {
 }
 
 /// Answers what comes in on a connection until it ends: in HTTP/1.1, or in HTTP/2 with its streams.
-async fn answer(
-    stream: MarkedStream,
-    streams: Option<&http2::Streams>,
-    mark: Mark,
-    forwarder: Arc<Forwarder>,
-    origin: Option<Place>,
-) -> hyper::Result<()> {
+async fn answer(mut stream: MarkedStream, streams: &http2::Streams, mark: Mark, door: Door) -> hyper::Result<()> {
+    let Door { forwarder, origin, header_limit, .. } = door;
+    let begun = poll::at_most(header_limit, stream.begins_with(http2::PREFACE)).await;
+    let Some(begun) = begun else {
+        let begun = stream.begun().to_vec();
+        slow::hang_up(stream, &begun, header_limit).await;
+        return Ok(());
+    };
+    let Ok(speaks_http2) = begun else { return Ok(()) };
     let stream = TokioIo::new(stream);
-    if let Some(streams) = streams {
+    if speaks_http2 {
         // Each request is a stream of its own, and ends alone.
         let service = service_fn(move |request| {
             Arc::clone(&forwarder).handle(http2::as_http1(request), origin.clone(), Mark::default())
@@ -188,27 +190,23 @@ async fn answer(
         return http2::builder(streams).serve_connection(stream, service).await;
     }
     let service = service_fn(move |request| Arc::clone(&forwarder).handle(request, origin.clone(), mark.clone()));
-    http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT.std())
+        .header_read_timeout(header_limit.std())
         .max_buf_size(HEADERS_BYTES_MAX)
         // The buffer alone is no limit: a read may fill it beyond, and a head that is whole by then would pass.
         .max_header_size(HEADERS_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .preserve_header_case(true)
-        .serve_connection(stream, service)
-        .await
+        .serve_connection(stream, service);
+    let ended = (&mut connection).await;
+    if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        slow::hang_up(io.into_inner(), &read_buf, header_limit).await;
+    }
+    ended
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_address_that_is_reserved_is_given_to_nobody_who_would_share_it() {
-        let gate = Gate::reserve().unwrap();
-        let taken = bind(gate.address()).and_then(|socket| socket.listen(BACKLOG));
-        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        assert!(gate.is_refused().await);
-    }
-}
+#[path = "listener_tests.rs"]
+mod tests;

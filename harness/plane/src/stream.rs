@@ -1,5 +1,5 @@
 //! A client's connection of which more can be said than an HTTP server says: that it is to be reset, so that the client sees what a
-//! lost region shows, and that its client is to go on; and of which can be asked how it begins.
+//! lost region shows, and that its client is to go on; and of which can be asked how it begins, and whether its client has given up.
 
 use std::{
     io::{self, IoSlice},
@@ -11,9 +11,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use futures_util::FutureExt;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf, Ready},
     net::TcpStream,
+    task,
 };
 
 /// What is said of one connection from within its requests. Cheap to clone.
@@ -28,6 +30,10 @@ struct State {
     goes_on: AtomicBool,
     /// Everything that was to be written is.
     flushed: AtomicBool,
+    /// Somebody asks whether the client has given up.
+    asked: AtomicBool,
+    /// The client has closed its side.
+    given_up: AtomicBool,
 }
 
 /// Tells a client that asks first to go on (RFC 9110, section 10.1.1).
@@ -44,6 +50,16 @@ impl Mark {
         if self.0.flushed.load(Ordering::Relaxed) {
             self.0.goes_on.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the client of a request that waits has closed its side, also behind bytes that nobody has read, which hyper does not
+    /// see. For use within the request: hyper flushes the stream before it asks the request again, and that is when it is looked.
+    pub(super) async fn is_given_up(&self) -> bool {
+        // What the system has to tell by now is heard first.
+        task::yield_now().await;
+        self.0.asked.store(true, Ordering::Relaxed);
+        task::yield_now().await;
+        self.0.given_up.load(Ordering::Relaxed)
     }
 }
 
@@ -75,6 +91,23 @@ impl MarkedStream {
             }
         }
         Ok(self.begun == bytes)
+    }
+
+    /// What the client has sent of which nobody could say yet how it begins.
+    pub(super) fn begun(&self) -> &[u8] {
+        &self.begun
+    }
+
+    /// Whether nothing is left of what was to be written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.mark.0.flushed.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether the client has closed its side. The system tells that of a stream whose bytes are not read as well.
+    fn look(&self) {
+        let ready = self.stream.ready(Interest::READABLE).now_or_never();
+        let closed = ready.is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed));
+        self.mark.0.given_up.store(closed, Ordering::Relaxed);
     }
 
     /// Ready when nothing has to go out before what is to be written.
@@ -139,6 +172,9 @@ impl AsyncWrite for MarkedStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper asks for this once all that it had is written.
         self.mark.0.flushed.store(true, Ordering::Relaxed);
+        if self.mark.0.asked.swap(false, Ordering::Relaxed) {
+            self.look();
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -114,6 +114,10 @@ fn idle(plan: &Plan, timeline: &Timeline, book: &mut Book) {
                 format!("did not strike {whom}"),
                 "did they do anything while it was on? give them more traffic or time",
             ),
+            Unstruck::TooLate(step) => (
+                format!("struck nothing while step `{step}` of the recovery ran"),
+                "did the step take long enough, and does anybody use what is taken away meanwhile?",
+            ),
             Unstruck::Unseen(probe) => (
                 format!("was not seen by the probe of {probe} while nothing else could be the reason"),
                 "does the function fail at it? put it first, and leave the probe 15 s before the next fault and the recovery",

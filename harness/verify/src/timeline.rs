@@ -79,9 +79,10 @@ struct FaultTimes {
     bit: Option<RunTime>,
     ended: Option<(RunTime, String)>,
     /// What has not happened of what has to: rules by number that have struck nobody, and whom they have to strike; probes that
-    /// have not seen it.
+    /// have not seen it; the step of the recovery, by index and kind, during which it has not struck.
     to_strike: BTreeMap<usize, String>,
     to_be_seen: BTreeSet<ProbeId>,
+    to_interrupt: Option<(usize, String)>,
 }
 
 impl FaultTimes {
@@ -117,6 +118,8 @@ pub(crate) enum Unstruck<'t> {
     These(&'t str),
     /// It was brought about, and this probe did not see it.
     Unseen(&'t ProbeId),
+    /// It struck nothing while this step of the recovery ran.
+    TooLate(&'t str),
 }
 
 /// What the history says, by subject.
@@ -156,8 +159,8 @@ pub(crate) struct Timeline {
     /// Phases that began and have not ended.
     open_phases: BTreeSet<Phase>,
     captures_ended: bool,
-    /// Detection was given up or came to its end, without an interruption.
-    detection_ended: bool,
+    /// Phases that were given up or came to their end, without an interruption.
+    ended: BTreeSet<Phase>,
     /// A stop condition was met: what was seen.
     pub(crate) stop_condition: Option<String>,
     /// How the last step of the last attempt to recover ended, and its kind.
@@ -178,6 +181,8 @@ impl Timeline {
             let whom = planned.fault.rules.iter().map(|rule| rule.must_strike.clone()).enumerate();
             times.to_strike = whom.filter_map(|(rule, whom)| Some((rule, whom?))).collect();
             times.to_be_seen = planned.fault.seen_at().map(|trigger| ProbeId::new(trigger.as_str())).collect();
+            let step = planned.when.step().and_then(|step| Some((step, plan.recover.get(step)?.kind().to_owned())));
+            times.to_interrupt = step;
         }
         for record in records {
             timeline.take(record);
@@ -260,6 +265,7 @@ impl Timeline {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, ending, .. } => {
+                self.take_interruptions(*step);
                 let begun = self.begun.get(step).cloned();
                 self.last_step = Some((*ending, begun.as_ref().map(|begun| begun.kind.clone())));
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
@@ -315,10 +321,17 @@ impl Timeline {
         }
     }
 
+    /// A step has come to its end: what waited for it and had struck by then did so while it ran.
+    fn take_interruptions(&mut self, step: usize) {
+        for fault in self.faults.values_mut().filter(|fault| fault.bites().is_some()) {
+            fault.to_interrupt.take_if(|(waited_for, _)| *waited_for == step);
+        }
+    }
+
     fn take_phase(&mut self, phase: Phase, ending: Ending, note: &str) {
         self.open_phases.remove(&phase);
         self.captures_ended |= phase == Phase::Capture;
-        self.detection_ended |= phase == Phase::Detect && ending != Ending::Interrupted;
+        self.ended.extend((ending != Ending::Interrupted).then_some(phase));
         let how = match ending {
             Ending::Done => return,
             Ending::Failed => "failed",
@@ -361,7 +374,7 @@ impl Timeline {
     /// A fault was on for as long as the drill wanted it to be before the recovery: that it stopped nothing was then observed.
     pub(crate) fn fault_had_its_time(&self) -> bool {
         let armed = self.faults.values().any(|fault| fault.armed.is_some());
-        armed && (self.detection_ended || self.recovery_began.is_some())
+        armed && (self.ended.contains(&Phase::Detect) || self.recovery_began.is_some())
     }
 
     /// t0: the first instant at which a fault that clients can feel is on and has struck something. One that ended before it did
@@ -372,13 +385,17 @@ impl Timeline {
 
     /// The faults of the plan that were switched on and struck nothing, or not all of what they have to; each with what it did not do.
     pub(crate) fn without_a_bite(&self) -> impl Iterator<Item = (&FaultId, Unstruck<'_>)> {
-        let set_off = self.faults.iter().filter(|(_, fault)| fault.planned && fault.armed.is_some());
-        set_off.filter_map(|(id, fault)| {
-            let unstruck = match (fault.bites(), fault.to_strike.values().next(), fault.to_be_seen.first()) {
-                (None, ..) => Unstruck::Everything,
-                (Some(_), Some(whom), _) => Unstruck::These(whom),
-                (Some(_), None, Some(probe)) => Unstruck::Unseen(probe),
-                (Some(_), None, None) => return None,
+        // What waits for a step of the recovery is owed once the recovery has come to its end, and may never have been switched on.
+        let recovered = self.ended.iter().any(|phase| (Phase::Recover..=Phase::Capture).contains(phase));
+        let owed = move |fault: &FaultTimes| fault.armed.is_some() || fault.to_interrupt.is_some() && recovered;
+        self.faults.iter().filter(move |(_, fault)| fault.planned && owed(fault)).filter_map(move |(id, fault)| {
+            let too_late = fault.to_interrupt.as_ref().filter(|_| recovered);
+            let unstruck = match (fault.bites(), too_late, fault.to_strike.values().next(), fault.to_be_seen.first()) {
+                (_, Some((_, step)), ..) => Unstruck::TooLate(step),
+                (None, None, ..) => Unstruck::Everything,
+                (Some(_), None, Some(whom), _) => Unstruck::These(whom),
+                (Some(_), None, None, Some(probe)) => Unstruck::Unseen(probe),
+                (Some(_), None, None, None) => return None,
             };
             Some((id, unstruck))
         })

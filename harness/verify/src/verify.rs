@@ -172,8 +172,8 @@ fn conclude(case: Case<'_>, book: Book, verification: &mut Verification) {
     let findings = book.finish();
     verification.checks = judge::checks(&asserted, &findings);
     verification.verdict = Verdict::of_checks(verification.checks.values().copied());
-    let (stated, sabotaged) = (&case.plan.must_fail, &case.timeline.sabotaged);
-    verification.as_stated = judge::as_stated(stated, sabotaged, verification.verdict, &findings);
+    let hit = judge::hit_on_purpose(case.plan, &case.timeline.sabotaged);
+    verification.as_stated = judge::as_stated(&case.plan.must_fail, &hit, verification.verdict, &findings);
     verification.findings = findings;
     let verdict = |check: &str| verification.checks.get(&CheckId::new(check)).copied();
     let RecoveryTime { verdict: rto, .. } = &mut verification.rto;

@@ -232,17 +232,22 @@ impl<'a> Fields<'a> {
         (&self.setting.topology.primary, &self.setting.topology.recovery)
     }
 
-    /// The bucket of the vault that it is done to, which must be given.
-    pub(super) fn vault(&mut self) -> Option<String> {
-        self.taken.insert("vault");
+    /// The bucket of the vault that it is done to, which must be given, and in its region.
+    pub(super) fn vault_in_region(&mut self) -> Option<(Region, String)> {
+        let region = self.region();
         if self.raw.vault.is_none() {
             self.missing("vault", "vault: order-vault");
         }
-        self.raw.vault.clone()
+        let (place, vault) = self.vault()?;
+        if place != region? {
+            self.misplaced("region", &format!("the vault `{vault}` is in {place}"), &format!("write `{place}`"));
+            return None;
+        }
+        Some((place, vault))
     }
 
-    /// The vault that is lost besides, with its region. Tells when no backup rule has it.
-    pub(super) fn vault_besides(&mut self) -> Option<(Region, String)> {
+    /// The bucket of a vault, with its region. Tells when no backup rule has it.
+    pub(super) fn vault(&mut self) -> Option<(Region, String)> {
         self.taken.insert("vault");
         let vault = self.raw.vault.as_ref()?;
         let found = self.setting.vaults.iter().find(|(_, bucket)| bucket == vault).cloned();
@@ -282,7 +287,7 @@ impl<'a> Fields<'a> {
     /// Whether the handler of `function` matters to its runtime. Tells when it does not.
     pub(super) fn must_heed_its_handler(&mut self, function: &ResourceId) -> bool {
         let of = self.setting.stack.functions.get(function.name());
-        let heeds = of.is_none_or(|of| !of.runtime.starts_with("provided"));
+        let heeds = of.is_none_or(|of| !of.has_own_runtime());
         if !heeds {
             let message = format!("{function} has a runtime of its own, which need not heed the handler");
             self.misplaced("part", &message, "leave it out: the function gets code that fails then");
@@ -388,6 +393,8 @@ impl<'a> Fields<'a> {
         let RawDisaster {
             after: _,
             at: _,
+            during: _,
+            at_most: _,
             fault: _,
             region,
             symptom,

@@ -10,16 +10,31 @@ use super::{Fields, fields::requests};
 
 /// What needs the key, and how its service says that it is disabled, and that it is waiting for its deletion.
 ///
-/// Source: Amazon S3 user guide, "Troubleshooting" of SSE-KMS, with the exceptions of the AWS KMS API reference, `Decrypt`; AWS
-/// Lambda API reference, `Invoke`, errors.
+/// Source: Amazon S3 user guide, "Troubleshooting" of SSE-KMS and "Multipart upload API and permissions", with the exceptions of
+/// the AWS KMS API reference, `Decrypt`; AWS Lambda API reference, `Invoke`, errors.
 const NEEDS_KEY: [(&str, &[&str], u16, [&str; 2]); 2] = [
     (
         "s3",
-        &["GetObject", "PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy"],
+        &[
+            "GetObject",
+            "SelectObjectContent",
+            "PutObject",
+            "PostObject",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "UploadPart",
+            "UploadPartCopy",
+            "CompleteMultipartUpload",
+        ],
         400,
         ["KMS.DisabledException", "KMS.KMSInvalidStateException"],
     ),
-    ("lambda", &["Invoke"], 502, ["KMSDisabledException", "KMSInvalidStateException"]),
+    (
+        "lambda",
+        &["Invoke", "InvokeAsync", "InvokeWithResponseStream"],
+        502,
+        ["KMSDisabledException", "KMSInvalidStateException"],
+    ),
 ];
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
@@ -33,8 +48,7 @@ pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
         Rule { scope, ..Rule::of_region(&region, Effect::Error { status, code: code.to_owned() }) }
     });
     let state = if symptom == Symptom::PendingDeletion { "waits for its deletion" } else { "is disabled" };
-    let title = format!("the key of the objects and functions in {region} {state}");
-    let symptoms =
-        "objects cannot be read or written, functions cannot be invoked (told by the fault plane)".to_owned();
+    let title = format!("the key of the objects and functions in {region} {state} (told by the fault plane)");
+    let symptoms = "objects cannot be read or written, functions cannot be invoked".to_owned();
     Some(fields.of_rules(title, symptoms, rules.into()))
 }

@@ -9,7 +9,7 @@ use firedrill_model::{
 use super::{Fields, vault_loss::emptied};
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
-    let (region, resource, vault) = (fields.region(), fields.resource(&[Bucket]), fields.vault_besides());
+    let (region, resource, vault) = (fields.region(), fields.resource(&[Bucket]), fields.vault());
     let (region, resource) = (region?, resource?);
     let before = vault.as_ref().map_or_else(String::new, |(place, vault)| {
         format!(", who has deleted the recovery points in the vault `{vault}` in {place}")

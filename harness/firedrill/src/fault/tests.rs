@@ -217,6 +217,17 @@ fn keys_of_changes_that_do_not_go_together_are_told() {
             "no backup rule has its vault in `order-vaults`",
         ),
         (
+            "{ at: 1s, fault: vault-loss, region: eu-west-1, vault: order-vaults }",
+            Some("vault"),
+            "no backup rule has its vault in `order-vaults`",
+        ),
+        (
+            "{ at: 1s, fault: vault-loss, region: us-east-1, vault: order-vault }",
+            Some("region"),
+            "the vault `order-vault` is in eu-west-1",
+        ),
+        ("{ at: 1s, fault: vault-loss, region: eu-west-1 }", None, "`vault-loss` must say its `vault`"),
+        (
             "{ at: 1s, fault: key-loss, region: us-east-1, symptom: timeouts }",
             Some("symptom"),
             "`timeouts` is no symptom of `key-loss`",

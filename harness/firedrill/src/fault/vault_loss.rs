@@ -8,8 +8,7 @@ use firedrill_model::{
 use super::Fields;
 
 pub(super) fn make(fields: &mut Fields<'_>) -> Option<Fault> {
-    let (region, vault) = (fields.region(), fields.vault());
-    let (region, vault) = (region?, vault?);
+    let (region, vault) = fields.vault_in_region()?;
     let title = format!("the recovery points in the vault `{vault}` in {region} are deleted");
     Some(fields.of_changes(title, "nothing of them can be restored".to_owned(), vec![emptied(&region, &vault)]))
 }

@@ -75,7 +75,7 @@ fn timeline(plan: &Plan) -> Vec<(String, String)> {
         row("backup", backup(plan, rule));
     }
     for fault in &plan.disaster {
-        row("fault", format!("{}: {}", onset(fault.when), fault_text(&fault.fault)));
+        row("fault", format!("{}: {}", onset(plan, fault.when), fault_text(&fault.fault)));
     }
     let detect = &plan.detect;
     let decide =
@@ -183,13 +183,17 @@ fn write_defect(text: &mut String, defect: &Sabotage) {
     text.push_str(&what);
 }
 
-fn onset(when: Onset) -> String {
+fn onset(plan: &Plan, when: Onset) -> String {
     match when {
         Onset::At { delay } => format!("{delay} after the traffic began"),
         Onset::AfterBackups { count } => format!("after {count} verified backups"),
         Onset::AfterMoreBackups { count } => format!("after {count} more verified backups"),
         Onset::AfterWrites { count } => format!("after {count} acknowledged writes"),
         Onset::AfterMoreWrites { count } => format!("after {count} more acknowledged writes"),
+        Onset::During { step } => {
+            let kind = plan.recover.get(step).map_or("", RecoveryStep::kind);
+            format!("during step {} of the recovery (`{kind}`)", step + 1)
+        }
     }
 }
 

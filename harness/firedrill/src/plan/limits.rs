@@ -82,6 +82,8 @@ fn onset(backups: &[Backup], traffic: &[Traffic], when: Onset, before: Span) -> 
         Onset::AfterMoreBackups { count } => before.plus(times(every(), count)),
         Onset::AfterWrites { count } => writes(traffic, count),
         Onset::AfterMoreWrites { count } => before.plus(writes(traffic, count)),
+        // The recovery has a limit of its own.
+        Onset::During { .. } => before,
     }
 }
 

@@ -251,7 +251,8 @@ impl Lint<'_> {
             Onset::At { .. }
             | Onset::AfterMoreBackups { .. }
             | Onset::AfterWrites { .. }
-            | Onset::AfterMoreWrites { .. } => None,
+            | Onset::AfterMoreWrites { .. }
+            | Onset::During { .. } => None,
         })
     }
 

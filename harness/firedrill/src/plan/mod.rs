@@ -111,7 +111,7 @@ fn faults(scenario: &Scenario) -> Vec<PlannedFault> {
             id: FaultId::new(format!("fault-{number}")),
             when: disaster.when,
             fault: disaster.fault.clone(),
-            duration_max: scenario.limits.run,
+            duration_max: disaster.at_most.unwrap_or(scenario.limits.run).min(scenario.limits.run),
         })
         .collect()
 }

@@ -249,6 +249,48 @@ fn the_lint_knows_that_no_backup_comes_about_where_nothing_is_copied_any_more() 
 }
 
 #[test]
+fn what_waits_for_the_recovery_comes_last_and_after_something_that_is_noticed() {
+    let outage = "  - after: 3 backups\n    fault: region-outage\n    region: us-east-1\n    symptom: timeouts\n";
+    let during = "  - during: restore\n    fault: throttling-storm\n    region: eu-west-1\n";
+    let deaf = "  - after: 3 backups\n    fault: vault-loss\n    region: eu-west-1\n    vault: order-vault\n";
+    let unnoticed = "Warning: clients of the workload feel nothing of it: it will not be noticed";
+    let cases: &[(&[&str], &[&str])] = &[
+        (&[outage, during], &[]),
+        (&[outage, during, during], &[]),
+        (&[during], &[unnoticed, "Error: no recovery begins before something is taken away"]),
+        (
+            &[during, outage],
+            &[
+                "Error: no recovery begins before something is taken away",
+                "Error: the recovery has begun by then: the disaster before this one waits for a step of it",
+            ],
+        ),
+        (&[deaf, &outage.replace("after: 3 backups", "during: redrive")], &[unnoticed]),
+    ];
+    for (disasters, expected) in cases {
+        assert_eq!(said(&altered(&[(outage, &disasters.concat())])), *expected, "{disasters:?}");
+    }
+}
+
+#[test]
+fn a_fault_stays_on_for_as_long_as_it_may_and_never_longer_than_the_run() {
+    for (at_most, expected) in [("", 600), ("    at_most: 90s\n", 90), ("    at_most: 2h\n", 600)] {
+        let loaded = altered(&[("    symptom: timeouts\n", &format!("    symptom: timeouts\n{at_most}"))]);
+        let plan = plan(&loaded, &Choices { seed: 1 }).expect("planned");
+        assert_eq!(plan.disaster[0].duration_max, Span::from_secs(expected), "{at_most}");
+    }
+}
+
+#[test]
+fn a_plan_says_which_step_a_disaster_waits_for() {
+    let during = "    symptom: timeouts\n  - during: redrive\n    fault: throttling-storm\n    region: eu-west-1\n";
+    let plan = plan(&altered(&[("    symptom: timeouts\n", during)]), &Choices { seed: 1 }).expect("planned");
+    assert_eq!(plan.disaster[1].when.step(), Some(1));
+    let text = describe(&plan);
+    assert!(text.contains("during step 2 of the recovery (`redrive`): eu-west-1 throttles"), "{text}");
+}
+
+#[test]
 fn the_layout_is_one_process_where_the_stack_replicates_between_regions() {
     let mut loaded = shipped();
     let layout = |loaded: &Loaded| plan(loaded, &Choices { seed: 1 }).expect("planned").target.layout;

@@ -46,7 +46,7 @@ mod tests {
         plan::Plan,
         scenario::{Backup, BackupUsing},
     };
-    use tokio::sync::OnceCell;
+    use tokio::sync::{OnceCell, watch};
 
     use super::*;
     use crate::{
@@ -92,10 +92,12 @@ mod tests {
         .unwrap();
         backups.stop().await.unwrap();
         let idle = Idle(stage.drill.dir.clone());
+        let begun = watch::Sender::new(None);
         let attempt = |attempt| Recovery {
             drill: &stage.drill,
             backups: &backups,
             switch: &idle,
+            begun: &begun,
             attempt,
             outputs: Mutex::default(),
             handed: OnceCell::new(),

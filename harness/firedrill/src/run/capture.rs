@@ -184,3 +184,51 @@ async fn deliveries(
     files.insert("deliveries.jsonl".into(), digest);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use firedrill_model::ids::Region;
+
+    use super::*;
+    use crate::{
+        run::sample,
+        services::{clients::Endpoint, stand_in},
+        workload,
+    };
+
+    /// Something that says of everything that it is not there: its address, and how often it was asked.
+    fn nothing() -> (String, Arc<AtomicU32>) {
+        let asked = Arc::<AtomicU32>::default();
+        let counted = Arc::clone(&asked);
+        let url = stand_in::answering(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            ("404 Not Found", String::new())
+        });
+        (url, asked)
+    }
+
+    #[tokio::test]
+    async fn evidence_is_read_straight_from_the_region_and_never_through_the_fault_plane() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = workload::sample::plan(7);
+        plan.stack.tables.clear(); // whether a bucket is there is told without a body
+        let drill = sample::drill(folder.path(), plan);
+        let ((plane_url, by_the_plane), (direct_url, directly)) = (nothing(), nothing());
+        let endpoint = |region: &Region| {
+            let (plane_url, direct_url) = (plane_url.clone(), direct_url.clone());
+            (region.clone(), Endpoint { region: region.clone(), plane_url, direct_url })
+        };
+        let topology = &drill.plan.topology;
+        drill.endpoints.set([endpoint(&topology.primary), endpoint(&topology.recovery)].into()).unwrap();
+        capture(&drill, CaptureName::Source, Side::Primary, Scope::Configuration).await.unwrap();
+        assert_eq!(directly.swap(0, Ordering::Relaxed), 1, "its configuration");
+        capture(&drill, CaptureName::Recovered, Side::Recovery, Scope::Everything).await.unwrap();
+        assert_eq!(directly.load(Ordering::Relaxed), 2, "its configuration and its content");
+        assert_eq!(by_the_plane.load(Ordering::Relaxed), 0);
+    }
+}

@@ -10,7 +10,7 @@ use firedrill_model::{
     units::{RunTime, Span},
 };
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     Drill, Stop, StopReason, Vantage,
@@ -28,7 +28,7 @@ use crate::{
     recovery::{self, Recovered},
     services::clients::Conduct,
     step::STEP,
-    target::{RunningTarget, Switch as _, TargetEvent},
+    target::{Switch, TargetEvent},
     workload::{canary::Canary, probe::Prober, traffic::Traffic},
 };
 
@@ -55,19 +55,23 @@ enum RecoverError {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Recovery(#[from] recovery::RecoveryError),
+    #[error(transparent)]
+    Strike(#[from] StepError),
 }
 
-/// Runs the recovery until an attempt succeeds, at most as often as the plan allows. Attempts are numbered from 1.
+/// Runs the recovery until an attempt succeeds, at most as often as the plan allows. Attempts are numbered from 1. Takes the sender
+/// of `begun`, so that who waits for a step knows when none will come any more.
 async fn attempts(
     drill: &Drill,
     progress: &dyn Progress,
-    target: &RunningTarget,
+    target: &dyn Switch,
     backups: &Backups,
+    begun: watch::Sender<Option<usize>>,
 ) -> Result<Recovered, recovery::RecoveryError> {
     let allowed = drill.plan.limits.attempts;
     let mut attempt = 1;
     loop {
-        match recovery::run_all(drill, target, backups, attempt).await {
+        match recovery::run_all(drill, target, backups, &begun, attempt).await {
             Err(error) if attempt < allowed && error.ending() != Ending::Interrupted => {
                 progress.setback(&format!("attempt {attempt} of {allowed} failed: {}", chain(&error)));
                 attempt += 1;
@@ -106,7 +110,7 @@ pub(super) async fn load(
     .await
 }
 
-/// Takes away what the plan says, in order.
+/// Takes away what the plan says before anybody notices, in order.
 pub(super) async fn strike(
     drill: &Drill,
     progress: &dyn Progress,
@@ -119,7 +123,8 @@ pub(super) async fn strike(
     phase(drill, progress, Phase::Fault, true, async {
         canary.steady().await?;
         let mut before = Before::the_first(traffic_began);
-        for (number, fault) in drill.plan.disaster.iter().enumerate() {
+        let before_the_recovery = drill.plan.disaster.iter().filter(|fault| fault.when.step().is_none());
+        for (number, fault) in before_the_recovery.enumerate() {
             if number > 0 {
                 await_onset(drill, fault.when, &before, backups).await?;
             }
@@ -138,7 +143,7 @@ pub(super) async fn strike(
 
 /// Writes the fault down, waits until that is on disk, then switches it on and makes its changes. It bites when each of them has
 /// changed something.
-pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) -> Result<RunTime, StepError> {
+pub async fn arm(drill: &Drill, target: &dyn Switch, fault: &PlannedFault) -> Result<RunTime, StepError> {
     drill.journal.append_synced(Event::FaultArming { id: fault.id.clone(), fault: Box::new(fault.fault.clone()) })?;
     drill.faults_on.arming(&fault.id, &fault.fault);
     if drill.plan.is_felt(&fault.fault) {
@@ -163,6 +168,25 @@ pub async fn arm(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) ->
     }
     armed(drill, fault)?;
     Ok(drill.clock.now())
+}
+
+/// Takes away, in order, what the plan says for while a step of the recovery runs, each once that step has begun. What waits for a
+/// step that never comes is never switched on, and the verdict says so.
+async fn strike_during(
+    drill: &Drill,
+    progress: &dyn Progress,
+    target: &dyn Switch,
+    mut begun: watch::Receiver<Option<usize>>,
+) -> Result<(), StepError> {
+    for fault in &drill.plan.disaster {
+        let Some(step) = fault.when.step() else { continue };
+        if begun.wait_for(|begun| begun.is_some_and(|begun| begun >= step)).await.is_err() {
+            break;
+        }
+        let at = arm(drill, target, fault).await?;
+        progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
+    }
+    Ok(())
 }
 
 /// Which changes of a fault have changed something.
@@ -237,6 +261,7 @@ async fn await_onset(drill: &Drill, onset: Onset, before: &Before, backups: &Bac
         }
         Onset::AfterWrites { count } => writes(drill, count, limit).await,
         Onset::AfterMoreWrites { count } => writes(drill, before.writes + count, limit).await,
+        Onset::During { .. } => unreachable!("what waits for a step of the recovery waits for nothing else"),
     }
 }
 
@@ -267,9 +292,14 @@ pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &m
     let mut gave_up = false;
     let result = phase(drill, progress, Phase::Recover, true, async {
         backups.stop().await?;
-        let recovered = attempts(drill, progress, target, &backups).await;
+        let (begins, begun) = watch::channel(None);
+        let (recovered, struck) = tokio::join!(
+            attempts(drill, progress, target, &backups, begins),
+            strike_during(drill, progress, target, begun)
+        );
         gave_up = recovered.as_ref().is_err_and(recovery::RecoveryError::is_of_a_step);
         let recovered = recovered?;
+        struck?;
         let note = match &recovered.restored {
             Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
             None => String::new(),

@@ -2,6 +2,7 @@
 
 mod detection;
 mod must_fail;
+mod onset;
 mod zones;
 
 use std::{
@@ -12,8 +13,8 @@ use std::{
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind, Zone},
     scenario::{
-        Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Guarantee, Limits, Mix, Onset,
-        RecoveryStep, RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, Traffic, VaultPlace,
+        Backup, BackupUsing, Companion, Disaster, EffectExpectation, Expect, Guarantee, Limits, Mix, RecoveryStep,
+        RestoreFrom, Rpo, Rto, Sabotage, Scenario, SizeRange, Traffic, VaultPlace,
     },
     stack::Stack,
     topology::Topology,
@@ -73,7 +74,8 @@ pub fn scenario(
     let backups = raw.backup.iter().enumerate().filter_map(|(index, rule)| reader.backup(index, rule)).collect();
     let vaults: Vec<(Region, String)> = raw.backup.iter().filter_map(vault_of).collect();
     let disaster = raw.disaster.iter().enumerate();
-    let disaster = disaster.filter_map(|(index, one)| reader.disaster(index, one, &placed, &vaults)).collect();
+    let disaster =
+        disaster.filter_map(|(index, one)| reader.disaster(index, one, &raw.recover, &placed, &vaults)).collect();
     let detect = reader.detect(raw, &traffic, &seed);
     let stop_when = raw.stop_when.iter().enumerate().filter_map(|(index, one)| reader.stop(index, one)).collect();
     let recover: Vec<RecoveryStep> =
@@ -368,19 +370,13 @@ impl Reader<'_> {
         &mut self,
         index: usize,
         raw: &RawDisaster,
+        recover: &[RawStep],
         placed: &BTreeMap<String, Zone>,
         vaults: &[(Region, String)],
     ) -> Option<Disaster> {
         let path = KeyPath::of(["disaster"]).index(index);
-        let when = match (&raw.after, &raw.at) {
-            (Some(progress), None) => Some(progress.0),
-            (None, Some(delay)) => Some(Onset::At { delay: delay.0 }),
-            _ => {
-                let message = format!("`{path}` must say when: `after` or `at`");
-                self.wrong(&path, message, "here", "write `after: 3 backups`, `after: 500 writes` or `at: 20s`");
-                None
-            }
-        };
+        let when = self.onset(raw, recover, &path);
+        let at_most = self.at_most(raw, &path);
         let setting =
             Setting { topology: self.topology, stack: self.stack, placed, vaults, catalogue: &self.catalogue };
         let mut fields = Fields::new(raw, setting);
@@ -392,7 +388,7 @@ impl Reader<'_> {
                 Of::Name => self.unnamed(&place, message, &found, help),
             }
         }
-        Some(Disaster { when: when?, fault: fault? })
+        Some(Disaster { when: when?, fault: fault?, at_most })
     }
 
     fn step(&mut self, index: usize, raw: &RawStep) -> Option<RecoveryStep> {

@@ -290,6 +290,20 @@ pub enum RawStep {
     Cutover(RawCutover),
 }
 
+impl RawStep {
+    /// The word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Isolate(_) => "isolate",
+            Self::Restore(_) => "restore",
+            Self::Command(_) => "command",
+            Self::Redrive(_) => "redrive",
+            Self::Reroute(_) => "reroute",
+            Self::Cutover(_) => "cutover",
+        }
+    }
+}
+
 /// A restore.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

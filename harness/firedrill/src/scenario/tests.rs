@@ -63,9 +63,18 @@ fn every_scenario_that_ships_can_be_used() {
         if let Err(diagnostics) = load(&file) {
             panic!("{}", rendered(&diagnostics));
         }
+    }
+}
+
+#[test]
+fn every_scenario_begins_with_the_schema_that_editors_check_it_with() {
+    let folders =
+        ["scenarios", "scenarios/must-fail", "scenarios/invalid", "scenarios/nightly", "scenarios/nightly/must-fail"]
+            .map(|folder| root().join(folder).display().to_string());
+    for file in discover(&folders).expect("found") {
         let text = fs::read_to_string(&file).expect("readable");
-        let first = text.lines().next().expect("a line");
-        let (_, schema) = first.split_once("# yaml-language-server: $schema=").expect("the schema comes first");
+        let schema = text.lines().next().and_then(|first| first.strip_prefix("# yaml-language-server: $schema="));
+        let schema = schema.unwrap_or_else(|| panic!("{} does not begin with its schema", file.display()));
         assert!(file.parent().expect("a folder").join(schema).is_file(), "{}: no {schema}", file.display());
     }
 }

@@ -211,6 +211,7 @@ impl Format for Onset {
             Self::AfterMoreBackups { count } => format!("{count} more backups"),
             Self::AfterWrites { count } => format!("{count} writes"),
             Self::AfterMoreWrites { count } => format!("{count} more writes"),
+            Self::During { step } => format!("step {}", step + 1),
         }
     }
 }

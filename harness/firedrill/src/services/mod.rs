@@ -25,6 +25,8 @@ pub(crate) mod raw;
 pub mod s3;
 pub mod site;
 pub mod sqs;
+#[cfg(test)]
+pub(crate) mod stand_in;
 pub(crate) mod xml;
 
 use async_trait::async_trait;

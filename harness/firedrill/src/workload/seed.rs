@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Origin, Outcome},
+    stack::Table,
     units::ByteSize,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,16 +16,16 @@ use super::{
     writer::{Answered, Author, Draft, Write},
 };
 use crate::{
-    poll::WaitError,
+    poll::{self, WaitError},
     run::Drill,
-    services::{Site, dynamodb},
+    services::{
+        Site,
+        dynamodb::{self, write},
+    },
 };
 
 /// Requests in flight for one resource: what an emulator on two cores holds without queueing.
 const LANES: u64 = 4;
-
-/// Items of one `BatchWriteItem`, the most that DynamoDB takes.
-const BATCH_ITEMS: usize = 25;
 
 /// What was seeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,9 @@ pub async fn seed(drill: &Drill, site: &Site) -> Result<SeedSummary, WorkloadErr
     for (resource, count) in &drill.plan.seeding {
         let generator =
             dataset.generator(resource).ok_or_else(|| WorkloadError::NotWritable { resource: resource.clone() })?;
-        let seeding = Seeding { drill, site, resource, generator, dataset: &dataset };
+        let table = drill.plan.stack.tables.get(resource.name());
+        let table = table.filter(|_| resource.kind() == Some(ResourceKind::Table));
+        let seeding = Seeding { drill, site, resource, table, generator, dataset: &dataset };
         let lanes = (0..LANES.min(*count)).map(|lane| seeding.lane(lane, *count));
         let bytes: Vec<u64> =
             stream::iter(lanes).buffer_unordered(usize::try_from(LANES).unwrap_or(1)).try_collect().await?;
@@ -81,6 +84,8 @@ struct Seeding<'a> {
     drill: &'a Drill,
     site: &'a Site,
     resource: &'a ResourceId,
+    /// For a table.
+    table: Option<&'a Table>,
     generator: &'a dyn Generator,
     dataset: &'a Dataset,
 }
@@ -89,67 +94,155 @@ impl Seeding<'_> {
     /// Writes every [`LANES`]-th key from `lane` on, one request after the other; returns their bytes.
     async fn lane(self, lane: u64, count: u64) -> Result<u64, WorkloadError> {
         let writer = format!("seed.{}.{lane}", self.resource.file_stem());
-        let batch = if self.resource.kind() == Some(ResourceKind::Table) { BATCH_ITEMS } else { 1 };
+        let batch = if self.table.is_some() { write::BATCH } else { 1 };
         let numbers: Vec<KeyNumber> =
             (lane..count).step_by(usize::try_from(LANES).unwrap_or(1)).map(KeyNumber::seed).collect();
         let (mut seq, mut bytes) = (0, 0);
         for numbers in numbers.chunks(batch) {
             if self.drill.cancel.is_cancelled() {
-                return Err(WaitError::Cancelled { what: format!("the seed of {}", self.resource) }.into());
+                return Err(self.cancelled());
             }
-            let drafts: Vec<Draft> = numbers.iter().map(|number| self.draft(*number)).collect();
-            let answered = self.send(&drafts).await;
-            let mut refused = None; // every item of a failed batch is ledgered before the seed gives up
-            for draft in &drafts {
-                let author = Author { resource: self.resource, name: &writer, seq, origin: Origin::Seed };
+            let drafts = numbers.iter().map(|number| self.draft(*number)).collect();
+            bytes += self.write(&writer, &mut seq, drafts).await?;
+        }
+        Ok(bytes)
+    }
+
+    /// Writes `drafts` with one request, and what the service left unprocessed with another, until each has been
+    /// acknowledged; returns their bytes.
+    async fn write(&self, writer: &str, seq: &mut u64, drafts: Vec<Draft>) -> Result<u64, WorkloadError> {
+        let clock = self.drill.clock;
+        let until = clock.now().plus(write::LIMIT);
+        let (mut left, mut attempt, mut bytes) = (drafts, 1, 0);
+        loop {
+            let answers = self.send(&left, attempt).await;
+            let (mut again, mut refused) = (Vec::new(), None); // every item is ledgered before the seed gives up
+            for (draft, answered) in left.into_iter().zip(answers) {
+                let author = Author { resource: self.resource, name: writer, seq: *seq, origin: Origin::Seed };
                 let line = draft.line(author, self.site.side, 0, &answered);
                 self.drill.ledger.record(&line)?;
-                seq += 1;
-                bytes += line.bytes;
-                refused = refused.or_else(|| self.refusal(&line));
+                *seq += 1;
+                if line.outcome == Outcome::Acknowledged {
+                    bytes += line.bytes;
+                } else if answered.unprocessed && clock.now() < until {
+                    again.push(draft);
+                } else {
+                    refused = refused.or_else(|| Some(self.refusal(&line)));
+                }
             }
             if let Some(error) = refused {
                 return Err(error);
             }
+            if again.is_empty() {
+                return Ok(bytes);
+            }
+            if !poll::pause(write::PAUSE, &self.drill.cancel).await {
+                return Err(self.cancelled());
+            }
+            (left, attempt) = (again, attempt + 1);
         }
-        Ok(bytes)
     }
 
     fn draft(&self, number: KeyNumber) -> Draft {
         Draft::of(self.generator, &Write::first(number, None), self.dataset.seed_write_id(self.resource, number))
     }
 
-    /// Items go together in one batch, an object alone.
-    async fn send(&self, drafts: &[Draft]) -> Answered {
-        let name = self.resource.name();
-        let items: Vec<dynamodb::Item> = drafts.iter().filter_map(Draft::item).collect();
-        let clock = self.drill.clock;
-        let issued = clock.now();
-        match drafts {
-            [object] if items.is_empty() => {
+    /// Items go together in one batch, an object alone. The answer for each.
+    async fn send(&self, drafts: &[Draft], attempt: u32) -> Vec<Answered> {
+        let (name, clock) = (self.resource.name(), self.drill.clock);
+        let Some(table) = self.table else {
+            let mut answers = Vec::new();
+            for object in drafts {
+                let issued = clock.now();
                 let answer = object.send(self.site, name).await;
-                Answered::to_one(answer, issued, clock.now())
+                answers.push(Answered::to_one(answer, issued, clock.now()));
             }
-            _ => {
-                let answer = dynamodb::write_items(self.site, name, items).await;
-                Answered::to_batch(&answer, issued, clock.now())
-            }
-        }
+            return answers;
+        };
+        let keys: Vec<&str> = drafts.iter().map(Draft::key).collect();
+        let items: Vec<dynamodb::Item> = drafts.iter().filter_map(Draft::item).collect();
+        let issued = clock.now();
+        let answer = dynamodb::offer_items(self.site, name, items).await;
+        let completed = clock.now();
+        let key = |item: &dynamodb::Item| dynamodb::key_of(item, &table.hash, table.range.as_ref()).unwrap_or_default();
+        let unprocessed = answer.map(|items| items.iter().map(key).collect());
+        Answered::to_batch(&keys, unprocessed, attempt, (issued, completed))
     }
 
     /// A seed with a hole could not be compared with anything later.
-    fn refusal(&self, line: &LedgerLine) -> Option<WorkloadError> {
-        (line.outcome != Outcome::Acknowledged).then(|| WorkloadError::NotSeeded {
+    fn refusal(&self, line: &LedgerLine) -> WorkloadError {
+        WorkloadError::NotSeeded {
             resource: self.resource.clone(),
             key: line.key.clone(),
             reason: line.error.clone().unwrap_or_else(|| "no answer".into()),
-        })
+        }
+    }
+
+    fn cancelled(&self) -> WorkloadError {
+        WaitError::Cancelled { what: format!("the seed of {}", self.resource) }.into()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use firedrill_model::{topology::Side, units::Span};
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::{
+        run,
+        services::{
+            Clients,
+            clients::{Conduct, Endpoint},
+            stand_in,
+        },
+        workload::sample,
+    };
+
+    /// A table that takes the first item of each batch and leaves the others unprocessed.
+    fn narrow_table() -> Site {
+        let url = stand_in::answering(|request| {
+            let asked: Value = serde_json::from_slice(&request.body).unwrap();
+            let left = &asked["RequestItems"]["orders"].as_array().unwrap()[1..];
+            let unprocessed = if left.is_empty() { json!({}) } else { json!({ "orders": left }) };
+            ("200 OK", json!({ "UnprocessedItems": unprocessed }).to_string())
+        });
+        let endpoint = Endpoint { region: "us-east-1".into(), plane_url: url.clone(), direct_url: url.clone() };
+        let clients = Clients::connect(&endpoint, Conduct::Traffic { timeout: Span::from_secs(30) }, None);
+        Site::new(Side::Primary, clients, url, BTreeMap::new())
+    }
+
+    #[tokio::test]
+    async fn what_a_batch_left_unprocessed_is_sent_again_and_each_attempt_is_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = sample::plan(7);
+        let count = 3 * LANES;
+        plan.seeding = BTreeMap::from([(sample::orders(), count)]);
+        let drill = run::sample::drill(folder.path(), plan);
+        let summary = seed(&drill, &narrow_table()).await.unwrap();
+        assert_eq!(summary.entries, BTreeMap::from([(sample::orders(), count)]));
+
+        let mut attempts: BTreeMap<String, Vec<LedgerLine>> = BTreeMap::new();
+        for line in drill.dir.read_ledger().unwrap() {
+            let line = line.unwrap();
+            attempts.entry(line.write_id.to_string()).or_default().push(line);
+        }
+        let mut ended: Vec<Vec<(u32, Outcome)>> = Vec::new();
+        for lines in attempts.values() {
+            assert!(lines.is_sorted_by(|one, next| one.completed_ms < Some(next.issued_ms) && one.seq < next.seq));
+            ended.push(lines.iter().map(|line| (line.attempt, line.outcome)).collect());
+        }
+        ended.sort_by_key(Vec::len);
+        let history = |attempts: u32| -> Vec<(u32, Outcome)> {
+            let refused = (1..attempts).map(|attempt| (attempt, Outcome::Rejected));
+            refused.chain([(attempts, Outcome::Acknowledged)]).collect()
+        };
+        let of_each_lane = [history(1), history(2), history(3)];
+        let expected = of_each_lane.into_iter().flat_map(|history| std::iter::repeat_n(history, 4)).collect::<Vec<_>>();
+        assert_eq!(ended, expected);
+        let bytes = attempts.values().map(|lines| lines[0].bytes).sum::<u64>();
+        assert_eq!(summary.bytes, bytes, "what was sent twice counts once");
+    }
 
     #[test]
     fn the_summary_reads_as_people_say_it() {

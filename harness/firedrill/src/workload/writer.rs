@@ -1,6 +1,6 @@
 //! One attempt to write, from the request to its line in the ledger.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use firedrill_model::{
     ids::{ResourceId, WriteId},
@@ -49,6 +49,9 @@ impl Write {
 
 /// Fact of a delete: the write id of the value it removed, which names the event that the removal causes.
 pub const REMOVES: &str = "removes";
+
+/// Class of the error of an item that a batch left unprocessed, which DynamoDB says without a code.
+const UNPROCESSED: &str = "UnprocessedItems";
 
 /// One writer: its lines follow one another in time, whatever it writes to. Every attempt is one request without retries,
 /// and one line.
@@ -142,25 +145,57 @@ pub(super) struct Answered {
     pub(super) version: Option<String>,
     /// Class of the error.
     pub(super) error: Option<String>,
+    /// Counts the attempts of the write from 1.
+    pub(super) attempt: u32,
+    /// The service says that it had no capacity for it, so that nothing was written: it may be sent again.
+    pub(super) unprocessed: bool,
     pub(super) issued: RunTime,
     pub(super) completed: RunTime,
 }
 
 impl Answered {
-    /// The answer to a request for one key.
+    /// The answer to the one attempt to write one key.
     pub(super) fn to_one(answer: Result<Option<String>, ServiceError>, issued: RunTime, completed: RunTime) -> Self {
-        let outcome = outcome_of(&answer, false);
-        match answer {
-            Ok(version) => Self { outcome, version, error: None, issued, completed },
-            Err(error) => Self { outcome, version: None, error: Some(error_class(&error)), issued, completed },
-        }
+        let outcome = outcome_of(&answer);
+        let (version, error) = match answer {
+            Ok(version) => (version, None),
+            Err(error) => (None, Some(error_class(&error))),
+        };
+        Self { outcome, version, error, attempt: 1, unprocessed: false, issued, completed }
     }
 
-    /// The answer to a batch, for each of its items: when the batch failed, any of them may have been written before.
-    pub(super) fn to_batch(answer: &Result<u64, ServiceError>, issued: RunTime, completed: RunTime) -> Self {
-        let outcome = if answer.is_ok() { Outcome::Acknowledged } else { Outcome::Ambiguous };
-        Self { outcome, version: None, error: answer.as_ref().err().map(error_class), issued, completed }
+    /// The answer to a batch, for each of its items by their keys. `Ok` has the keys of those that the service left
+    /// unprocessed; an error is one of every item.
+    pub(super) fn to_batch(
+        keys: &[&str],
+        answer: Result<BTreeSet<String>, ServiceError>,
+        attempt: u32,
+        (issued, completed): (RunTime, RunTime),
+    ) -> Vec<Self> {
+        let answer = answer.and_then(|unprocessed| none_but(keys, unprocessed));
+        let outcome = outcome_of(&answer);
+        let (left, error) = match answer {
+            Ok(left) => (left, None),
+            Err(error) => (BTreeSet::new(), Some(error_class(&error))),
+        };
+        let each = |key: &&str| {
+            let unprocessed = left.contains(*key);
+            let (outcome, error) =
+                if unprocessed { (Outcome::Rejected, Some(UNPROCESSED.to_owned())) } else { (outcome, error.clone()) };
+            Self { outcome, version: None, error, attempt, unprocessed, issued, completed }
+        };
+        keys.iter().map(each).collect()
     }
+}
+
+/// An answer that names what was not sent says nothing of what was.
+fn none_but(keys: &[&str], unprocessed: BTreeSet<String>) -> Result<BTreeSet<String>, ServiceError> {
+    let stranger = unprocessed.iter().find(|key| !keys.contains(&key.as_str()));
+    if let Some(stranger) = stranger {
+        let what = format!("that it left `{stranger}` unprocessed, which was not sent");
+        return Err(ServiceError::Unusable { operation: "DynamoDB BatchWriteItem".to_owned(), what });
+    }
+    Ok(unprocessed)
 }
 
 /// A write made ready before the clock starts: generating and digesting the value is not part of the request.
@@ -208,6 +243,11 @@ impl Draft {
         }
     }
 
+    /// The key as in the ledger.
+    pub(super) fn key(&self) -> &str {
+        self.key.text()
+    }
+
     /// The item that is written, for batches.
     pub(super) fn item(&self) -> Option<dynamodb::Item> {
         match self.value.as_ref().map(|(value, _)| &value.content) {
@@ -239,7 +279,7 @@ impl Draft {
             completed_ms: (answered.outcome != Outcome::Ambiguous).then_some(answered.completed),
             side,
             epoch,
-            attempt: 1,
+            attempt: answered.attempt,
             origin: author.origin,
             cause: None,
             version: answered.version.clone(),
@@ -265,25 +305,16 @@ fn removal_facts(key: &Key, write: &Write) -> Vec<(String, String)> {
     attributes.into_iter().chain([rev]).chain(removes).collect()
 }
 
-/// How an attempt ended: rejected only when it cannot have been executed. `after_ambiguous`: an earlier attempt of the
-/// same write is ambiguous, so that a failed condition may be that attempt's own success.
-pub fn outcome_of<T>(answer: &Result<T, ServiceError>, after_ambiguous: bool) -> Outcome {
+/// How an attempt ended: rejected only when it cannot have been executed. No write has a condition that an earlier attempt
+/// could have made fail.
+fn outcome_of<T>(answer: &Result<T, ServiceError>) -> Outcome {
     match answer {
         Ok(_) => Outcome::Acknowledged,
         Err(error) => match error.certainty() {
-            Certainty::NotExecuted if after_ambiguous && failed_condition(error) => Outcome::Ambiguous,
             Certainty::NotExecuted => Outcome::Rejected,
             Certainty::Unknown => Outcome::Ambiguous,
         },
     }
-}
-
-/// DynamoDB's and S3's answers to a condition that does not hold.
-fn failed_condition(error: &ServiceError) -> bool {
-    matches!(
-        error.code(),
-        Some("ConditionalCheckFailedException" | "PreconditionFailed" | "TransactionCanceledException")
-    )
 }
 
 /// The class of an error: its AWS code, else its innermost cause.
@@ -299,7 +330,7 @@ fn error_class(error: &ServiceError) -> String {
 mod tests {
     use super::*;
 
-    fn failed(certainty: Certainty, code: Option<&str>) -> Result<(), ServiceError> {
+    fn failed<T>(certainty: Certainty, code: Option<&str>) -> Result<T, ServiceError> {
         Err(ServiceError::Request {
             operation: "DynamoDB PutItem on orders".into(),
             certainty,
@@ -312,34 +343,70 @@ mod tests {
     #[test]
     fn rejected_means_that_it_cannot_have_happened() {
         use Outcome::{Acknowledged, Ambiguous, Rejected};
-        let condition = Some("ConditionalCheckFailedException");
         let unreadable =
             Err(ServiceError::Unusable { operation: "S3 PutObject".into(), what: "half an answer".into() });
         let cases = [
-            ("the service said yes", Ok(()), false, Acknowledged),
-            ("an acknowledgement stays one", Ok(()), true, Acknowledged),
-            ("connection refused", failed(Certainty::NotExecuted, None), false, Rejected),
-            ("a definite 4xx", failed(Certainty::NotExecuted, Some("ValidationException")), false, Rejected),
-            ("a failed condition", failed(Certainty::NotExecuted, condition), false, Rejected),
-            (
-                "a failed condition after an ambiguous attempt",
-                failed(Certainty::NotExecuted, condition),
-                true,
-                Ambiguous,
-            ),
-            ("refused after an ambiguous attempt", failed(Certainty::NotExecuted, None), true, Rejected),
+            ("the service said yes", Ok(()), Acknowledged),
+            ("connection refused", failed(Certainty::NotExecuted, None), Rejected),
+            ("a definite 4xx", failed(Certainty::NotExecuted, Some("ValidationException")), Rejected),
             (
                 "refused after a part of it was executed",
                 failed(Certainty::NotExecuted, None).map_err(ServiceError::happened_in_part),
-                false,
                 Ambiguous,
             ),
-            ("time-out or reset", failed(Certainty::Unknown, None), false, Ambiguous),
-            ("a 5xx", failed(Certainty::Unknown, Some("InternalServerError")), false, Ambiguous),
-            ("an answer that cannot be read", unreadable, false, Ambiguous),
+            ("time-out or reset", failed(Certainty::Unknown, None), Ambiguous),
+            ("a 5xx", failed(Certainty::Unknown, Some("InternalServerError")), Ambiguous),
+            ("an answer that cannot be read", unreadable, Ambiguous),
         ];
-        for (case, answer, after_ambiguous, expected) in cases {
-            assert_eq!(outcome_of(&answer, after_ambiguous), expected, "{case}");
+        for (case, answer, expected) in cases {
+            assert_eq!(outcome_of(&answer), expected, "{case}");
         }
+    }
+
+    /// By key: how each item of a second attempt ended, the class of its error, and whether it is sent again.
+    fn each(answer: Result<&[&str], ServiceError>) -> Vec<(Outcome, Option<String>, bool)> {
+        let answer = answer.map(|unprocessed| unprocessed.iter().copied().map(str::to_owned).collect());
+        let times = (RunTime::from_ms(5), RunTime::from_ms(9));
+        let answered = Answered::to_batch(&["a", "b", "c"], answer, 2, times);
+        assert!(answered.iter().all(|one| one.attempt == 2 && (one.issued, one.completed) == times));
+        answered.into_iter().map(|one| (one.outcome, one.error, one.unprocessed)).collect()
+    }
+
+    #[test]
+    fn what_a_batch_left_unprocessed_was_rejected_and_is_sent_again_and_the_rest_is_acknowledged() {
+        let taken = (Outcome::Acknowledged, None, false);
+        let left = (Outcome::Rejected, Some("UnprocessedItems".to_owned()), true);
+        let cases: [(&[&str], [bool; 3]); 4] = [
+            (&[], [false, false, false]),
+            (&["b"], [false, true, false]),
+            (&["c", "a"], [true, false, true]),
+            (&["a", "b", "c"], [true, true, true]),
+        ];
+        for (unprocessed, expected) in cases {
+            let expected = expected.map(|again| if again { left.clone() } else { taken.clone() });
+            assert_eq!(each(Ok(unprocessed)), expected, "{unprocessed:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_that_failed_is_sent_again_by_nobody_and_every_item_of_it_ends_as_the_error_says() {
+        let throttled = "ProvisionedThroughputExceededException";
+        let cases = [
+            (failed(Certainty::NotExecuted, Some(throttled)), Outcome::Rejected, throttled),
+            (failed(Certainty::Unknown, Some("InternalServerError")), Outcome::Ambiguous, "InternalServerError"),
+            (failed(Certainty::Unknown, None), Outcome::Ambiguous, "as the case says"),
+        ];
+        for (answer, outcome, class) in cases {
+            let ended = (outcome, Some(class.to_owned()), false);
+            assert_eq!(each(answer), [ended.clone(), ended.clone(), ended], "{class}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_an_item_that_was_not_sent_leaves_every_item_ambiguous() {
+        let ended = each(Ok(&["b", "x"]));
+        assert!(ended.iter().all(|(outcome, _, again)| *outcome == Outcome::Ambiguous && !again), "{ended:?}");
+        let said = ended[0].1.as_deref().unwrap();
+        assert!(said.ends_with("left `x` unprocessed, which was not sent"), "{said}");
     }
 }

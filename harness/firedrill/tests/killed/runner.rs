@@ -48,8 +48,8 @@ pub const JOB: &str = "FIREDRILL_KILLED_JOB";
 pub struct Job {
     /// File of the plan.
     pub plan: PathBuf,
-    /// Which of its faults is switched on.
-    pub fault: usize,
+    /// Which of its faults are switched on, in order.
+    pub faults: Vec<usize>,
     /// Folder of run directories.
     pub out: PathBuf,
     /// The firedrill program, and the cache folder with the stand-in for the emulator.
@@ -116,7 +116,7 @@ async fn drill(job: Job) {
     let mut target = steps::start_target(&drill, &launch, &emulator).await.unwrap();
     let mut events = target.events();
     tokio::select! {
-        () = strike(&drill, &target, &drill.plan.disaster[job.fault]) => {}
+        () = strike(&drill, &target, &job.faults) => {}
         lost = steps::follow_target(&drill, &stop, &mut events) => panic!("{lost}"),
     }
     steps::heal(&drill, Some(&target)).await.unwrap();
@@ -124,9 +124,11 @@ async fn drill(job: Job) {
     drill.journal.append_synced(Event::TornDown { kept: false }).unwrap();
 }
 
-async fn strike(drill: &Drill, target: &RunningTarget, fault: &PlannedFault) {
-    steps::arm(drill, target, fault).await.unwrap();
-    bite(drill, fault).await;
+async fn strike(drill: &Drill, target: &RunningTarget, faults: &[usize]) {
+    for fault in faults.iter().map(|number| &drill.plan.disaster[*number]) {
+        steps::arm(drill, target, fault).await.unwrap();
+        bite(drill, fault).await;
+    }
     isolate(drill, target, 0, &drill.plan.topology.primary).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! A vault's bucket encrypts what it holds, whoever made the bucket.
+//! A vault's bucket encrypts what it holds, whoever made the bucket, and shows when that has changed.
 
 use firedrill::{
     backup::vault::{bucket::BucketPlace, place::Place},
@@ -24,6 +24,16 @@ async fn a_vault_is_encrypted_whether_its_bucket_was_there_or_not() -> Outcome {
         place.put("blobs/a", &b"part".to_vec().into()).await?;
         assert_eq!(s3::encryption(&site, name).await?.as_deref(), Some(expected), "{name}");
         assert_eq!(place.encryption().as_deref(), Some(expected), "{name}: what the export's manifest says");
+        assert_a_change_of_the_same_size_shows(&place).await?;
     }
+    Ok(())
+}
+
+async fn assert_a_change_of_the_same_size_shows(place: &BucketPlace) -> Outcome {
+    let before = place.list("blobs/").await?;
+    place.put("blobs/a", &b"trap".to_vec().into()).await?;
+    let after = place.list("blobs/").await?;
+    assert_eq!((before.len(), before[0].bytes), (after.len(), after[0].bytes));
+    assert!(before[0].mark.is_some() && after[0].mark.is_some() && before != after, "{before:?}, {after:?}");
     Ok(())
 }

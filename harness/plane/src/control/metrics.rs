@@ -1,4 +1,6 @@
 //! Counters in Prometheus's text format, version 0.0.4.
+//!
+//! A series stays that of one rule: `rule` is its number among those that `by` ever switched on, which no other gets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,10 +8,9 @@ use super::Counters;
 use crate::rules::Listed;
 
 /// All counters.
-pub(super) fn text(counters: &Counters, rules: &[Listed]) -> String {
+pub(super) fn text(counters: &Counters, rules: &[(u64, Listed)]) -> String {
     let read = |counter: &AtomicU64| vec![(String::new(), counter.load(Ordering::Relaxed))];
-    let numbered = || (1..).zip(rules);
-    let labels = |number: usize, rule: &Listed| {
+    let labels = |number: u64, rule: &Listed| {
         let (by, effect) = (label(&rule.by.to_string()), rule.rule.effect.word());
         format!("{{rule=\"{number}\",by=\"{by}\",effect=\"{effect}\"}}")
     };
@@ -24,12 +25,12 @@ pub(super) fn text(counters: &Counters, rules: &[Listed]) -> String {
         (
             "rule_matched",
             "Requests that a rule was asked about and is for.",
-            numbered().map(|(number, rule)| (labels(number, rule), rule.matched)).collect(),
+            rules.iter().map(|(number, rule)| (labels(*number, rule), rule.matched)).collect(),
         ),
         (
             "rule_struck",
             "Those of them that the rule struck.",
-            numbered().map(|(number, rule)| (labels(number, rule), rule.struck)).collect(),
+            rules.iter().map(|(number, rule)| (labels(*number, rule), rule.struck)).collect(),
         ),
     ];
     let family = |(name, help, values): (&str, &str, Vec<(String, u64)>)| {

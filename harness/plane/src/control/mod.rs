@@ -110,7 +110,7 @@ impl Control {
         match (&head.method, head.uri.path()) {
             (&Method::GET, "/_firedrill/rules") => Ok(("application/json", self.listed())),
             (&Method::GET, "/_firedrill/metrics") => {
-                Ok(("text/plain; version=0.0.4", metrics::text(&self.counters, &self.rules.list())))
+                Ok(("text/plain; version=0.0.4", metrics::text(&self.counters, &self.rules.numbered())))
             }
             (method, "/_firedrill/rules" | "/_localstack/chaos/faults") => self.chaos.faults(method, &body),
             (method, "/_localstack/chaos/effects") => self.chaos.effects(method, &body),
@@ -119,11 +119,12 @@ impl Control {
     }
 
     fn listed(&self) -> String {
-        let listed = |Listed { by, rule, begun, matched, struck }: Listed| {
+        let listed = |(number, Listed { by, rule, begun, matched, struck }): (u64, Listed)| {
             json!({
-                "by": by.to_string(), "rule": rule, "begun": begun, "matched": matched, "struck": struck,
+                "by": by.to_string(), "number": number, "rule": rule,
+                "begun": begun, "matched": matched, "struck": struck,
             })
         };
-        self.rules.list().into_iter().map(listed).collect::<Value>().to_string()
+        self.rules.numbered().into_iter().map(listed).collect::<Value>().to_string()
     }
 }

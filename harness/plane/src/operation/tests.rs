@@ -63,6 +63,15 @@ impl<'a> Request<'a> {
 }
 
 #[test]
+fn services_that_tell_no_operation_speak_rest_and_tell_none() {
+    for service in UNTOLD {
+        let request = request(service, "POST", "/2013-04-01/hostedzone/Z1/rrset");
+        assert!(matches!(request.protocol(), Protocol::RestXml | Protocol::RestJson), "{service}");
+        assert_eq!(request.shown(), "-", "{service}");
+    }
+}
+
+#[test]
 fn targets_name_operations() {
     let told = |target: &str| request("dynamodb", "POST", "/").headers(&[("x-amz-target", target)]).shown();
     assert_eq!(told("DynamoDB_20120810.PutItem"), "PutItem");

@@ -160,9 +160,16 @@ impl RuleBook {
 
     /// What stands, in order.
     pub fn list(&self) -> Vec<Listed> {
+        self.numbered().into_iter().map(|(_, listed)| listed).collect()
+    }
+
+    /// What stands, in order, each with its number among the rules that its source ever switched on, from 1. No other rule of the
+    /// source has that number, before or after.
+    pub(crate) fn numbered(&self) -> Vec<(u64, Listed)> {
         let listed = |rule: &Arc<StandingRule>| {
             let (matched, struck) = rule.counts();
-            Listed { by: rule.by.clone(), rule: rule.rule.clone(), begun: rule.serial.is_some(), matched, struck }
+            let (by, begun) = (rule.by.clone(), rule.serial.is_some());
+            (rule.place, Listed { by, rule: rule.rule.clone(), begun, matched, struck })
         };
         self.standing.borrow().rules.iter().map(listed).collect()
     }

@@ -33,7 +33,7 @@ pub(super) struct StandingRule {
     /// When it ends by itself.
     pub(super) ends: Option<RunTime>,
     /// Its number among those of its source, from 1.
-    place: u64,
+    pub(super) place: u64,
     draws: Draws,
     /// Requests that the rule was asked about and is for.
     matched: AtomicU64,

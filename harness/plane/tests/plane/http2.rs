@@ -3,7 +3,10 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use firedrill_model::rule::Effect;
+use firedrill_model::{
+    rule::{Delay, Effect},
+    units::Span,
+};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::{
@@ -15,10 +18,10 @@ use tokio::net::TcpStream;
 
 use super::wire::{Bench, EAST, WEST, Wire, bytes, in_time, signed};
 
-type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
 
 /// A connection to the address of the east.
-async fn client(bench: &Bench) -> SendRequest<Body> {
+pub(crate) async fn client(bench: &Bench) -> SendRequest<Body> {
     let address = bench.plane.address(&firedrill_model::ids::Region::from(EAST).into()).unwrap();
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (client, connection) = in_time("HTTP/2", http2::handshake(TokioExecutor::new(), stream)).await.unwrap();
@@ -27,7 +30,7 @@ async fn client(bench: &Bench) -> SendRequest<Body> {
     client
 }
 
-fn request(region: &str, method: &str, target: &str, body: Body) -> Request<Body> {
+pub(crate) fn request(region: &str, method: &str, target: &str, body: Body) -> Request<Body> {
     let scope = format!("000000000000/20261123/{region}/kinesis/aws4_request");
     Request::builder()
         .method(method)
@@ -38,7 +41,7 @@ fn request(region: &str, method: &str, target: &str, body: Body) -> Request<Body
         .unwrap()
 }
 
-fn full(bytes: impl Into<Bytes>) -> Body {
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
@@ -105,6 +108,27 @@ async fn a_rule_cuts_off_one_request_and_leaves_the_others_of_its_connection() {
             assert!(in_time("the end of the request", waiting).await.is_err());
         }
     }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_goes_nowhere_when_its_client_gives_up() {
+    let bench = Bench::new().await;
+    bench.east(Effect::Latency(Delay::Fixed { by: Span::from_secs(3600) })).await;
+    let mut client = client(&bench).await;
+    let waiting = client.send_request(request(EAST, "POST", "/", full(bytes(100_000))));
+    bench.has_struck(1).await;
+    drop(waiting);
+    // It comes after the end of the other one.
+    let passing = client.send_request(request(WEST, "POST", "/", full("")));
+    let (answer, ()) = tokio::join!(passing, async {
+        let mut west = bench.west.accept().await;
+        west.head().await;
+        west.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    });
+    assert_eq!(answer.unwrap().status(), 200);
+    bench.heal().await;
+    bench.next_is_ours().await;
+    bench.east.sees_nobody().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod breaks;
 mod effects;
+mod giving_up;
 mod homes;
 mod http2;
 mod passing;
@@ -13,6 +14,7 @@ mod proxy;
 mod refusals;
 mod rules;
 mod smuggling;
+mod streaming;
 mod tls;
 mod volume;
 mod wire;

@@ -182,6 +182,29 @@ async fn what_rules_strike_is_counted() {
 }
 
 #[tokio::test]
+async fn a_series_stays_that_of_its_rule_whatever_becomes_of_the_others() {
+    let bench = Bench::new(|_| ()).await;
+    let [first, second, third] = ["s3", "sqs", "sns"].map(|service| json!({ "service": service }));
+    bench.faults("POST", json!([second, first])).await;
+    assert_eq!(bench.passes(&get("us-east-1")).await.unwrap_err().0, 503);
+    let series = async || -> Vec<String> {
+        let (_, metrics) = bench.page("GET", "/_firedrill/metrics", "").await;
+        metrics.lines().filter(|line| line.starts_with("firedrill_rule_struck_total")).map(str::to_owned).collect()
+    };
+    let line = |number: u8, struck: u8| {
+        format!(r#"firedrill_rule_struck_total{{rule="{number}",by="rules",effect="error"}} {struck}"#)
+    };
+    assert_eq!(series().await, [line(1, 0), line(2, 1)]);
+    bench.faults("DELETE", json!([second])).await;
+    assert_eq!(series().await, [line(2, 1)]);
+    bench.faults("PATCH", json!([third, second])).await;
+    assert_eq!(series().await, [line(2, 1), line(3, 0), line(4, 0)], "a number is given once");
+    let (_, listed) = bench.page("GET", "/_firedrill/rules", "").await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&listed[0]["number"], &listed[2]["number"]), (&json!(2), &json!(4)));
+}
+
+#[tokio::test]
 async fn who_has_no_token_and_web_pages_change_nothing() {
     let bench = Bench::new(|settings| settings.token = Some("secret".into())).await;
     let with = |header: &str| format!("GET /_firedrill/rules HTTP/1.1\r\nHost: h\r\n{header}\r\n");

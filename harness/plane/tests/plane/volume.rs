@@ -3,9 +3,13 @@
 use std::{env, fs, sync::LazyLock};
 
 use firedrill_clock::poll;
+use firedrill_model::{
+    rule::{Delay, Effect},
+    units::Span,
+};
 use sha2::{Digest, Sha256};
 
-use super::wire::{Bench, Wire, bytes, signed};
+use super::wire::{Bench, EAST, Wire, bytes, signed};
 
 /// The largest object that one request can write to S3, in the night; less of it by day.
 static BODY: LazyLock<usize> =
@@ -80,4 +84,14 @@ async fn a_side_that_does_not_read_holds_the_other_back() {
     region.send(format!("HTTP/1.1 200 OK\r\n{length}\r\n")).await;
     let sent = until_held_back(&mut region).await;
     assert!(sent < UNDER_WAY_MAX, "{sent} bytes were taken from a region whose client reads nothing");
+}
+
+#[tokio::test]
+async fn a_client_whose_request_waits_is_held_back() {
+    let bench = Bench::new().await;
+    bench.east(Effect::Latency(Delay::Fixed { by: Span::from_secs(3600) })).await;
+    let mut client = bench.client(EAST).await;
+    client.send(signed("PUT", "/b/large", &format!("Content-Length: {}\r\n", *BODY))).await;
+    let sent = until_held_back(&mut client).await;
+    assert!(sent < UNDER_WAY_MAX, "{sent} bytes were taken from a client whose request waits");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
-use firedrill_clock::poll;
+use firedrill_clock::poll::{self, Look};
 use firedrill_model::{
     ids::{FaultId, Region, Zone},
     rule::{Effect, Rule},
@@ -18,6 +18,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const EAST: &str = "us-east-1";
 pub(crate) const WEST: &str = "eu-west-1";
@@ -59,6 +60,16 @@ impl Bench {
     /// Lets everything pass.
     pub(crate) async fn heal(&self) {
         self.plane.switch_off(&by()).await.unwrap();
+    }
+
+    /// Waits until the only rule has struck so many requests.
+    pub(crate) async fn has_struck(&self, requests: u64) {
+        let cancel = CancellationToken::new();
+        let struck = poll::until("the rule to strike", Span::from_ms(5), LIMIT, &cancel, async || {
+            let struck = self.plane.list()[0].struck;
+            if struck == requests { Look::Ready(()) } else { Look::NotYet(format!("{struck} struck")) }
+        });
+        struck.await.unwrap();
     }
 
     /// A connection to the plane's address of a region.
@@ -188,14 +199,8 @@ impl Wire {
     /// A chunked body and the lines of its trailer section.
     pub(crate) async fn chunked(&mut self) -> (Vec<u8>, Vec<String>) {
         let mut body = Vec::new();
-        loop {
-            let line = self.line().await;
-            let size = usize::from_str_radix(line.split(';').next().unwrap(), 16).unwrap();
-            if size == 0 {
-                break;
-            }
-            body.extend(self.exactly(size).await);
-            assert_eq!(self.line().await, "");
+        while let Some(chunk) = self.chunk().await {
+            body.extend(chunk);
         }
         let mut trailers = Vec::new();
         loop {
@@ -204,6 +209,18 @@ impl Wire {
                 line => trailers.push(line),
             }
         }
+    }
+
+    /// The next chunk; none where the body ends.
+    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.line().await;
+        let size = usize::from_str_radix(line.split(';').next().unwrap(), 16).unwrap();
+        if size == 0 {
+            return None;
+        }
+        let chunk = self.exactly(size).await;
+        assert_eq!(self.line().await, "");
+        Some(chunk)
     }
 
     async fn line(&mut self) -> String {

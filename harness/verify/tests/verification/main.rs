@@ -4,6 +4,7 @@
 mod support;
 
 mod ambiguity;
+mod blame_properties;
 mod counters;
 mod cuts;
 mod documented;
@@ -12,6 +13,7 @@ mod increments;
 mod instants;
 mod laws;
 mod oracle;
+mod probe_properties;
 mod proofs;
 mod recovery_time;
 mod rules;

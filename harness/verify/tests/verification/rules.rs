@@ -7,6 +7,7 @@ mod effects;
 mod events;
 mod evidence;
 mod items;
+mod must_fail;
 mod proofs;
 mod recovery;
 mod shown_effects;

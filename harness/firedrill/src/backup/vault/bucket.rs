@@ -85,12 +85,13 @@ impl Place for BucketPlace {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Stored>, BackupError> {
         self.ready().await?;
-        let pages: Vec<Vec<s3::ObjectVersion>> = s3::versions(&self.site, &self.bucket).boxed().try_collect().await?;
+        let pages: Vec<Vec<s3::ObjectVersion>> =
+            s3::versions_below(&self.site, &self.bucket, prefix).boxed().try_collect().await?;
         let mut found: Vec<Stored> = pages
             .into_iter()
             .flatten()
-            .filter(|version| version.is_latest && !version.is_marker && version.key.starts_with(prefix))
-            .map(|version| Stored { path: version.key, bytes: version.size })
+            .filter(|version| version.is_latest && !version.is_marker)
+            .map(|version| Stored { path: version.key, bytes: version.size, mark: version.etag })
             .collect();
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
@@ -112,12 +113,7 @@ impl Place for BucketPlace {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{BufRead, BufReader, Read, Write},
-        net::{TcpListener, TcpStream},
-        sync::{Arc, Mutex},
-        thread,
-    };
+    use std::sync::{Arc, Mutex};
 
     use firedrill_model::topology::Side;
 
@@ -125,6 +121,7 @@ mod tests {
     use crate::services::{
         Clients,
         clients::{Conduct, Endpoint},
+        stand_in::{self, Request},
     };
 
     /// The requests that a stand-in has got, as `PUT encryption`.
@@ -132,37 +129,16 @@ mod tests {
 
     /// An S3 that has every bucket, of which none encrypts anything before it is told to; with `deaf`, not even then.
     fn stand_in(deaf: bool) -> (Site, Asked) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Asked::default();
         let seen = Arc::clone(&asked);
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                answer(connection.unwrap(), &seen, deaf);
-            }
-        });
+        let url = stand_in::answering(move |request| answer(request, &seen, deaf));
         let endpoint = Endpoint { region: "eu-west-1".into(), plane_url: url.clone(), direct_url: url.clone() };
         (Site::new(Side::Recovery, Clients::connect(&endpoint, Conduct::Control, None), url, BTreeMap::new()), asked)
     }
 
-    fn answer(mut connection: TcpStream, asked: &Asked, deaf: bool) {
-        let mut reader = BufReader::new(connection.try_clone().unwrap());
-        let mut head = Vec::new();
-        while head.last().is_none_or(|line: &String| line.trim() != "") {
-            let mut line = String::new();
-            if reader.read_line(&mut line).unwrap() == 0 {
-                return;
-            }
-            head.push(line);
-        }
-        let length =
-            head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body).unwrap();
-        let mut words = head[0].split(' ');
-        let (method, path) = (words.next().unwrap(), words.next().unwrap());
-        let subresource = path.split_once('?').map_or("", |(_, query)| query.split('&').next().unwrap());
-        let request = format!("{method} {}", subresource.trim_end_matches('='));
+    fn answer(request: &Request, asked: &Asked, deaf: bool) -> stand_in::Answer {
+        let subresource = request.target.split_once('?').map_or("", |(_, query)| query.split('&').next().unwrap());
+        let request = format!("{} {}", request.method, subresource.trim_end_matches('='));
         let is_set = asked.lock().unwrap().iter().any(|earlier| earlier == "PUT encryption") && !deaf;
         let (status, text) = match request.as_str() {
             "GET encryption" if is_set => (
@@ -173,22 +149,33 @@ mod tests {
             "GET encryption" => {
                 ("404 Not Found", "<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code></Error>")
             }
-            "GET versions" => ("200 OK", "<ListVersionsResult></ListVersionsResult>"),
+            "GET versions" => (
+                "200 OK",
+                "<ListVersionsResult><Version><Key>blobs/aa</Key><VersionId>null</VersionId><IsLatest>true</IsLatest>\
+                 <ETag>&quot;e1&quot;</ETag><Size>4</Size></Version></ListVersionsResult>",
+            ),
             _ => ("200 OK", ""),
         };
         asked.lock().unwrap().push(request);
-        let length = text.len();
-        write!(connection, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}").unwrap();
+        (status, text.to_owned())
     }
 
     #[tokio::test]
     async fn a_bucket_that_encrypts_nothing_is_told_to_before_anything_is_stored() {
         let (site, asked) = stand_in(false);
         let place = BucketPlace::new(site, "plain".to_owned());
-        assert_eq!(place.list("points/").await.unwrap(), []);
+        place.list("blobs/").await.unwrap();
         assert_eq!(place.encryption().as_deref(), Some("AES256"));
         let asked = asked.lock().unwrap().clone();
         assert_eq!(asked, ["HEAD ", "GET encryption", "PUT encryption", "GET encryption", "GET versions"]);
+    }
+
+    #[tokio::test]
+    async fn a_part_is_listed_with_its_etag() {
+        let (site, _) = stand_in(false);
+        let place = BucketPlace::new(site, "plain".to_owned());
+        let listed = place.list("blobs/").await.unwrap();
+        assert_eq!(listed, [Stored { path: "blobs/aa".to_owned(), bytes: 4, mark: Some("\"e1\"".to_owned()) }]);
     }
 
     #[tokio::test]

@@ -108,6 +108,9 @@ pub enum PartRole {
 }
 
 impl Manifest {
+    /// Where incremental points share their blobs.
+    pub const SHARED_BLOBS: &str = "blobs/";
+
     /// Path of the manifest of a point.
     pub fn path(id: &RecoveryPointId) -> String {
         format!("{}manifest.json", Self::prefix(id))

@@ -42,6 +42,7 @@ use self::{
     place::Place,
     restore::Restore,
     stream_log::StreamLog,
+    verify::Marks,
     writer::PointWriter,
 };
 use super::{BackupError, RestoreReport, Strategy, sabotage::Saboteur};
@@ -76,6 +77,8 @@ pub struct Vault {
 struct State {
     logs: BTreeMap<ResourceId, StreamLog>,
     previous: Option<Previous>,
+    /// Of the blobs of the last point that was read back whole.
+    marks: Marks,
     manifests: Vec<Manifest>,
 }
 
@@ -166,7 +169,7 @@ impl Strategy for Vault {
 
     async fn capture(&self, id: &RecoveryPointId) -> Result<RecoveryPoint, BackupError> {
         let mut state = self.state.lock().await;
-        let State { logs, previous, manifests } = &mut *state;
+        let State { logs, previous, marks, manifests } = &mut *state;
         let previous_point = previous.as_ref().filter(|_| self.incremental);
         let carried =
             self.incremental.then(|| previous_point.map(|previous| previous.blobs.clone()).unwrap_or_default());
@@ -182,17 +185,18 @@ impl Strategy for Vault {
         // A point that does not read back whole is kept as evidence, is marked as not verified, and is no one's parent.
         let read_back = async {
             let manifest = verify::manifest(&*self.place, id, &captured.digest).await?;
-            verify::every_part(&*self.place, &manifest).await?;
-            critical::every_attribute(&manifest, &self.protect, &self.critical, &self.drill.plan.stack)
+            let seen = verify::every_part(&*self.place, &manifest, marks).await?;
+            critical::every_attribute(&manifest, &self.protect, &self.critical, &self.drill.plan.stack).map(|()| seen)
         };
-        let defect = match read_back.await {
-            Ok(()) => None,
+        let (seen, defect) = match read_back.await {
+            Ok(seen) => (seen, None),
             Err(error @ BackupError::Damaged { .. }) => {
                 tracing::warn!(%error, "the recovery point is not whole");
-                Some(error.to_string())
+                (Marks::new(), Some(error.to_string()))
             }
             Err(error) => return Err(error),
         };
+        *marks = seen;
         // After a damaged one the next is full: what it would share may be what is gone.
         *previous = defect.is_none().then_some(captured.previous);
         let point = captured.manifest.recovery_point(self.place.location(), captured.digest, defect);

@@ -25,6 +25,9 @@ pub struct Stored {
     pub path: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// What the place says of the content, which is another once that has changed, such as an `ETag`. `None` where nothing but
+    /// reading it tells.
+    pub mark: Option<String>,
 }
 
 /// Somewhere parts can be put. Paths are made by firedrill alone: ASCII, `/` between names, no `..`.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     manifest::{Manifest, Part, VAULT_FORMAT},
-    place::Place,
+    place::{Place, Stored},
 };
 use crate::backup::BackupError;
 
@@ -32,13 +32,28 @@ pub async fn manifest(place: &dyn Place, id: &RecoveryPointId, digest: &str) -> 
     }
 }
 
-/// Checks every part: those this point wrote are read back, those it carries are there with their size (they were read
-/// back when they were written).
-pub async fn every_part(place: &dyn Place, manifest: &Manifest) -> Result<(), BackupError> {
+/// By path of a blob, the [`Stored::mark`] that it had when it was read back whole.
+pub type Marks = BTreeMap<String, String>;
+
+/// Checks every part. Those that this point wrote are read back. Those that it carries were, by an earlier one, and are again
+/// unless the place says that they have not changed since: `known` are the marks of that time. Returns those of this time.
+pub async fn every_part(place: &dyn Place, manifest: &Manifest, known: &Marks) -> Result<Marks, BackupError> {
     let mut seen = HashSet::new();
     let parts: Vec<&Part> = manifest.parts().filter(|part| seen.insert(part.path.as_str())).collect();
-    let (carried, written): (Vec<&Part>, Vec<&Part>) = parts.into_iter().partition(|part| part.carried);
-    stream::iter(written.into_iter().cloned().collect::<Vec<Part>>())
+    // Listed before anything is read: what changes after it was read has another mark the next time.
+    let stored = if parts.iter().any(|part| part.path.starts_with(Manifest::SHARED_BLOBS)) {
+        place.list(Manifest::SHARED_BLOBS).await?
+    } else {
+        Vec::new()
+    };
+    let stored: BTreeMap<&str, &Stored> = stored.iter().map(|stored| (stored.path.as_str(), stored)).collect();
+    let mut unread = Vec::new();
+    for part in parts {
+        if !part.carried || !is_unchanged(&manifest.id, part, stored.get(part.path.as_str()).copied(), known)? {
+            unread.push(part.clone());
+        }
+    }
+    stream::iter(unread)
         .map(|part| {
             let id = &manifest.id;
             async move { read_part(place, id, &part).await.map(|_| ()) }
@@ -46,25 +61,24 @@ pub async fn every_part(place: &dyn Place, manifest: &Manifest) -> Result<(), Ba
         .buffer_unordered(CONCURRENT_PARTS)
         .try_collect::<()>()
         .await?;
-    if carried.is_empty() {
-        return Ok(());
+    let needed = stored.into_iter().filter(|(path, _)| seen.contains(*path));
+    Ok(needed.filter_map(|(path, stored)| Some((path.to_owned(), stored.mark.clone()?))).collect())
+}
+
+/// Whether the place says that a carried part is as it was when it was read back. `Err` says that it cannot be.
+fn is_unchanged(
+    id: &RecoveryPointId,
+    part: &Part,
+    stored: Option<&Stored>,
+    known: &Marks,
+) -> Result<bool, BackupError> {
+    let Some(Stored { bytes, mark, .. }) = stored else {
+        return Err(BackupError::damaged(id, &part.path, "is not there"));
+    };
+    if *bytes != part.bytes {
+        return Err(BackupError::damaged(id, &part.path, format!("has {bytes} bytes in place of {}", part.bytes)));
     }
-    let stored: BTreeMap<String, u64> =
-        place.list("blobs/").await?.into_iter().map(|stored| (stored.path, stored.bytes)).collect();
-    for part in carried {
-        match stored.get(&part.path) {
-            Some(bytes) if *bytes == part.bytes => {}
-            Some(bytes) => {
-                return Err(BackupError::damaged(
-                    &manifest.id,
-                    &part.path,
-                    format!("has {bytes} bytes in place of {}", part.bytes),
-                ));
-            }
-            None => return Err(BackupError::damaged(&manifest.id, &part.path, "is not there")),
-        }
-    }
-    Ok(())
+    Ok(mark.is_some() && mark.as_ref() == known.get(&part.path))
 }
 
 /// A part whose digest and size are what the manifest says.
@@ -83,8 +97,15 @@ pub async fn read_part(
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::{
+        collections::BTreeMap,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicU32, Ordering},
+        },
+    };
 
+    use async_trait::async_trait;
     use firedrill_model::{
         ids::{ResourceId, ResourceKind},
         units::RunTime,
@@ -122,6 +143,58 @@ mod tests {
         (manifest, digest)
     }
 
+    /// A place in memory with a mark for each part, as a bucket has, that counts what is read.
+    #[derive(Debug, Default)]
+    struct Marked {
+        parts: Mutex<BTreeMap<String, bytes::Bytes>>,
+        reads: AtomicU32,
+    }
+
+    #[async_trait]
+    impl Place for Marked {
+        async fn put(&self, path: &str, body: &Body) -> Result<(), BackupError> {
+            let bytes = body.bytes().await?;
+            self.parts.lock().unwrap().insert(path.to_owned(), bytes);
+            Ok(())
+        }
+
+        async fn get(&self, path: &str) -> Result<Option<Body>, BackupError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            Ok(self.parts.lock().unwrap().get(path).cloned().map(Body::Memory))
+        }
+
+        async fn list(&self, prefix: &str) -> Result<Vec<Stored>, BackupError> {
+            let parts = self.parts.lock().unwrap();
+            let below = parts.iter().filter(|(path, _)| path.starts_with(prefix));
+            let stored = |(path, bytes): (&String, &bytes::Bytes)| Stored {
+                path: path.clone(),
+                bytes: bytes.len() as u64,
+                mark: Some(hex::encode(Sha256::digest(bytes))),
+            };
+            Ok(below.map(stored).collect())
+        }
+
+        async fn delete(&self, path: &str) -> Result<(), BackupError> {
+            self.parts.lock().unwrap().remove(path);
+            Ok(())
+        }
+
+        fn location(&self) -> String {
+            "memory".to_owned()
+        }
+    }
+
+    /// Two incremental points with the same body, which the second one carries, and the marks of the first.
+    async fn two_points(place: &Arc<dyn Place>) -> (Manifest, Marks) {
+        let (first, _) = write(place, "rp-0001", Some(BTreeMap::new())).await;
+        let body = &first.resources[0].parts[1];
+        assert!(!body.carried && body.path.starts_with(Manifest::SHARED_BLOBS));
+        let known = every_part(&**place, &first, &Marks::new()).await.unwrap();
+        let (second, _) = write(place, "rp-0002", Some(BTreeMap::from([(body.path.clone(), body.bytes)]))).await;
+        assert!(second.resources[0].parts[1].carried);
+        (second, known)
+    }
+
     fn vault() -> (tempfile::TempDir, Arc<dyn Place>) {
         let folder = tempfile::tempdir().unwrap();
         let place = Arc::new(FolderPlace::new(folder.path().to_owned()));
@@ -134,7 +207,7 @@ mod tests {
         let (written, digest) = write(&place, "rp-0001", None).await;
         let read = manifest(&*place, &written.id, &digest).await.unwrap();
         assert_eq!(read, written);
-        every_part(&*place, &read).await.unwrap();
+        assert_eq!(every_part(&*place, &read, &Marks::new()).await.unwrap(), Marks::new(), "it shares nothing");
     }
 
     #[tokio::test]
@@ -148,7 +221,7 @@ mod tests {
                     Some(bytes) => place.put(path, &bytes.into()).await.unwrap(),
                     None => place.delete(path).await.unwrap(),
                 }
-                let error = every_part(&*place, &written).await.unwrap_err();
+                let error = every_part(&*place, &written, &Marks::new()).await.unwrap_err();
                 assert!(matches!(&error, BackupError::Damaged { part, .. } if part == path), "{error}");
             }
         }
@@ -165,16 +238,48 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_incremental_point_stores_a_blob_once_and_misses_it_when_it_is_gone() {
+    async fn damage_to_a_carried_blob_is_found_whether_its_size_changes_or_not() {
+        let cases = [
+            (Some("bodY"), "does not have its digest"),
+            (Some("shorter"), "has 7 bytes in place of 4"),
+            (None, "is not there"),
+        ];
+        for (damage, expected) in cases {
+            let (_folder, folder) = vault();
+            for place in [folder, Arc::new(Marked::default())] {
+                let (second, known) = two_points(&place).await;
+                let path = &second.resources[0].parts[1].path;
+                match damage {
+                    Some(text) => place.put(path, &text.as_bytes().to_vec().into()).await.unwrap(),
+                    None => place.delete(path).await.unwrap(),
+                }
+                let error = every_part(&*place, &second, &known).await.unwrap_err();
+                let BackupError::Damaged { part, what, .. } = &error else { panic!("{error}") };
+                assert_eq!((part, what.as_str()), (path, expected), "in {}", place.location());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_carried_blob_is_read_again_only_where_its_mark_does_not_say_that_it_is_as_it_was() {
+        let marked = Arc::new(Marked::default());
+        let place: Arc<dyn Place> = marked.clone();
+        let (second, known) = two_points(&place).await;
+        let path = &second.resources[0].parts[1].path;
+        assert_eq!(known.keys().collect::<Vec<_>>(), [path], "of what is shared alone");
+        let stale = Marks::from([(path.clone(), "of another content".to_owned())]);
+        for (marks, reads, case) in [(&known, 1, "unchanged"), (&stale, 2, "changed"), (&Marks::new(), 2, "unknown")] {
+            marked.reads.store(0, Ordering::Relaxed);
+            assert_eq!(every_part(&*place, &second, marks).await.unwrap(), known, "{case}");
+            assert_eq!(marked.reads.load(Ordering::Relaxed), reads, "{case}: the list of objects, and the blob");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_carried_blob_of_a_folder_that_nobody_touched_stays_whole() {
         let (_folder, place) = vault();
-        let (first, _) = write(&place, "rp-0001", Some(BTreeMap::new())).await;
-        let body = &first.resources[0].parts[1];
-        assert!(!body.carried && body.path.starts_with("blobs/"));
-        let known = BTreeMap::from([(body.path.clone(), body.bytes)]);
-        let (second, _) = write(&place, "rp-0002", Some(known)).await;
-        assert!(second.resources[0].parts[1].carried);
-        every_part(&*place, &second).await.unwrap();
-        place.delete(&body.path).await.unwrap();
-        assert!(every_part(&*place, &second).await.is_err());
+        let (second, known) = two_points(&place).await;
+        assert_eq!(known, Marks::new(), "a folder has none: every blob is read again");
+        every_part(&*place, &second, &known).await.unwrap();
     }
 }

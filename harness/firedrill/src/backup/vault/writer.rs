@@ -26,7 +26,8 @@ pub struct PointWriter {
 impl PointWriter {
     /// A writer that shares `carried` (paths of the pool with sizes); a full point carries none and has its own pool.
     pub fn new(place: Arc<dyn Place>, id: RecoveryPointId, carried: Option<BTreeMap<String, u64>>) -> Self {
-        let pool = if carried.is_some() { "blobs/".to_owned() } else { format!("{}blobs/", Manifest::prefix(&id)) };
+        let own = || format!("{}blobs/", Manifest::prefix(&id));
+        let pool = if carried.is_some() { Manifest::SHARED_BLOBS.to_owned() } else { own() };
         Self { place, id, pool, carried: carried.unwrap_or_default(), written: Mutex::default() }
     }
 

@@ -5,14 +5,14 @@ use firedrill_model::{
     ids::{Region, Zone},
     plan::Layout,
     rule::{Firing, Nature, Pattern, Rule},
-    scenario::{Alteration, BackupUsing, Change, Detector, Fault, Onset, VaultPlace, Watch},
+    scenario::{Alteration, BackupUsing, Change, Detector, Disaster, Fault, Onset, VaultPlace, Watch},
     topology::Side,
 };
 
 use super::Lint;
 use crate::{
     plan::{layout, probes},
-    scenario::{key_path::KeyPath, nearest::suggest},
+    scenario::key_path::KeyPath,
     services::clients::access_key,
 };
 
@@ -26,8 +26,9 @@ impl Lint<'_> {
         let primary = &self.scenario.topology.primary;
         // The loss of the wrong region is told as that.
         let seen = |fault: &Fault| fault.is_felt(primary, self.stack) || !fault.lost.is_empty();
-        let felt = self.scenario.disaster.iter().any(|disaster| seen(&disaster.fault));
-        if !felt && !self.scenario.disaster.is_empty() {
+        let before_the_recovery = |disaster: &&Disaster| disaster.when.step().is_none();
+        let mut noticeable = self.scenario.disaster.iter().filter(before_the_recovery);
+        if !noticeable.any(|disaster| seen(&disaster.fault)) && !self.scenario.disaster.is_empty() {
             let help = "let something follow that clients in it can feel, such as a `region-outage`";
             self.warn(&path, "clients of the workload feel nothing of it: it will not be noticed", "here", help);
         }
@@ -35,7 +36,6 @@ impl Lint<'_> {
             let path = path.index(index);
             self.one_process(&path, &disaster.fault);
             let elsewhere = |region: &&Region| self.scenario.topology.side(region) != Some(Side::Primary);
-            self.vaults(&path, &disaster.fault);
             self.partition(&path, &disaster.fault);
             self.seen(&path, &disaster.fault);
             self.sequence(index, &path);
@@ -60,7 +60,8 @@ impl Lint<'_> {
                 | Onset::AfterBackups { .. }
                 | Onset::AfterMoreBackups { .. }
                 | Onset::AfterWrites { .. }
-                | Onset::AfterMoreWrites { .. } => {}
+                | Onset::AfterMoreWrites { .. }
+                | Onset::During { .. } => {}
             }
         }
     }
@@ -94,6 +95,15 @@ impl Lint<'_> {
         if follows && before.is_empty() {
             let help = "write `after: 2 backups` or `after: 500 writes`";
             self.error(&path.key("after"), "there is no disaster before this one", "more than what?", help);
+        }
+        let during = |disaster: &Disaster| disaster.when.step().is_some();
+        if before.is_empty() && during(disaster) {
+            let message = "no recovery begins before something is taken away";
+            self.error(&path.key("during"), message, "never comes", "put a disaster before it that is noticed");
+        }
+        if !during(disaster) && before.iter().any(during) {
+            let message = "the recovery has begun by then: the disaster before this one waits for a step of it";
+            self.error(path, message, "too late", "put this disaster first, or let it wait for a step as well");
         }
         let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
         if follows && gone(&self.scenario.topology.primary) {
@@ -148,24 +158,6 @@ impl Lint<'_> {
             let message = format!("nobody would see that the function behind `{trigger}` fails");
             let help = "declare the `effect` of the trigger, and give its table traffic or a seed";
             self.error(&path.key("resource"), message, "not probed", help);
-        }
-    }
-
-    /// What is not in the stack and is changed all the same is a vault of one of the backup rules.
-    fn vaults(&mut self, path: &KeyPath, fault: &Fault) {
-        for change in fault.changes.iter().filter(|change| !self.stack.has(&change.resource)) {
-            let vaults = self.scenario.backups.iter().filter_map(|rule| match &rule.using {
-                BackupUsing::Vault { into: VaultPlace::Bucket { region, bucket }, .. } => {
-                    Some((region, bucket.as_str()))
-                }
-                BackupUsing::Vault { .. } | BackupUsing::Command { .. } => None,
-            });
-            let vaults: Vec<_> = vaults.collect();
-            if !vaults.contains(&(&change.region, change.resource.name())) {
-                let message = format!("no backup rule has its vault `{}` in {}", change.resource.name(), change.region);
-                let help = suggest(change.resource.name(), vaults.iter().map(|(_, bucket)| *bucket));
-                self.error(&path.key("vault"), message, "not a vault", help);
-            }
         }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::written::Written;
 
-/// What is taken away, and when. One of `after` and `at`.
+/// What is taken away, and when. One of `after`, `at` and `during`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawDisaster {
@@ -19,6 +19,13 @@ pub struct RawDisaster {
     pub after: Option<Written<Onset>>,
     /// So long after the traffic began.
     pub at: Option<Written<Span>>,
+    /// While the recovery runs its first step of this kind: `restore`, `command` or any other. It is switched on once that step has
+    /// begun, and has to strike something before it has ended.
+    #[schemars(example = &"restore")]
+    pub during: Option<String>,
+    /// The longest that it may stay on: then it is undone, whether or not firedrill is still there; the limit of the run when left
+    /// out. A recovery that its end brought about counts only with `ride_out`.
+    pub at_most: Option<Written<Span>>,
     /// What is taken away.
     pub fault: FaultWord,
     /// Which region. In every fault but `region-partition`, `replication-pause`, `edge-zone-outage` and `edge-zone-degraded`.

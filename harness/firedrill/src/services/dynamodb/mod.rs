@@ -29,7 +29,7 @@ pub use self::{
     item::{delete_item, get_item, put_item, replace_attribute},
     key::{key_of, key_part},
     scan::{deliveries, scan_items},
-    write::write_items,
+    write::{offer_items, write_items},
 };
 use super::{Blueprint, EntrySink, Service, ServiceError, Site, wrong_blueprint};
 

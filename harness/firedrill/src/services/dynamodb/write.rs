@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// Items in one `BatchWriteItem`: the service's limit.
-const BATCH: usize = 25;
+pub const BATCH: usize = 25;
 /// Batches under way at the same time.
 const BATCHES_AT_ONCE: usize = 4;
-/// Pause before what the service did not take is offered again.
-const PAUSE: Span = Span::from_ms(100);
-/// How long the service may refuse items of one batch.
-const LIMIT: Span = Span::from_secs(60);
+/// Pause before what the service did not process is offered again.
+pub const PAUSE: Span = Span::from_ms(100);
+/// How long the service may leave items of one batch unprocessed.
+pub const LIMIT: Span = Span::from_secs(60);
 
 /// Writes items by `BatchWriteItem`, several batches at a time, until the service has taken every one. No two items may
 /// have the same key. Returns the number of items written.
@@ -34,30 +34,35 @@ pub async fn write_items(site: &Site, name: &str, items: Vec<Item>) -> Result<u6
 }
 
 async fn write_batch(site: &Site, name: &str, batch: Vec<Item>) -> Result<(), ServiceError> {
-    let table = site.name_of(Table, name);
-    let operation = || format!("DynamoDB BatchWriteItem on {name}");
-    let requests = batch
-        .into_iter()
-        .map(|item| PutRequest::builder().set_item(Some(item)).build())
-        .map(|put| put.map(|put| WriteRequest::builder().put_request(put).build()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| ServiceError::Unusable { operation: operation(), what: error.to_string() })?;
-    let left = std::sync::Mutex::new(requests);
+    let left = std::sync::Mutex::new(batch);
     let take = || std::mem::take(&mut *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     poll::until(format!("{name} to take a batch"), PAUSE, LIMIT, &CancellationToken::new(), || async {
-        let sent = site.clients.dynamodb.batch_write_item().request_items(&table, take()).send().await;
-        match sent {
-            Err(error) => Look::Ready(Err(ServiceError::request(operation(), &error))),
-            Ok(answer) => {
-                let refused = answer.unprocessed_items.and_then(|mut of| of.remove(&table)).unwrap_or_default();
-                if refused.is_empty() {
-                    return Look::Ready(Ok(()));
-                }
-                let status = format!("{} items not taken", refused.len());
-                *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = refused;
+        match offer_items(site, name, take()).await {
+            Err(error) => Look::Ready(Err(error)),
+            Ok(unprocessed) if unprocessed.is_empty() => Look::Ready(Ok(())),
+            Ok(unprocessed) => {
+                let status = format!("{} items not taken", unprocessed.len());
+                *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = unprocessed;
                 Look::NotYet(status)
             }
         }
     })
     .await?
+}
+
+/// Offers at most [`BATCH`] items in one request. Returns those that the service says it did not process: nothing was
+/// written of them.
+pub async fn offer_items(site: &Site, name: &str, items: Vec<Item>) -> Result<Vec<Item>, ServiceError> {
+    let table = site.name_of(Table, name);
+    let operation = || format!("DynamoDB BatchWriteItem on {name}");
+    let requests = items
+        .into_iter()
+        .map(|item| PutRequest::builder().set_item(Some(item)).build())
+        .map(|put| put.map(|put| WriteRequest::builder().put_request(put).build()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ServiceError::Unusable { operation: operation(), what: error.to_string() })?;
+    let sent = site.clients.dynamodb.batch_write_item().request_items(table, requests).send().await;
+    let answer = sent.map_err(|error| ServiceError::request(operation(), &error))?;
+    let unprocessed = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
+    Ok(unprocessed.filter_map(|request| request.put_request).map(|put| put.item).collect())
 }

@@ -25,6 +25,8 @@ pub struct ObjectVersion {
     pub last_modified_ms: u64,
     /// Bytes; 0 for a delete marker.
     pub size: u64,
+    /// The service's digest of the content, whatever it is made of: it changes with the content. None for a delete marker.
+    pub etag: Option<String>,
     /// It is a delete marker.
     pub is_marker: bool,
     /// It is the newest version of its key.
@@ -116,6 +118,7 @@ fn object(of: Listed, encoded: bool) -> Option<ObjectVersion> {
         version_id: of.version_id.unwrap_or_else(|| NULL_VERSION.to_owned()),
         last_modified_ms: millis(of.last_modified),
         size: of.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+        etag: of.e_tag,
         is_marker: false,
         is_latest: of.is_latest.unwrap_or(false),
     })
@@ -127,6 +130,7 @@ fn marker(of: DeleteMarkerEntry, encoded: bool) -> Option<ObjectVersion> {
         version_id: of.version_id.unwrap_or_else(|| NULL_VERSION.to_owned()),
         last_modified_ms: millis(of.last_modified),
         size: 0,
+        etag: None,
         is_marker: true,
         is_latest: of.is_latest.unwrap_or(false),
     })

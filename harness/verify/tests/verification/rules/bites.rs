@@ -2,11 +2,11 @@
 
 use firedrill_model::{
     findings::{FindingKind, Weight},
-    history::Event,
+    history::{Ending, Event},
     ids::{FaultId, ProbeId, ResourceId},
     plan::PlannedFault,
     rule::{Effect, Rule},
-    scenario::{Alteration, Change, Fault},
+    scenario::{Alteration, Change, Fault, Onset},
     verdict::Verdict,
 };
 
@@ -161,5 +161,62 @@ fn whom_a_rule_strikes_while_it_is_on_counts_and_later_not() {
         let found = world.judge();
         let idle = has(&found, FindingKind::FaultDidNotBite, Weight::Undecided);
         assert_eq!(idle, expected == Verdict::Inconclusive, "{at}: {:#?}", found.findings);
+    }
+}
+
+/// The recovery of [`World::whole`] restores from here to there.
+const RESTORE: (u64, u64) = (21_800, 26_600);
+
+#[test]
+fn what_waits_for_a_step_of_the_recovery_has_to_strike_while_it_runs() {
+    let (began, ended) = RESTORE;
+    let fault = Fault { rules: vec![Rule::of_region(&"eu-west-1".into(), Effect::Throttle)], ..nothing() };
+    let too_late = "struck nothing while step `restore` of the recovery ran";
+    for (case, armed, bit, said) in [
+        ("at once", Some(began + 5), Some(began + 6), None),
+        ("at the last moment", Some(ended - 2), Some(ended - 1), None),
+        ("it struck the next step alone", Some(began + 5), Some(ended + 1), Some(too_late)),
+        ("it was on when the step had ended", Some(ended + 1), Some(began + 6), Some(too_late)),
+        ("it struck nobody", Some(began + 5), None, Some(too_late)),
+        ("it was never on", None, None, Some(too_late)),
+    ] {
+        let mut world = World::whole();
+        let id = FaultId::new("fault-9");
+        let planned = PlannedFault { id: id.clone(), fault: fault.clone(), ..world.plan.disaster[0].clone() };
+        world.plan.disaster.push(PlannedFault { when: Onset::During { step: 0 }, ..planned });
+        if let Some(armed) = armed {
+            world.event(began + 1, Event::FaultArming { id: id.clone(), fault: Box::new(fault.clone()) });
+            world.event(armed, Event::FaultArmed { id: id.clone() });
+        }
+        if let Some(bit) = bit {
+            world.event(bit, Event::FaultBit { id: id.clone(), rule: None });
+        }
+        let found = world.judge();
+        let expected = if said.is_some() { Verdict::Inconclusive } else { Verdict::Pass };
+        assert_eq!(found.verdict, expected, "{case}: {:#?}", found.findings);
+        if let Some(said) = said {
+            let message = &finding(&found, FindingKind::FaultDidNotBite).message;
+            assert!(message.contains(said), "{case}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_run_again_is_interrupted_by_what_has_struck_before_it_ends() {
+    for (bit, expected) in [(RESTORE.0 - 20, Verdict::Pass), (RESTORE.1 + 1, Verdict::Inconclusive)] {
+        let mut world = World::whole();
+        let id = FaultId::new("fault-9");
+        let fault = Fault { rules: vec![Rule::of_region(&"eu-west-1".into(), Effect::Throttle)], ..nothing() };
+        let planned = PlannedFault { id: id.clone(), fault: fault.clone(), ..world.plan.disaster[0].clone() };
+        world.plan.disaster.push(PlannedFault { when: Onset::During { step: 0 }, ..planned });
+        // A first attempt that failed at once.
+        world.event(RESTORE.0 - 60, Event::StepBegan { step: 0, step_kind: "restore".to_owned() });
+        world.event(RESTORE.0 - 50, Event::FaultArming { id: id.clone(), fault: Box::new(fault) });
+        let failed = Event::StepEnded { step: 0, ending: Ending::Failed, note: String::new() };
+        world.event(RESTORE.0 - 40, failed);
+        world.event(RESTORE.0 - 30, Event::FaultArmed { id: id.clone() });
+        world.event(bit, Event::FaultBit { id, rule: None });
+        let found = world.judge();
+        assert_eq!(found.verdict, expected, "{bit}: {:#?}", found.findings);
     }
 }

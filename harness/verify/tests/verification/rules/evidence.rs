@@ -156,3 +156,22 @@ fn altered_evidence_is_one_root_before_all_others() {
     }
     assert!(found.checks.values().all(|verdict| *verdict != Verdict::Pass), "{:?}", found.checks);
 }
+
+#[test]
+fn content_that_is_not_sorted_by_key_leaves_state_and_recovery_point_undecided() {
+    for turned in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = World::whole().save_with(root.path(), |dir| {
+            let path = dir.content(CaptureName::Recovered, &orders());
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut lines: Vec<&str> = text.lines().collect();
+            if turned {
+                lines.reverse();
+            }
+            std::fs::write(path, lines.join("\n") + "\n").unwrap();
+        });
+        let found = verify(&dir).unwrap();
+        let expected = if turned { Verdict::Inconclusive } else { Verdict::Pass };
+        assert_eq!(["state", "rpo"].map(|check| crate::support::verdict(&found, check)), [expected; 2], "{turned}");
+    }
+}

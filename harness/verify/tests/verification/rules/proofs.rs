@@ -427,50 +427,6 @@ fn nothing_asserted_is_nothing_checked() {
 }
 
 #[test]
-fn a_must_fail_scenario_fails_for_exactly_what_it_states() {
-    let mut world = World::whole();
-    world.drop_key(&uploads(), "a b.txt");
-    let stated = |kind: &str, resource| StatedFinding { finding: kind.to_owned(), resource, step: None };
-    let table = [
-        (vec![stated("backup-incomplete", Some(uploads()))], true),
-        (vec![stated("backup-incomplete", None)], true),
-        (vec![stated("backup-incomplete", Some(orders()))], false),
-        (vec![stated("missing", Some(uploads()))], false),
-        (vec![stated("backup-incomplete", None), stated("rto-missed", None)], false),
-    ];
-    for (must_fail, expected) in table {
-        world.plan.must_fail = must_fail;
-        assert_eq!(world.judge().as_stated, Some(expected), "{:?}", world.plan.must_fail);
-    }
-}
-
-#[test]
-fn what_was_hit_on_purpose_must_be_the_key_that_is_named() {
-    for (hit, as_stated) in [("a b.txt", true), ("c.txt", false)] {
-        let mut world = World::whole();
-        world.drop_key(&uploads(), "a b.txt");
-        world.event(12_000, Event::Sabotaged { resource: uploads(), key: hit.to_owned() });
-        let stated = StatedFinding { finding: "backup-incomplete".to_owned(), resource: Some(uploads()), step: None };
-        world.plan.must_fail = vec![stated];
-        assert_eq!(world.judge().as_stated, Some(as_stated), "{hit} was hit");
-    }
-}
-
-#[test]
-fn a_pass_of_a_drill_that_must_fail_counts_as_a_failure() {
-    let mut world = World::whole();
-    world.plan.must_fail = vec![StatedFinding { finding: "missing".to_owned(), resource: None, step: None }];
-    let found = world.judge();
-    assert_eq!((found.verdict, found.as_stated), (Verdict::Pass, Some(false)));
-    assert_eq!([found.counted(true), found.counted(false)], [Verdict::Fail; 2]);
-    world.drop_key(&uploads(), "a b.txt");
-    world.plan.must_fail[0].finding = "backup-incomplete".to_owned();
-    let found = world.judge();
-    assert_eq!((found.verdict, found.as_stated), (Verdict::Fail, Some(true)));
-    assert_eq!([found.counted(true), found.counted(false)], [Verdict::Pass, Verdict::Fail]);
-}
-
-#[test]
 fn probes_are_neither_losses_nor_differences_and_explain_what_they_leave() {
     let mut world = World::whole();
     for (at, outcome) in

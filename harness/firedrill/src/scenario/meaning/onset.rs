@@ -1,0 +1,47 @@
+//! When a disaster strikes, and for how long at most.
+
+use firedrill_model::{scenario::Onset, units::Span};
+
+use super::Reader;
+use crate::scenario::{
+    key_path::KeyPath,
+    nearest::suggest,
+    raw::{RawDisaster, RawStep},
+};
+
+impl Reader<'_> {
+    /// When it is switched on.
+    pub(super) fn onset(&mut self, raw: &RawDisaster, recover: &[RawStep], path: &KeyPath) -> Option<Onset> {
+        match (&raw.after, &raw.at, &raw.during) {
+            (Some(progress), None, None) => Some(progress.0),
+            (None, Some(delay), None) => Some(Onset::At { delay: delay.0 }),
+            (None, None, Some(kind)) => self.during(kind, recover, &path.key("during")),
+            _ => {
+                let message = format!("`{path}` must say when: `after`, `at` or `during`");
+                let help = "write `after: 3 backups`, `after: 500 writes`, `at: 20s` or `during: restore`";
+                self.wrong(path, message, "here", help);
+                None
+            }
+        }
+    }
+
+    /// The first step of a kind.
+    fn during(&mut self, kind: &str, recover: &[RawStep], path: &KeyPath) -> Option<Onset> {
+        let step = recover.iter().position(|step| step.kind() == kind);
+        if step.is_none() {
+            let help = suggest(kind, recover.iter().map(RawStep::kind));
+            self.wrong(path, format!("the recovery has no step `{kind}`"), "no such step", help);
+        }
+        step.map(|step| Onset::During { step })
+    }
+
+    /// For how long it may stay on.
+    pub(super) fn at_most(&mut self, raw: &RawDisaster, path: &KeyPath) -> Option<Span> {
+        let at_most = raw.at_most.as_ref()?.0;
+        if at_most == Span::default() {
+            let message = "a disaster that may not stay on takes nothing away";
+            self.wrong(&path.key("at_most"), message, "zero", "write `at_most: 2min`, or leave it out");
+        }
+        Some(at_most)
+    }
+}
