@@ -208,6 +208,18 @@ pub enum Sabotage {
     ReturnEarly,
 }
 
+impl Sabotage {
+    /// The resource of which it hits one key; `None` for a defect of the whole.
+    pub fn hits_a_key_of(&self) -> Option<&ResourceId> {
+        match self {
+            Self::SkipKey { resource } | Self::FlipByte { resource } | Self::NumberToString { resource } => {
+                Some(resource)
+            }
+            Self::ForgetTtl { .. } | Self::ReturnEarly => None,
+        }
+    }
+}
+
 /// A fault of the plan with the moment it is switched on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disaster {

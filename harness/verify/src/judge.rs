@@ -44,19 +44,9 @@ pub(crate) fn hit_on_purpose(
         let RecoveryStep::Restore { sabotage, .. } = step else { return None };
         sabotage.as_ref()
     });
-    let planned = backups.chain(restores).filter_map(hits_a_key_of).map(|resource| (resource.clone(), None));
+    let planned = backups.chain(restores).filter_map(Sabotage::hits_a_key_of).map(|resource| (resource.clone(), None));
     let said = sabotaged.iter().map(|(resource, key)| (resource.clone(), Some(key.clone())));
     planned.chain(said).collect()
-}
-
-/// The resource of which one key is hit; `None` for a defect of the whole, of which the history has no key to say.
-fn hits_a_key_of(sabotage: &Sabotage) -> Option<&ResourceId> {
-    match sabotage {
-        Sabotage::SkipKey { resource } | Sabotage::FlipByte { resource } | Sabotage::NumberToString { resource } => {
-            Some(resource)
-        }
-        Sabotage::ForgetTtl { .. } | Sabotage::ReturnEarly => None,
-    }
 }
 
 /// Whether the roots that decide a check are exactly the stated ones; `None` when none are stated.

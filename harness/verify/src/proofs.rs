@@ -114,7 +114,11 @@ fn idle(plan: &Plan, timeline: &Timeline, book: &mut Book) {
                 format!("did not strike {whom}"),
                 "did they do anything while it was on? give them more traffic or time",
             ),
-            Unstruck::TooLate(step) => (
+            Unstruck::NeverReached(step) => (
+                format!("waited for step `{step}` of the recovery, which was not reached"),
+                "mend what ended it before that",
+            ),
+            Unstruck::NotDuring(step) => (
                 format!("struck nothing while step `{step}` of the recovery ran"),
                 "did the step take long enough, and does anybody use what is taken away meanwhile?",
             ),
@@ -123,8 +127,9 @@ fn idle(plan: &Plan, timeline: &Timeline, book: &mut Book) {
                 "does the function fail at it? put it first, and leave the probe 15 s before the next fault and the recovery",
             ),
         };
+        let cause = book.unseen().filter(|_| matches!(unstruck, Unstruck::NeverReached(_)));
         let draft = Draft::undecided(FindingKind::FaultDidNotBite, format!("{id} ({title}) {what}")).help(help);
-        book.undecide_all(&draft);
+        book.undecide_all(&draft.follows(cause));
     }
 }
 
@@ -204,8 +209,10 @@ fn returned(plan: &Plan, timeline: &Timeline, help: &str, book: &mut Book) {
     let Some(last) = timeline.perhaps_restored() else { return };
     let first = plan.recover.iter().take_while(|step| matches!(step, RecoveryStep::Isolate { .. })).count();
     let cut_off = plan.isolations().take(first).find(|(_, region)| *region == primary).map(|(id, _)| id);
+    // What came while the recovery ran did not keep the source away from its beginning on.
     let of_faults = |counts: &dyn Fn(&Fault) -> bool| {
-        let faults = plan.disaster.iter().filter(|planned| counts(&planned.fault));
+        let before = plan.disaster.iter().filter(|planned| planned.when.step().is_none());
+        let faults = before.filter(|planned| counts(&planned.fault));
         faults.map(|planned| planned.id.clone()).collect::<Vec<FaultId>>()
     };
     // What cut the source off, first of all things, kept it so; beside the loss of the region, the end of anything less brings

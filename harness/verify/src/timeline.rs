@@ -119,7 +119,9 @@ pub(crate) enum Unstruck<'t> {
     /// It was brought about, and this probe did not see it.
     Unseen(&'t ProbeId),
     /// It struck nothing while this step of the recovery ran.
-    TooLate(&'t str),
+    NotDuring(&'t str),
+    /// This step of the recovery was never begun.
+    NeverReached(&'t str),
 }
 
 /// What the history says, by subject.
@@ -160,7 +162,7 @@ pub(crate) struct Timeline {
     open_phases: BTreeSet<Phase>,
     captures_ended: bool,
     /// Phases that were given up or came to their end, without an interruption.
-    ended: BTreeSet<Phase>,
+    ended_phases: BTreeSet<Phase>,
     /// A stop condition was met: what was seen.
     pub(crate) stop_condition: Option<String>,
     /// How the last step of the last attempt to recover ended, and its kind.
@@ -265,7 +267,7 @@ impl Timeline {
                 self.begun.insert(*step, Step { kind: step_kind.clone(), began: at, ended: at });
             }
             Event::StepEnded { step, ending, .. } => {
-                self.take_interruptions(*step);
+                self.take_interruptions(*step, at);
                 let begun = self.begun.get(step).cloned();
                 self.last_step = Some((*ending, begun.as_ref().map(|begun| begun.kind.clone())));
                 self.steps.extend(begun.map(|begun| Step { ended: at, ..begun }));
@@ -321,17 +323,20 @@ impl Timeline {
         }
     }
 
-    /// A step has come to its end: what waited for it and had struck by then did so while it ran.
-    fn take_interruptions(&mut self, step: usize) {
-        for fault in self.faults.values_mut().filter(|fault| fault.bites().is_some()) {
-            fault.to_interrupt.take_if(|(waited_for, _)| *waited_for == step);
+    /// A step has come to its end: what waited for it and struck first while it ran has interrupted it.
+    fn take_interruptions(&mut self, step: usize, ended: RunTime) {
+        let Some(began) = self.begun.get(&step).map(|begun| begun.began) else { return };
+        for fault in self.faults.values_mut() {
+            if fault.bites().is_some_and(|at| (began..=ended).contains(&at)) {
+                fault.to_interrupt.take_if(|(waited_for, _)| *waited_for == step);
+            }
         }
     }
 
     fn take_phase(&mut self, phase: Phase, ending: Ending, note: &str) {
         self.open_phases.remove(&phase);
         self.captures_ended |= phase == Phase::Capture;
-        self.ended.extend((ending != Ending::Interrupted).then_some(phase));
+        self.ended_phases.extend((ending != Ending::Interrupted).then_some(phase));
         let how = match ending {
             Ending::Done => return,
             Ending::Failed => "failed",
@@ -374,7 +379,7 @@ impl Timeline {
     /// A fault was on for as long as the drill wanted it to be before the recovery: that it stopped nothing was then observed.
     pub(crate) fn fault_had_its_time(&self) -> bool {
         let armed = self.faults.values().any(|fault| fault.armed.is_some());
-        armed && (self.ended.contains(&Phase::Detect) || self.recovery_began.is_some())
+        armed && (self.ended_phases.contains(&Phase::Detect) || self.recovery_began.is_some())
     }
 
     /// t0: the first instant at which a fault that clients can feel is on and has struck something. One that ended before it did
@@ -386,12 +391,19 @@ impl Timeline {
     /// The faults of the plan that were switched on and struck nothing, or not all of what they have to; each with what it did not do.
     pub(crate) fn without_a_bite(&self) -> impl Iterator<Item = (&FaultId, Unstruck<'_>)> {
         // What waits for a step of the recovery is owed once the recovery has come to its end, and may never have been switched on.
-        let recovered = self.ended.iter().any(|phase| (Phase::Recover..=Phase::Capture).contains(phase));
+        let recovered = self.ended_phases.iter().any(|phase| (Phase::Recover..=Phase::Capture).contains(phase));
         let owed = move |fault: &FaultTimes| fault.armed.is_some() || fault.to_interrupt.is_some() && recovered;
         self.faults.iter().filter(move |(_, fault)| fault.planned && owed(fault)).filter_map(move |(id, fault)| {
-            let too_late = fault.to_interrupt.as_ref().filter(|_| recovered);
-            let unstruck = match (fault.bites(), too_late, fault.to_strike.values().next(), fault.to_be_seen.first()) {
-                (_, Some((_, step)), ..) => Unstruck::TooLate(step),
+            let waited_for = fault.to_interrupt.as_ref().filter(|_| recovered);
+            let unstruck = match (fault.bites(), waited_for, fault.to_strike.values().next(), fault.to_be_seen.first())
+            {
+                (_, Some((number, step)), ..) => {
+                    if self.begun.contains_key(number) {
+                        Unstruck::NotDuring(step)
+                    } else {
+                        Unstruck::NeverReached(step)
+                    }
+                }
                 (None, None, ..) => Unstruck::Everything,
                 (Some(_), None, Some(whom), _) => Unstruck::These(whom),
                 (Some(_), None, None, Some(probe)) => Unstruck::Unseen(probe),

@@ -47,18 +47,19 @@ impl Saboteur {
     pub fn draw(drill: &Drill, sabotage: Option<&Sabotage>) -> Result<Self, BackupError> {
         let Some(sabotage) = sabotage else { return Ok(Self::honest()) };
         let seed = drill.plan.seed;
-        let victim = match hits_a_key_of(sabotage) {
+        let victim = match sabotage.hits_a_key_of() {
             Some(resource) => victim(drill.dir.read_ledger()?, resource, &still(drill, resource)?)?,
             None => None,
         };
-        if let (Some(resource), Some(key)) = (hits_a_key_of(sabotage), &victim) {
+        if let (Some(resource), Some(key)) = (sabotage.hits_a_key_of(), &victim) {
             drill.journal.append(Event::Sabotaged { resource: resource.clone(), key: key.clone() })?;
         }
         Ok(Self { sabotage: Some(sabotage.clone()), victim, seed })
     }
 
     fn hits(&self, resource: &ResourceId, key: &str) -> bool {
-        self.sabotage.as_ref().and_then(hits_a_key_of) == Some(resource) && self.victim.as_deref() == Some(key)
+        self.sabotage.as_ref().and_then(Sabotage::hits_a_key_of) == Some(resource)
+            && self.victim.as_deref() == Some(key)
     }
 
     /// Point 1, while keys are listed: whether this one is left out.
@@ -106,16 +107,6 @@ impl Saboteur {
     /// Point 5, before any content is restored: whether the restore reports success here.
     pub fn returns_early(&self) -> bool {
         matches!(self.sabotage, Some(Sabotage::ReturnEarly))
-    }
-}
-
-/// The resource of which one key is hit; `None` for a defect that hits the whole.
-fn hits_a_key_of(sabotage: &Sabotage) -> Option<&ResourceId> {
-    match sabotage {
-        Sabotage::SkipKey { resource } | Sabotage::FlipByte { resource } | Sabotage::NumberToString { resource } => {
-            Some(resource)
-        }
-        Sabotage::ForgetTtl { .. } | Sabotage::ReturnEarly => None,
     }
 }
 

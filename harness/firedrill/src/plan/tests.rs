@@ -266,6 +266,24 @@ fn what_waits_for_the_recovery_comes_last_and_after_something_that_is_noticed() 
             ],
         ),
         (&[deaf, &outage.replace("after: 3 backups", "during: redrive")], &[unnoticed]),
+        (
+            &[outage, &during.replace("restore", "redrive"), during],
+            &["Error: the disaster before this one waits for a later step of the recovery"],
+        ),
+        (
+            &[
+                outage,
+                "  - during: restore\n    fault: poison-event\n    region: us-east-1\n    resource: total-orders\n",
+            ],
+            &[
+                "Error: what a function cannot process is seen only before the recovery",
+                "Error: us-east-1 is gone by then: nothing there can be changed any more",
+            ],
+        ),
+        (
+            &[outage, &outage.replace("after: 3 backups", "during: restore")],
+            &["Error: us-east-1 is stopped by then: an outage that has begun cannot begin again"],
+        ),
     ];
     for (disasters, expected) in cases {
         assert_eq!(said(&altered(&[(outage, &disasters.concat())])), *expected, "{disasters:?}");

@@ -92,12 +92,12 @@ mod tests {
         .unwrap();
         backups.stop().await.unwrap();
         let idle = Idle(stage.drill.dir.clone());
-        let begun = watch::Sender::new(None);
+        let runs = watch::Sender::new(None);
         let attempt = |attempt| Recovery {
             drill: &stage.drill,
             backups: &backups,
             switch: &idle,
-            begun: &begun,
+            runs: &runs,
             attempt,
             outputs: Mutex::default(),
             handed: OnceCell::new(),

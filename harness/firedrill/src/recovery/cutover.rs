@@ -1,15 +1,18 @@
 //! Moving the traffic to another side.
 
-use firedrill_model::{history::Event, ids::Region};
+use firedrill_model::{
+    history::Event,
+    ids::{FaultId, Region},
+};
 
 use super::{RecoveryError, StepNote};
 use crate::run::Drill;
 
 /// Points the traffic at the side of `to` and begins a new epoch. Requests already under way to the old side end there.
 ///
-/// While a fault keeps every request from the old side, that side is fenced, and the history says so before the new one
-/// takes writes: nothing ends the fault before the traffic has stopped. Without such a fault nobody refuses the old side
-/// anything, and the history does not claim it.
+/// While a fault keeps every request from the old side for as long as the run lasts, that side is fenced, and the history says so
+/// before the new one takes writes: nothing ends the fault before the traffic has stopped. Without such a fault somebody may
+/// refuse the old side nothing any more, and the history does not claim it.
 pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, RecoveryError> {
     let topology = &drill.plan.topology;
     let side = topology.side(to).ok_or_else(|| RecoveryError::UnknownRegion { region: to.clone() })?;
@@ -17,7 +20,10 @@ pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, Rec
     if old == side && attempt > 1 {
         return Ok(StepNote(format!("traffic already goes to {to}")));
     }
-    let fenced = old != side && drill.faults_on.refuse(topology.region(old));
+    let ends_before = |id: &FaultId| {
+        drill.plan.disaster.iter().any(|fault| fault.id == *id && fault.duration_max < drill.plan.limits.run)
+    };
+    let fenced = old != side && drill.faults_on.refuse(topology.region(old), |id| !ends_before(id));
     if fenced {
         drill.journal.append_synced(Event::Fenced { side: old })?;
     }
@@ -29,7 +35,12 @@ pub fn cutover(drill: &Drill, attempt: u32, to: &Region) -> Result<StepNote, Rec
 
 #[cfg(test)]
 mod tests {
-    use firedrill_model::{ids::FaultId, scenario::Symptom, topology::Side};
+    use firedrill_model::{
+        plan::PlannedFault,
+        scenario::{Onset, Symptom},
+        topology::Side,
+        units::Span,
+    };
 
     use super::*;
     use crate::{fault, run, workload::sample};
@@ -65,6 +76,23 @@ mod tests {
             ended.then(|| drill.faults_on.ended(&fault));
             cutover(&drill, 1, &"eu-west-1".into()).unwrap();
             assert_eq!(events(&drill), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_ends_before_the_run_does_fences_nobody() {
+        for (at_most, fences) in [(Span::from_secs(9), false), (Span::from_secs(600), true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut plan = sample::plan(7);
+            plan.limits.run = Span::from_secs(600);
+            let fault = fault::region_outage(&"us-east-1".into(), Symptom::Refused).unwrap();
+            let (id, when) = (FaultId::new("fault-1"), Onset::At { delay: Span::default() });
+            plan.disaster = vec![PlannedFault { id: id.clone(), when, fault: fault.clone(), duration_max: at_most }];
+            let drill = run::sample::drill(folder.path(), plan);
+            drill.faults_on.arming(&id, &fault);
+            drill.faults_on.began(&id);
+            cutover(&drill, 1, &"eu-west-1".into()).unwrap();
+            assert_eq!(events(&drill).contains(&Event::Fenced { side: Side::Primary }), fences, "{at_most}");
         }
     }
 

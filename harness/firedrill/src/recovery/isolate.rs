@@ -63,7 +63,7 @@ pub(crate) mod tests {
         let drill = run::sample::drill(folder.path(), sample::plan(7));
         let (switch, east) = (Idle(drill.dir.clone()), Region::from("us-east-1"));
         let first = isolate(&drill, &switch, 0, &east).await.unwrap();
-        assert!(drill.faults_on.refuse(&east) && drill.faults_on.are_certain(&east));
+        assert!(drill.faults_on.refuse(&east, |_| true) && drill.faults_on.are_certain(&east));
         let again = isolate(&drill, &switch, 0, &east).await.unwrap();
         assert_eq!([first.0, again.0], ["us-east-1 is cut off", "us-east-1 is cut off already"]);
         assert_eq!(drill.faults_on.to_heal(), [isolation_id(0)]);

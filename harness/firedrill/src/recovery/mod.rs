@@ -43,8 +43,8 @@ pub struct Recovery<'a> {
     pub switch: &'a dyn Switch,
     /// Its backups, stopped: no capture may begin while points are chosen.
     pub backups: &'a Backups,
-    /// The furthest step that has begun, in any attempt.
-    pub begun: &'a watch::Sender<Option<usize>>,
+    /// Is told which step runs.
+    pub runs: &'a watch::Sender<Option<usize>>,
     /// Counts from 1.
     pub attempt: u32,
     /// Outputs of the `command` steps so far.
@@ -75,14 +75,14 @@ pub async fn run_all(
     drill: &Drill,
     switch: &dyn Switch,
     backups: &Backups,
-    begun: &watch::Sender<Option<usize>>,
+    runs: &watch::Sender<Option<usize>>,
     attempt: u32,
 ) -> Result<Recovered, RecoveryError> {
     let recovery = Recovery {
         drill,
         switch,
         backups,
-        begun,
+        runs,
         attempt,
         outputs: Mutex::default(),
         handed: OnceCell::new(),
@@ -125,7 +125,7 @@ async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec
     for number in numbers {
         let step = &drill.plan.recover[number];
         drill.journal.append(Event::StepBegan { step: number, step_kind: step.kind().to_owned() })?;
-        recovery.begun.send_if_modified(|begun| begun.replace(number.max(begun.unwrap_or(number))) < Some(number));
+        recovery.runs.send_replace(Some(number));
         let limit = limits::of_step(&drill.plan, step);
         let performed = tokio::select! {
             performed = poll::at_most(limit, perform(recovery, number, step)) => {
@@ -133,6 +133,7 @@ async fn run_steps(recovery: &Recovery<'_>, numbers: Range<usize>) -> Result<Vec
             }
             () = drill.cancel.cancelled() => Err(RecoveryError::Stopped),
         };
+        recovery.runs.send_replace(None);
         let (ending, note) = match &performed {
             Ok(note) => (Ending::Done, note.0.clone()),
             Err(error) => (error.ending(), chain(error)),

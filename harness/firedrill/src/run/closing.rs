@@ -228,6 +228,7 @@ pub async fn heal(drill: &Drill, target: Option<&RunningTarget>) -> Result<usize
 
 /// Heals. With `whole`, reads the side that was given up, if it came back.
 async fn heal_and_look(drill: &Drill, holdings: &Holdings, whole: bool) -> Result<super::phase::Noted<()>, CloseError> {
+    let destroyed = drill.faults_on.have_destroyed(&drill.plan.topology.primary);
     let undone = heal(drill, holdings.target.as_ref()).await?;
     let mut note = match undone {
         0 => "nothing to undo".to_owned(),
@@ -236,7 +237,8 @@ async fn heal_and_look(drill: &Drill, holdings: &Holdings, whole: bool) -> Resul
     };
     if whole
         && drill.struck.get().is_some()
-        && comes_back(&drill.plan)
+        && !destroyed
+        && concerns_the_source(&drill.plan)
         && drill.authority.standing().side == Side::Recovery
     {
         let reading = capture(drill, CaptureName::Returned, Side::Primary, Scope::Written);
@@ -250,12 +252,9 @@ async fn heal_and_look(drill: &Drill, holdings: &Holdings, whole: bool) -> Resul
     noted((), note)
 }
 
-/// Whether the faults of a plan concern the side that is given up and leave something there to be read once they are over.
-fn comes_back(plan: &Plan) -> bool {
-    let primary = &plan.topology.primary;
-    let mut faults = plan.disaster.iter().map(|planned| &planned.fault);
-    faults.clone().any(|fault| fault.concerns(primary))
-        && !faults.any(|fault| fault.destroys() && fault.takes_away(primary))
+/// Whether a fault of the plan concerns the side that is given up: once it is over there is something to read there.
+fn concerns_the_source(plan: &Plan) -> bool {
+    plan.disaster.iter().any(|planned| planned.fault.concerns(&plan.topology.primary))
 }
 
 async fn report(

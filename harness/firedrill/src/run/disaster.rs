@@ -1,22 +1,22 @@
-//! The middle of a run: traffic and backups, the fault, detection, recovery.
+//! The middle of a run: traffic and backups, and what is taken away.
 
 use std::sync::OnceLock;
 
 use firedrill_model::{
-    history::{Ending, Event, Phase},
+    history::{Event, Phase},
     plan::PlannedFault,
-    scenario::{Change, Detector, Onset},
+    scenario::{Change, Onset},
     topology::Side,
     units::{RunTime, Span},
 };
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::{
     Drill, Stop, StopReason, Vantage,
     dispatch::Holdings,
     journal::JournalError,
-    phase::{PhaseError, chain, noted, phase},
+    phase::{PhaseError, noted, phase},
     progress::Progress,
     steps::StepError,
 };
@@ -25,7 +25,6 @@ use crate::{
     fault::change,
     plan::limits,
     poll::{self, Look, WaitError},
-    recovery::{self, Recovered},
     services::clients::Conduct,
     step::STEP,
     target::{Switch, TargetEvent},
@@ -47,38 +46,6 @@ enum StrikeError {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Workload(#[from] crate::workload::WorkloadError),
-}
-
-#[derive(Debug, Error)]
-enum RecoverError {
-    #[error(transparent)]
-    Schedule(#[from] ScheduleError),
-    #[error(transparent)]
-    Recovery(#[from] recovery::RecoveryError),
-    #[error(transparent)]
-    Strike(#[from] StepError),
-}
-
-/// Runs the recovery until an attempt succeeds, at most as often as the plan allows. Attempts are numbered from 1. Takes the sender
-/// of `begun`, so that who waits for a step knows when none will come any more.
-async fn attempts(
-    drill: &Drill,
-    progress: &dyn Progress,
-    target: &dyn Switch,
-    backups: &Backups,
-    begun: watch::Sender<Option<usize>>,
-) -> Result<Recovered, recovery::RecoveryError> {
-    let allowed = drill.plan.limits.attempts;
-    let mut attempt = 1;
-    loop {
-        match recovery::run_all(drill, target, backups, &begun, attempt).await {
-            Err(error) if attempt < allowed && error.ending() != Ending::Interrupted => {
-                progress.setback(&format!("attempt {attempt} of {allowed} failed: {}", chain(&error)));
-                attempt += 1;
-            }
-            ended => return ended,
-        }
-    }
 }
 
 /// Keeps traffic on the workload while its backups run, until the time of the first fault has come. When the traffic began.
@@ -170,25 +137,6 @@ pub async fn arm(drill: &Drill, target: &dyn Switch, fault: &PlannedFault) -> Re
     Ok(drill.clock.now())
 }
 
-/// Takes away, in order, what the plan says for while a step of the recovery runs, each once that step has begun. What waits for a
-/// step that never comes is never switched on, and the verdict says so.
-async fn strike_during(
-    drill: &Drill,
-    progress: &dyn Progress,
-    target: &dyn Switch,
-    mut begun: watch::Receiver<Option<usize>>,
-) -> Result<(), StepError> {
-    for fault in &drill.plan.disaster {
-        let Some(step) = fault.when.step() else { continue };
-        if begun.wait_for(|begun| begun.is_some_and(|begun| begun >= step)).await.is_err() {
-            break;
-        }
-        let at = arm(drill, target, fault).await?;
-        progress.disaster(&fault.fault.title, &drill.clock.utc_text(at));
-    }
-    Ok(())
-}
-
 /// Which changes of a fault have changed something.
 struct Bitten(Vec<OnceLock<()>>);
 
@@ -272,45 +220,6 @@ async fn writes(drill: &Drill, count: u64, limit: Span) -> Result<(), WaitError>
         async move { if done >= count { Look::Ready(()) } else { Look::NotYet(format!("{done} writes")) } }
     })
     .await
-}
-
-/// Notices the disaster and runs the recovery steps.
-pub(super) async fn recover(drill: &Drill, progress: &dyn Progress, holdings: &mut Holdings) -> Result<(), PhaseError> {
-    let Some(canary) = &holdings.canary else { return Ok(()) };
-    phase(drill, progress, Phase::Detect, true, async {
-        let failures = canary.detect().await?;
-        drill.journal.append(Event::Detected { failures })?;
-        let canary = format!("canary failed {failures} times");
-        let note = match &drill.plan.detect.by {
-            Detector::Failures { .. } => canary,
-            Detector::Alarm(alarm) => format!("alarm `{}` went off; {canary}", alarm.name),
-        };
-        noted::<_, StrikeError>((), note)
-    })
-    .await?;
-    let (Some(target), Some(backups)) = (&holdings.target, holdings.backups.take()) else { return Ok(()) };
-    let mut gave_up = false;
-    let result = phase(drill, progress, Phase::Recover, true, async {
-        backups.stop().await?;
-        let (begins, begun) = watch::channel(None);
-        let (recovered, struck) = tokio::join!(
-            attempts(drill, progress, target, &backups, begins),
-            strike_during(drill, progress, target, begun)
-        );
-        gave_up = recovered.as_ref().is_err_and(recovery::RecoveryError::is_of_a_step);
-        let recovered = recovered?;
-        struck?;
-        let note = match &recovered.restored {
-            Some(point) => format!("from recovery point {}", drill.clock.utc_text(point.begun_ms)),
-            None => String::new(),
-        };
-        noted::<_, RecoverError>(recovered.restored, note)
-    })
-    .await;
-    holdings.backups = Some(backups);
-    holdings.gave_up = gave_up;
-    holdings.restored = result?;
-    Ok(())
 }
 
 /// Journals what the target tells. Returns only when the target is lost without a fault of the plan.

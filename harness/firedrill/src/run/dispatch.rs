@@ -22,7 +22,7 @@ use super::{
     opening,
     phase::PhaseError,
     progress::Progress,
-    status,
+    recover, status,
 };
 use crate::{
     backup::schedule::Backups,
@@ -186,7 +186,7 @@ async fn drive(
         let traffic_began = disaster::load(drill, progress, holdings).await?;
         conditions::guard(drill, stop, async {
             disaster::strike(drill, progress, holdings, traffic_began).await?;
-            if let Err(failed) = disaster::recover(drill, progress, holdings).await {
+            if let Err(failed) = recover::recover(drill, progress, holdings).await {
                 closing::observe_failure(drill, progress, holdings).await;
                 return Err(failed);
             }

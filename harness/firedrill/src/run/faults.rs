@@ -57,9 +57,15 @@ impl FaultsOn {
         self.lock().keys().cloned().collect()
     }
 
-    /// Whether something is on that lets no request through to `region`.
-    pub fn refuse(&self, region: &Region) -> bool {
-        self.lock().values().any(|(fault, state)| *state == State::On && fault.takes_away(region))
+    /// Whether one of those for which `counts` holds is on and lets no request through to `region`.
+    pub fn refuse(&self, region: &Region, counts: impl Fn(&FaultId) -> bool) -> bool {
+        let refuses = |fault: &Fault, state| state == State::On && fault.takes_away(region);
+        self.lock().iter().any(|(id, (fault, state))| refuses(fault, *state) && counts(id))
+    }
+
+    /// Whether `region` and its data are gone for good.
+    pub fn have_destroyed(&self, region: &Region) -> bool {
+        self.lock().values().any(|(fault, _)| fault.destroys() && fault.takes_away(region))
     }
 
     /// Whether something is on that takes `region` away, or else something that stops requests there and nothing of that is left

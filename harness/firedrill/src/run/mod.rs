@@ -21,6 +21,7 @@ mod faults;
 mod opening;
 mod phase;
 mod provision;
+mod recover;
 #[cfg(test)]
 pub(crate) mod sample;
 mod status;

@@ -376,7 +376,6 @@ impl Reader<'_> {
     ) -> Option<Disaster> {
         let path = KeyPath::of(["disaster"]).index(index);
         let when = self.onset(raw, recover, &path);
-        let at_most = self.at_most(raw, &path);
         let setting =
             Setting { topology: self.topology, stack: self.stack, placed, vaults, catalogue: &self.catalogue };
         let mut fields = Fields::new(raw, setting);
@@ -388,7 +387,9 @@ impl Reader<'_> {
                 Of::Name => self.unnamed(&place, message, &found, help),
             }
         }
-        Some(Disaster { when: when?, fault: fault?, at_most })
+        let fault = fault?;
+        let at_most = self.at_most(raw, &fault, &path);
+        Some(Disaster { when: when?, fault, at_most })
     }
 
     fn step(&mut self, index: usize, raw: &RawStep) -> Option<RecoveryStep> {

@@ -169,7 +169,8 @@ pub struct RawBackup {
     #[schemars(range(min = 1, max = 1000))]
     pub keep: u32,
     /// A vault stores the bodies of objects and the code of functions once, and shares those it has with the points before.
-    /// Tables are scanned and written whole at each point, and so are lists of objects and settings.
+    /// Tables are scanned and written whole at each point, and so are lists of objects and settings. What is shared is read again
+    /// before a point is verified: in a bucket only what has changed since, in a folder all of it.
     #[serde(default)]
     pub incremental: bool,
     /// A defect put into the backup on purpose, to see whether the checks notice.

@@ -67,6 +67,8 @@ pub struct Vault {
     place: Arc<dyn Place>,
     /// As the recovery does, which runs in its own.
     place_in_recovery: Arc<dyn Place>,
+    /// As it is, past every fault: what a point held is evidence.
+    place_itself: Arc<dyn Place>,
     incremental: bool,
     sabotage: Option<Sabotage>,
     state: Mutex<State>,
@@ -92,15 +94,17 @@ impl Vault {
         into: &VaultPlace,
         incremental: bool,
     ) -> Self {
-        let reached_from = |within| -> Arc<dyn Place> {
+        let reached_from = |within, conduct| -> Arc<dyn Place> {
             match into {
                 VaultPlace::Bucket { region, bucket } => {
-                    Arc::new(BucketPlace::new(vault_site(drill, region, &source, within), bucket.clone()))
+                    Arc::new(BucketPlace::new(vault_site(drill, region, &source, (within, conduct)), bucket.clone()))
                 }
                 VaultPlace::Folder { folder } => Arc::new(FolderPlace::new(drill.dir.root().join(folder))),
             }
         };
-        let (place, place_in_recovery) = (reached_from(Side::Primary), reached_from(Side::Recovery));
+        let place = reached_from(Side::Primary, Conduct::Control);
+        let place_in_recovery = reached_from(Side::Recovery, Conduct::Control);
+        let place_itself = reached_from(Side::Recovery, Conduct::Clean);
         Self {
             drill: drill.clone(),
             rule,
@@ -109,6 +113,7 @@ impl Vault {
             critical: backup.critical.clone(),
             place,
             place_in_recovery,
+            place_itself,
             incremental,
             sabotage: backup.sabotage.clone(),
             state: Mutex::default(),
@@ -120,8 +125,9 @@ impl Vault {
         verify::manifest(&*self.place_in_recovery, &point.id, &point.digest).await
     }
 
+    /// What a point holds of a resource, as evidence.
     async fn entries_of(&self, manifest: &Manifest, parts: &ResourceParts) -> Result<Vec<Entry>, BackupError> {
-        let reader = Reader { place: &*self.place_in_recovery, id: &manifest.id };
+        let reader = Reader { place: &*self.place_itself, id: &manifest.id };
         match parts.resource.kind() {
             Some(ResourceKind::Bucket) => Ok(objects::entries(reader.objects(parts).await?)),
             Some(ResourceKind::Table) => {
@@ -143,11 +149,11 @@ impl Vault {
 
 /// Where the vault's bucket is: the clients of its region, as they are within that of a side, without the names of the stack, which
 /// the vault is not in.
-fn vault_site(drill: &Drill, region: &Region, source: &Site, within: Side) -> Site {
+fn vault_site(drill: &Drill, region: &Region, source: &Site, (within, conduct): (Side, Conduct)) -> Site {
     let side = drill.plan.topology.side(region).unwrap_or(Side::Recovery);
-    let clients = drill.clients_from(region, Conduct::Control, Vantage::Within(within)).unwrap_or_else(|| {
+    let clients = drill.clients_from(region, conduct, Vantage::Within(within)).unwrap_or_else(|| {
         let (plane_url, direct_url) = (source.function_endpoint.clone(), source.function_endpoint.clone());
-        Clients::connect(&Endpoint { region: region.clone(), plane_url, direct_url }, Conduct::Control, None)
+        Clients::connect(&Endpoint { region: region.clone(), plane_url, direct_url }, conduct, None)
     });
     Site::new(side, clients, source.function_endpoint.clone(), BTreeMap::new())
 }
@@ -237,7 +243,7 @@ impl Strategy for Vault {
     }
 
     async fn entries(&self, point: &RecoveryPoint) -> Result<Vec<(ResourceId, Vec<Entry>)>, BackupError> {
-        let manifest = self.manifest(point).await?;
+        let manifest = verify::manifest(&*self.place_itself, &point.id, &point.digest).await?;
         let mut found = Vec::new();
         for parts in &manifest.resources {
             if parts.resource.kind().is_some_and(ResourceKind::holds_data) {

@@ -5,7 +5,7 @@ use firedrill_model::{
     ids::{Region, Zone},
     plan::Layout,
     rule::{Firing, Nature, Pattern, Rule},
-    scenario::{Alteration, BackupUsing, Change, Detector, Disaster, Fault, Onset, VaultPlace, Watch},
+    scenario::{Alteration, BackupUsing, Change, Detector, Disaster, Fault, Onset, TargetAction, VaultPlace, Watch},
     topology::Side,
 };
 
@@ -104,6 +104,21 @@ impl Lint<'_> {
         if !during(disaster) && before.iter().any(during) {
             let message = "the recovery has begun by then: the disaster before this one waits for a step of it";
             self.error(path, message, "too late", "put this disaster first, or let it wait for a step as well");
+        }
+        let waits_longer = |earlier: &Disaster| earlier.when.step() > disaster.when.step();
+        if during(disaster) && before.iter().any(waits_longer) {
+            let message = "the disaster before this one waits for a later step of the recovery";
+            self.error(&path.key("during"), message, "too late", "put the two in the order of their steps");
+        }
+        if during(disaster) && disaster.fault.seen_at().next().is_some() {
+            let message = "what a function cannot process is seen only before the recovery";
+            self.error(&path.key("during"), message, "too late", "write `at` or `after`");
+        }
+        let acts = |fault: &Fault, region: &Region| fault.actions.iter().any(|action| action.region() == region);
+        let mut acted = disaster.fault.actions.iter().map(TargetAction::region);
+        if let Some(region) = acted.find(|region| before.iter().any(|earlier| acts(&earlier.fault, region))) {
+            let message = format!("{region} is stopped by then: an outage that has begun cannot begin again");
+            self.error(&path.key("region"), message, "a region that was taken away", "leave one of the two out");
         }
         let gone = |region: &Region| before.iter().any(|earlier| earlier.fault.takes_away(region));
         if follows && gone(&self.scenario.topology.primary) {

@@ -19,12 +19,12 @@ pub struct RawDisaster {
     pub after: Option<Written<Onset>>,
     /// So long after the traffic began.
     pub at: Option<Written<Span>>,
-    /// While the recovery runs its first step of this kind: `restore`, `command` or any other. It is switched on once that step has
+    /// While the recovery runs its first step of this kind: `restore`, `command` or `redrive`. It is switched on once that step has
     /// begun, and has to strike something before it has ended.
     #[schemars(example = &"restore")]
     pub during: Option<String>,
     /// The longest that it may stay on: then it is undone, whether or not firedrill is still there; the limit of the run when left
-    /// out. A recovery that its end brought about counts only with `ride_out`.
+    /// out. Not for what stays as it was done. A recovery that its end brought about counts only with `ride_out`.
     pub at_most: Option<Written<Span>>,
     /// What is taken away.
     pub fault: FaultWord,
