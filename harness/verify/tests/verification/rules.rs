@@ -3,6 +3,7 @@
 mod bites;
 mod deliveries;
 mod drill;
+mod during;
 mod effects;
 mod events;
 mod evidence;

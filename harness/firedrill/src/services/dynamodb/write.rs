@@ -64,5 +64,7 @@ pub async fn offer_items(site: &Site, name: &str, items: Vec<Item>) -> Result<Ve
     let sent = site.clients.dynamodb.batch_write_item().request_items(table, requests).send().await;
     let answer = sent.map_err(|error| ServiceError::request(operation(), &error))?;
     let unprocessed = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
-    Ok(unprocessed.filter_map(|request| request.put_request).map(|put| put.item).collect())
+    // What is not understood of the answer may have been written or not.
+    let not_sent = || ServiceError::Unusable { operation: operation(), what: "it names what was not sent".to_owned() };
+    unprocessed.map(|request| request.put_request.map(|put| put.item).ok_or_else(not_sent)).collect()
 }

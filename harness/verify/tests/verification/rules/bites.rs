@@ -2,11 +2,11 @@
 
 use firedrill_model::{
     findings::{FindingKind, Weight},
-    history::{Ending, Event, Phase},
+    history::Event,
     ids::{FaultId, ProbeId, ResourceId},
     plan::PlannedFault,
     rule::{Effect, Rule},
-    scenario::{Alteration, Change, Fault, Onset},
+    scenario::{Alteration, Change, Fault},
     verdict::Verdict,
 };
 
@@ -162,93 +162,4 @@ fn whom_a_rule_strikes_while_it_is_on_counts_and_later_not() {
         let idle = has(&found, FindingKind::FaultDidNotBite, Weight::Undecided);
         assert_eq!(idle, expected == Verdict::Inconclusive, "{at}: {:#?}", found.findings);
     }
-}
-
-/// The recovery of [`World::whole`] restores from here to there.
-const RESTORE: (u64, u64) = (21_800, 26_600);
-
-#[test]
-fn what_waits_for_a_step_of_the_recovery_has_to_strike_while_it_runs() {
-    let (began, ended) = RESTORE;
-    let fault = Fault { rules: vec![Rule::of_region(&"eu-west-1".into(), Effect::Throttle)], ..nothing() };
-    let too_late = "struck nothing while step `restore` of the recovery ran";
-    for (case, armed, bit, said) in [
-        ("at once", Some(began + 5), Some(began + 6), None),
-        ("at the last moment", Some(ended - 2), Some(ended - 1), None),
-        ("it struck before the step", Some(began - 5), Some(began - 1), Some(too_late)),
-        ("it struck the next step alone", Some(began + 5), Some(ended + 1), Some(too_late)),
-        ("it was on when the step had ended", Some(ended + 1), Some(began + 6), Some(too_late)),
-        ("it struck nobody", Some(began + 5), None, Some(too_late)),
-        ("it was never on", None, None, Some(too_late)),
-    ] {
-        let mut world = World::whole();
-        let id = FaultId::new("fault-9");
-        let planned = PlannedFault { id: id.clone(), fault: fault.clone(), ..world.plan.disaster[0].clone() };
-        world.plan.disaster.push(PlannedFault { when: Onset::During { step: 0 }, ..planned });
-        if let Some(armed) = armed {
-            world.event(armed.min(began + 1), Event::FaultArming { id: id.clone(), fault: Box::new(fault.clone()) });
-            world.event(armed, Event::FaultArmed { id: id.clone() });
-        }
-        if let Some(bit) = bit {
-            world.event(bit, Event::FaultBit { id: id.clone(), rule: None });
-        }
-        let found = world.judge();
-        let expected = if said.is_some() { Verdict::Inconclusive } else { Verdict::Pass };
-        assert_eq!(found.verdict, expected, "{case}: {:#?}", found.findings);
-        if let Some(said) = said {
-            let message = &finding(&found, FindingKind::FaultDidNotBite).message;
-            assert!(message.contains(said), "{case}: {message}");
-        }
-    }
-}
-
-/// A step that is run twice, failing at once the first time, and a fault that waits for it.
-fn run_twice(armed: u64, bit: u64) -> World {
-    let mut world = World::whole();
-    let id = FaultId::new("fault-9");
-    let fault = Fault { rules: vec![Rule::of_region(&"eu-west-1".into(), Effect::Throttle)], ..nothing() };
-    let planned = PlannedFault { id: id.clone(), fault: fault.clone(), ..world.plan.disaster[0].clone() };
-    world.plan.disaster.push(PlannedFault { when: Onset::During { step: 0 }, ..planned });
-    world.event(RESTORE.0 - 60, Event::StepBegan { step: 0, step_kind: "restore".to_owned() });
-    world.event(armed - 1, Event::FaultArming { id: id.clone(), fault: Box::new(fault) });
-    world.event(RESTORE.0 - 40, Event::StepEnded { step: 0, ending: Ending::Failed, note: String::new() });
-    world.event(armed, Event::FaultArmed { id: id.clone() });
-    world.event(bit, Event::FaultBit { id, rule: None });
-    world
-}
-
-#[test]
-fn what_struck_within_one_attempt_of_a_step_interrupted_it_and_between_two_not() {
-    let (first, second) = ((RESTORE.0 - 60, RESTORE.0 - 40), RESTORE);
-    for (armed, bit, expected) in [
-        (first.0 + 5, first.0 + 6, Verdict::Pass),
-        (first.0 + 5, first.1 + 1, Verdict::Inconclusive),
-        (first.1 + 5, second.0 - 1, Verdict::Inconclusive),
-        (second.0 + 5, second.0 + 6, Verdict::Pass),
-        (second.0 + 5, second.1 + 1, Verdict::Inconclusive),
-    ] {
-        let found = run_twice(armed, bit).judge();
-        assert_eq!(found.verdict, expected, "{armed}, {bit}: {:#?}", found.findings);
-    }
-}
-
-#[test]
-fn what_waited_for_a_step_that_was_not_reached_follows_from_what_ended_the_recovery() {
-    let mut world = World::whole();
-    let id = FaultId::new("fault-9");
-    let planned = PlannedFault { id, when: Onset::During { step: 1 }, ..world.plan.disaster[0].clone() };
-    world.plan.disaster.push(planned);
-    // The restore fails for good.
-    world.events.retain(|(at, event)| *at < RESTORE.1 || matches!(event, Event::ObservationEnds { .. }));
-    world.event(RESTORE.1, Event::StepEnded { step: 0, ending: Ending::Failed, note: "no room".to_owned() });
-    let (phase, note) = (Phase::Recover, "no room".to_owned());
-    world.event(RESTORE.1 + 1, Event::PhaseEnded { phase, ending: Ending::Failed, note });
-    let found = world.judge();
-    let unreached = finding(&found, FindingKind::FaultDidNotBite);
-    assert!(
-        unreached.message.contains("waited for step `cutover` of the recovery, which was not reached"),
-        "{unreached:?}"
-    );
-    let root = unreached.root.as_ref().and_then(|root| found.findings.iter().find(|finding| finding.id == *root));
-    assert_eq!(root.map(|root| root.kind), Some(FindingKind::RecoveryFailed), "{:#?}", found.findings);
 }

@@ -6,7 +6,7 @@ use firedrill_model::{
     ids::{FaultId, ProbeId, RecoveryPointId, ResourceId, ResourceKind},
     plan::{Plan, PlannedFault},
     rule::{Effect, Pattern, Rule, Scope},
-    scenario::{Alteration, Backup, BackupUsing, Change, Expect, Fault, Onset, RecoveryStep},
+    scenario::{Alteration, Backup, BackupUsing, Change, Expect, Fault, RecoveryStep},
     units::{RunTime, Span},
     verdict::Verdict,
     verification::Verification,
@@ -163,28 +163,6 @@ fn a_source_that_the_recovery_cut_off_first_is_away_for_as_long_as_that_lasts() 
         }
         world.event(at, ended);
         assert_eq!(verdict(&world.judge(), "state"), expected, "{case}");
-    }
-}
-
-#[test]
-fn the_loss_of_the_region_while_the_recovery_runs_does_not_make_up_for_a_fault_that_ended_before() {
-    let before = World::whole().plan.disaster[0].when;
-    let cases = [(before, T0 + 10, Verdict::Pass), (Onset::During { step: 1 }, 26_612, Verdict::Inconclusive)];
-    for (when, at, expected) in cases {
-        let mut world = World::whole();
-        world.plan.expect.rto.as_mut().unwrap().ride_out = true;
-        let outage = world.plan.disaster[0].clone();
-        let lesser = &mut world.plan.disaster[0].fault;
-        (lesser.lost, lesser.rules) = (Vec::new(), vec![Rule::of_region(&"us-east-1".into(), Effect::Reset)]);
-        let id = FaultId::new("fault-2");
-        world.event(at, Event::FaultArming { id: id.clone(), fault: Box::new(outage.fault.clone()) });
-        world.event(at + 1, Event::FaultArmed { id: id.clone() });
-        world.event(at + 2, Event::FaultBit { id: id.clone(), rule: None });
-        world.plan.disaster.push(PlannedFault { id, when, ..outage });
-        world.event(26_599, Event::FaultEnded { id: FaultId::new("fault-1"), by: "duration".to_owned() });
-        let found = world.judge();
-        assert_eq!(verdict(&found, "state"), expected, "{when:?}: {:#?}", found.findings);
-        assert_eq!(has(&found, FindingKind::SourceReachable, Weight::Undecided), expected != Verdict::Pass);
     }
 }
 
