@@ -37,7 +37,11 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 
 const EAST: &str = "us-east-1";
@@ -264,6 +268,27 @@ async fn nothing_outlives_a_supervisor_that_was_killed() {
     assert!(matches!(error, TargetError::SupervisorGone { .. }), "{error}");
     drop(target);
     gone(&processes).await;
+}
+
+/// The emulator keeps the key of its user pools in a file that all runs of a machine would share.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_the_emulator_are_in_the_run_and_end_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let target = start(Layout::SharedProcess, dir.path()).await;
+    let address = target.endpoints()[&Region::from(EAST)].direct_url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 16\r\n";
+    let operation = "x-amz-target: AWSCognitoIdentityProviderService.ListUserPools\r\n";
+    let request = format!("{head}{operation}\r\n{{\"MaxResults\":1}}");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.contains("UserPools"), "{answer}");
+
+    let scratch = dir.path().join("target/all-regions.tmp");
+    assert!(scratch.join("cognito-rsa-key.pem").exists(), "{:?}", std::fs::read_dir(&scratch).map(Vec::from_iter));
+    target.stop(false).await.expect("stopped");
+    assert!(!scratch.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

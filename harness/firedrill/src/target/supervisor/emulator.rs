@@ -245,6 +245,7 @@ fn command(recipe: &Recipe, port: u16, scratch: &Path, log: &Path) -> io::Result
         .env("PATH", path)
         .env("HOME", scratch)
         .env("TMPDIR", scratch)
+        .env("STATE_DIR", scratch)
         .env("LANG", "C.UTF-8")
         .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
         .env("GATEWAY_PORT", port.to_string())
