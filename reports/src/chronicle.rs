@@ -31,6 +31,8 @@ pub(crate) struct Chronicle {
     pub(crate) closed: bool,
     pub(crate) phases: Vec<PhaseRecord>,
     pub(crate) backups: Vec<BackupRecord>,
+    /// When the first disaster that changes what lives in the regions was about to be switched on.
+    pub(crate) changed: Option<RunTime>,
     pub(crate) faults: Vec<FaultRecord>,
     pub(crate) detected: Option<RunTime>,
     pub(crate) recovery: Vec<AttemptRecord>,
@@ -114,6 +116,7 @@ impl Chronicle {
                 self.interrupted = self.interrupted.take().or_else(|| Some(format!("a stop condition: {what}")));
             }
             Event::Interrupted { reason } => self.interrupted = self.interrupted.take().or(Some(reason)),
+            Event::FaultArming { fault, .. } if !fault.changes.is_empty() => self.changed = self.changed.or(Some(at)),
             Event::FaultArming { .. }
             | Event::Isolating { .. }
             | Event::TargetStarted { .. }
@@ -125,6 +128,17 @@ impl Chronicle {
             | Event::Quiesced { .. }
             | Event::Healed { .. } => {}
             Event::TornDown { .. } => self.closed = true,
+        }
+    }
+
+    /// Notes which recovery point is the latest from before a disaster changed what lives in the regions, if one did.
+    pub(crate) fn mark_clean(&mut self) {
+        let Some(changed) = self.changed else { return };
+        let verified = || self.backups.iter().filter(|backup| backup.state == BackupState::Verified);
+        let before = verified().filter(|backup| backup.ended_ms.is_some_and(|ended| ended < changed));
+        let clean = before.max_by_key(|backup| backup.begun_ms).map(|backup| backup.id.clone());
+        for backup in self.backups.iter_mut().filter(|backup| backup.state == BackupState::Verified) {
+            backup.clean = Some(clean.as_ref() == Some(&backup.id));
         }
     }
 
@@ -205,6 +219,7 @@ fn unfinished(id: RecoveryPointId, rule: usize, begun_ms: RunTime) -> BackupReco
         entries: 0,
         bytes: 0,
         parent: None,
+        clean: None,
         restored: false,
         pruned: false,
     }

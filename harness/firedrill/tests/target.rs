@@ -291,6 +291,28 @@ async fn files_of_the_emulator_are_in_the_run_and_end_with_it() {
     assert!(!scratch.exists());
 }
 
+/// Whoever kills the guard alone must not have a region left over, stopped or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_ends_with_its_guard() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut target = start(Layout::ProcessPerRegion, dir.path()).await;
+    let mut events = target.events();
+    target.arm(&outage("fault-1", Symptom::Timeouts)).await.expect("armed");
+    let region = target.processes().into_iter().find(|process| process.role == EAST).expect("recorded");
+    kill(parent(region.pid), Signal::SIGKILL).expect("it runs");
+    assert_eq!(next(&mut events).await, TargetEvent::ProcessExited { region: Region::from(EAST) });
+    gone(&[region]).await;
+    assert!(!dir.path().join("target/us-east-1.tmp").exists());
+    target.stop(false).await.expect("stopped");
+}
+
+/// Who has started a process.
+fn parent(pid: i32) -> Pid {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("a parent");
+    Pid::from_raw(parent.trim().parse().expect("a number"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emulator_that_dies_is_reported() {
     let dir = tempfile::tempdir().expect("a folder");

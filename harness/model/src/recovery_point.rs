@@ -40,7 +40,4 @@ pub struct RecoveryPoint {
     /// The places that hold it, without secrets; empty when they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<String>,
-    /// The latest point from before a corruption; `None` when nobody knows whether it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clean: Option<bool>,
 }

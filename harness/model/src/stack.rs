@@ -84,6 +84,14 @@ impl Stack {
         self.tables.iter().find(|(_, table)| table.delivery_log).map(|(name, _)| name.as_str())
     }
 
+    /// Whether the log of deliveries can know of what this function was invoked for: its environment names that table.
+    pub fn logs(&self, function: &str) -> bool {
+        let Some(log) = self.delivery_log() else { return false };
+        let name = format!("${{{}}}", ResourceId::new(ResourceKind::Table, log));
+        let environment = self.functions.get(function).map(|function| &function.environment);
+        environment.is_some_and(|variables| variables.values().any(|value| value.contains(&name)))
+    }
+
     /// The trigger whose function writes to `resource`: what makes its content *derived*.
     pub fn derived_by(&self, resource: &ResourceId) -> Option<(&String, &Trigger)> {
         self.triggers.iter().find(|(_, trigger)| {
@@ -270,6 +278,9 @@ impl Function {
     }
 }
 
+/// The event that S3 raises for every object, however it was written (Amazon S3 User Guide, "Event notification types").
+pub const EVERY_OBJECT: &str = "s3:ObjectCreated:*";
+
 /// What invokes a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trigger {
@@ -287,6 +298,15 @@ impl Trigger {
         match &self.source {
             TriggerSource::BucketEvents { bucket, .. } => ResourceId::new(ResourceKind::Bucket, bucket),
             TriggerSource::TableStream { table, .. } => ResourceId::new(ResourceKind::Table, table),
+        }
+    }
+
+    /// Whether every value that is written is an event of it. Of one that watches for some events of a bucket alone, such as
+    /// `s3:ObjectCreated:Put`, the ledger does not say which writes raise them.
+    pub fn raises_every_write(&self) -> bool {
+        match &self.source {
+            TriggerSource::BucketEvents { events, .. } => events.iter().any(|event| event == EVERY_OBJECT),
+            TriggerSource::TableStream { .. } => true,
         }
     }
 

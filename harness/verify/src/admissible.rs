@@ -296,7 +296,7 @@ fn read_deleted(writes: &[Write], admissible: impl Fn(&Write) -> bool, utc_ms: O
 }
 
 /// A delete, or a value that has expired.
-fn leaves_nothing(write: &Write, utc_ms: Option<u64>) -> bool {
+pub(crate) fn leaves_nothing(write: &Write, utc_ms: Option<u64>) -> bool {
     write.possible() && (write.op == Op::Delete || write.expired(utc_ms))
 }
 

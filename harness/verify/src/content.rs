@@ -15,6 +15,7 @@ use firedrill_model::{
     ledger::Op,
     plan::Plan,
     run_dir::{RunDir, RunDirError},
+    topology::Side,
     units::RunTime,
     verification::Differences,
 };
@@ -198,6 +199,7 @@ impl<'a> Comparison<'a> {
         let blame = if probe { blame } else { blame.or_else(|| self.lost_after_cutover(text, of_key)) };
         let blame = if probe { blame } else { self.lost(text, of_key, reading, held, blame) };
         let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, held, probe));
+        let blame = if probe || entry.is_some() { blame } else { blame.or_else(|| self.dropped(text, of_key, held)) };
         let first = u32::try_from(range.start).unwrap_or(u32::MAX);
         let key = &mut writes.keys[index];
         key.seen = seen(entry, reading, first);
@@ -276,6 +278,19 @@ impl<'a> Comparison<'a> {
             self.tally(kind).add(text, || fact);
         }
         blame
+    }
+
+    /// A key that was deleted only after the recovery point and is not there where that was restored. Of a program of one's own nobody
+    /// knows whether it has heard of the deletion.
+    fn dropped(&mut self, text: &str, writes: &[Write], held: Option<&Entry>) -> Option<FindingKind> {
+        if self.point.is_none() || self.timeline.serving().0 != Side::Recovery {
+            return None;
+        }
+        let kind = blame::of_absence(writes, held, self.at)?;
+        let deleted = writes.iter().filter(|write| write.op == Op::Delete && write.possible()).min_by_key(|w| w.issued);
+        let fact = deleted.map(|delete| format!("{}, after the recovery point", self.written(delete)));
+        self.tally(kind).add(text, || fact.unwrap_or_default());
+        Some(kind)
     }
 
     fn version_faults(

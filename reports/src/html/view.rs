@@ -347,6 +347,7 @@ fn backups(record: &RunRecord) -> Table {
     let rows = record.backups.iter().map(|backup| {
         let mut state = vec![words::backup(backup.state).to_owned()];
         state.extend(words::critical(backup));
+        state.extend((backup.clean == Some(true)).then(|| "the last clean one".to_owned()));
         state.extend(backup.restored.then(|| "restored".to_owned()));
         state.extend(backup.pruned.then(|| "pruned".to_owned()));
         state.extend(backup.error.as_deref().map(plain));

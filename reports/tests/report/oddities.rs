@@ -4,9 +4,9 @@ use std::fs;
 
 use firedrill_model::{
     history::{Event, line_digest},
-    ids::FaultId,
+    ids::{FaultId, Region, ResourceId, ResourceKind},
     recovery_point::RecoveryPoint,
-    scenario::BackupUsing,
+    scenario::{Alteration, BackupUsing, Change},
     units::{RunTime, Span},
     verdict::Verdict,
 };
@@ -173,6 +173,32 @@ fn what_is_critical_is_held_lacking_or_unknown() {
     assert_eq!(held(&run), None, "nobody can look into it");
     run.plan.backups[0].critical.clear();
     assert_eq!((held(&run), run.record().backups[0].critical.len()), (None, 0));
+}
+
+#[test]
+fn the_clean_recovery_point_is_the_latest_from_before_something_was_changed() {
+    let mut run = sample::pass();
+    let clean = |run: &sample::Sample| run.record().backups.iter().map(|backup| backup.clean).collect::<Vec<_>>();
+    assert_eq!(clean(&run), [None; 3], "nothing was changed");
+    let arming = run.events.iter().position(|(_, event)| matches!(event, Event::FaultArming { .. })).unwrap();
+    let changed_at = |run: &mut sample::Sample, at_ms| {
+        run.events[arming].0 = at_ms;
+        if let Event::FaultArming { fault, .. } = &mut run.events[arming].1 {
+            let (region, resource) = (Region::from("us-east-1"), ResourceId::new(ResourceKind::Table, "orders"));
+            fault.changes = vec![Change { region, resource, what: Alteration::Delete }];
+        }
+    };
+    for (at_ms, expected) in [
+        (23_191, [false, false, true]),
+        (20_450, [false, true, false]),
+        (12_000, [true, false, false]),
+        (9_000, [false, false, false]),
+    ] {
+        changed_at(&mut run, at_ms);
+        assert_eq!(clean(&run), expected.map(Some), "changed at {at_ms}");
+    }
+    changed_at(&mut run, 23_191);
+    assert_eq!(html(&run.record()).unwrap().matches("the last clean one").count(), 1);
 }
 
 proptest! {

@@ -69,7 +69,6 @@ pub(super) fn backup(events: &mut Vec<(u64, Event)>, number: u64, from: u64, to:
                 verified: true,
                 defect: None,
                 copies: Vec::new(),
-                clean: None,
             },
         },
     ));

@@ -139,7 +139,6 @@ impl Strategy for CommandBackup {
             verified: false,
             defect: None,
             copies: vec![folder.display().to_string()],
-            clean: None,
         };
         // A backup that left nothing cannot be whole, whatever its exit code was.
         point.defect = if artefacts.files.is_empty() {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use firedrill_model::{
     ids::{Region, ResourceId, ResourceKind, Zone},
     scenario::{Backup, BackupUsing, Detector, Onset, RecoveryStep, RestoreFrom, Scenario},
-    stack::Stack,
+    stack::{EVERY_OBJECT, Stack},
     topology::Side,
     units::Span,
 };
@@ -97,6 +97,12 @@ impl Lint<'_> {
                 let message = format!("whether `trigger/{name}` works is not probed");
                 let help = "recovery time does not wait for it; declare its `effect`, or give it a bucket of its own";
                 self.warn(&KeyPath::of(["workload", "stack"]), message, why, help);
+            }
+            if !trigger.raises_every_write() {
+                let message = format!("what `trigger/{name}` owes is not judged");
+                let found = "it watches some of the events of its bucket alone";
+                let help = format!("watch `{EVERY_OBJECT}`; what is expected of it is inconclusive otherwise");
+                self.warn(&KeyPath::of(["workload", "stack"]), message, found, help);
             }
         }
     }

@@ -41,6 +41,9 @@ pub(super) fn unseen(stack: &Stack, trigger: &Trigger) -> Option<&'static str> {
     if trigger.effect.is_none() {
         return Some("it declares no `effect`");
     }
+    if !trigger.raises_every_write() {
+        return Some("it watches some of the events of its bucket alone");
+    }
     match &trigger.source {
         TriggerSource::BucketEvents { bucket, prefix, .. } => {
             let written = watched_prefix(stack, bucket).unwrap_or_default();

@@ -34,6 +34,5 @@ pub(crate) fn recovery_point(id: &str, verified: bool, at: RunTime) -> RecoveryP
         verified,
         defect: None,
         copies: Vec::new(),
-        clean: None,
     }
 }

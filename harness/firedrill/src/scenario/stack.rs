@@ -9,8 +9,8 @@ use std::{
 use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     stack::{
-        Bucket, CorsRule, Effect, Function, Index, KeyAttribute, KeyType, Queue, Role, Stack, Table, Trigger,
-        TriggerSource, Via,
+        Bucket, CorsRule, EVERY_OBJECT, Effect, Function, Index, KeyAttribute, KeyType, Queue, Role, Stack, Table,
+        Trigger, TriggerSource, Via,
     },
     units::Span,
 };
@@ -107,6 +107,7 @@ fn resolve(raw: &RawStack, source: &Source) -> Result<Stack, Diagnostics> {
         raw.triggers.iter().filter_map(|(name, one)| Some((name.clone(), reader.trigger(name, one)?))).collect();
     reader.one_trigger_a_pair();
     reader.one_trigger_a_queue();
+    reader.one_trigger_an_effect();
     reader.one_delivery_log();
     Diagnostics::unless_empty(source.shown(), reader.problems)?;
     Ok(Stack {
@@ -392,7 +393,7 @@ impl Reader<'_> {
                 });
                 Some(TriggerSource::BucketEvents {
                     bucket: bucket.clone(),
-                    events: raw.events.clone().unwrap_or_else(|| vec!["s3:ObjectCreated:*".to_owned()]),
+                    events: raw.events.clone().unwrap_or_else(|| vec![EVERY_OBJECT.to_owned()]),
                     prefix: raw.prefix.clone(),
                     queue,
                 })
@@ -459,6 +460,19 @@ impl Reader<'_> {
                 let path = KeyPath::of(["triggers", name, "source", "queue"]);
                 let message = format!("`{queue}` is on the way of `triggers.{first}` already");
                 self.wrong(&path, message, "the second", "give each trigger a queue of its own");
+            }
+        }
+    }
+
+    /// What caused an item of a derived table is told by one trigger.
+    fn one_trigger_an_effect(&mut self) {
+        let mut derived = BTreeMap::new();
+        let effects = self.raw.triggers.iter().filter_map(|(name, raw)| Some((&raw.effect.as_ref()?.table, name)));
+        for (table, name) in effects {
+            if let Some(first) = derived.insert(table, name) {
+                let path = KeyPath::of(["triggers", name, "effect", "table"]);
+                let message = format!("`{table}` is derived by `triggers.{first}` already");
+                self.wrong(&path, message, "the second", "give the effects of each trigger a table of their own");
             }
         }
     }

@@ -185,7 +185,7 @@ pub struct RawTrigger {
     pub source: RawTriggerSource,
     /// The function.
     pub function: String,
-    /// What the function must produce for an event; without it the trigger's effects are not checked.
+    /// What the function must produce for an event; without it the trigger's effects are not checked. One trigger derives a table.
     pub effect: Option<RawEffectModel>,
 }
 
@@ -195,7 +195,7 @@ pub struct RawTrigger {
 pub struct RawTriggerSource {
     /// The bucket whose notifications invoke the function.
     pub bucket: Option<String>,
-    /// S3 event names; `s3:ObjectCreated:*` when left out.
+    /// S3 event names; `s3:ObjectCreated:*` when left out. What is owed is judged where that is among them.
     pub events: Option<Vec<String>>,
     /// Only keys with this prefix.
     pub prefix: Option<String>,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use firedrill_model::{
+    capture::Delivery,
     ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Op, Origin, Outcome},
     stack::{Stack, Trigger, TriggerSource},
@@ -76,7 +77,7 @@ pub async fn drain(drill: &Drill, site: &Site, by: Owed, limit: Span) -> Result<
 /// no log shows what is still owed, that long.
 fn longest_window(stack: &Stack) -> Span {
     let hidden = |trigger: &Trigger| {
-        let queue = trigger.queue().filter(|_| stack.delivery_log().is_none());
+        let queue = trigger.queue().filter(|_| !stack.logs(&trigger.function));
         queue.and_then(|via| stack.queues.get(&via.queue)).map_or(0, |queue| queue.visibility_timeout_s)
     };
     let windows = stack.triggers.values().map(|trigger| match trigger.source {
@@ -102,8 +103,12 @@ impl Quiet {
     }
 }
 
-/// Event ids that writes acknowledged on this side in the current epoch must have caused.
-fn owed(drill: &Drill, site: &Site, by: Owed) -> Result<BTreeSet<String>, WorkloadError> {
+/// A function and the id of an event that invokes it. What several triggers of one function owe is not told apart: it may log
+/// them under one name.
+type Invocation = (String, String);
+
+/// What writes that were acknowledged on this side in the current epoch must have invoked, of the functions that log it.
+fn owed(drill: &Drill, site: &Site, by: Owed) -> Result<BTreeSet<Invocation>, WorkloadError> {
     let epoch = drill.authority.standing().epoch;
     let mut owed = BTreeSet::new();
     for line in drill.dir.read_ledger()? {
@@ -111,35 +116,41 @@ fn owed(drill: &Drill, site: &Site, by: Owed) -> Result<BTreeSet<String>, Worklo
         let counts =
             line.epoch == epoch && line.side == site.side && (line.origin == Origin::Seed) == (by == Owed::Seed);
         if counts && line.outcome == Outcome::Acknowledged {
-            owed.extend(event_of(&drill.plan.stack, &line));
+            owed.extend(invoked(&drill.plan.stack, &line));
         }
     }
     Ok(owed)
 }
 
-/// The event that a write causes, if a trigger watches for it. A delete whose removed value is unknown owes nothing here.
-fn event_of(stack: &Stack, line: &LedgerLine) -> Option<String> {
-    let watched = stack.triggers.values().filter(|trigger| trigger.source_resource() == line.resource);
-    let mut events = watched.filter_map(|trigger| match (&trigger.source, line.op) {
+/// What a write invokes: each trigger that watches for it, in its own time.
+fn invoked(stack: &Stack, line: &LedgerLine) -> Vec<Invocation> {
+    let watching = stack
+        .triggers
+        .values()
+        .filter(|trigger| trigger.source_resource() == line.resource && stack.logs(&trigger.function));
+    watching.filter_map(|trigger| Some((trigger.function.clone(), event_of(trigger, line)?))).collect()
+}
+
+/// The event of this trigger that a write causes. A delete whose removed value is unknown owes nothing here.
+fn event_of(trigger: &Trigger, line: &LedgerLine) -> Option<String> {
+    match (&trigger.source, line.op) {
         (TriggerSource::BucketEvents { prefix, .. }, Op::Put | Op::Update) => {
             let wanted = prefix.as_ref().is_none_or(|prefix| line.key.starts_with(prefix.as_str()));
-            wanted.then(|| line.write_id.as_str().to_owned())
+            (wanted && trigger.raises_every_write()).then(|| line.write_id.as_str().to_owned())
         }
         // What a stream says of a counter names no write.
         (TriggerSource::BucketEvents { .. }, Op::Delete) | (_, Op::Add) => None,
         (TriggerSource::TableStream { .. }, Op::Put | Op::Update) => Some(line.write_id.as_str().to_owned()),
         (TriggerSource::TableStream { .. }, Op::Delete) => line.facts.get(REMOVES).map(|id| format!("{id}:removed")),
-    });
-    events.next()
+    }
 }
 
-async fn look_at(stack: &Stack, site: &Site, owed: &BTreeSet<String>) -> Result<Picture, ServiceError> {
+async fn look_at(stack: &Stack, site: &Site, owed: &BTreeSet<Invocation>) -> Result<Picture, ServiceError> {
     let mut picture = Picture::default();
     if let Some(log) = stack.delivery_log() {
         let deliveries = dynamodb::deliveries(site, log).await?;
-        let delivered: BTreeSet<&str> = deliveries.iter().map(|delivery| delivery.event_id.as_str()).collect();
         picture.deliveries = deliveries.len();
-        picture.undelivered = owed.iter().filter(|event| !delivered.contains(event.as_str())).count();
+        picture.undelivered = undelivered(stack, owed, &deliveries);
     }
     for name in stack.tables.keys() {
         if stack.derived_by(&ResourceId::new(ResourceKind::Table, name)).is_some() {
@@ -147,6 +158,15 @@ async fn look_at(stack: &Stack, site: &Site, owed: &BTreeSet<String>) -> Result<
         }
     }
     Ok(picture)
+}
+
+/// How many of the invocations are not in the log.
+fn undelivered(stack: &Stack, owed: &BTreeSet<Invocation>, log: &[Delivery]) -> usize {
+    let of = |delivery: &Delivery| {
+        Some((stack.triggers.get(&delivery.trigger)?.function.clone(), delivery.event_id.clone()))
+    };
+    let delivered: BTreeSet<Invocation> = log.iter().filter_map(of).collect();
+    owed.difference(&delivered).count()
 }
 
 /// Number of items, and the sum of their fingerprints, which does not depend on their order.
@@ -162,7 +182,93 @@ async fn fingerprint(site: &Site, name: &str) -> Result<(u64, u64), ServiceError
 
 #[cfg(test)]
 mod tests {
+    use firedrill_model::topology::Side;
+
     use super::*;
+    use crate::scenario::{stack, tests::root};
+
+    /// The order pipeline, in which the function of the orders hears of uploads as well.
+    fn heard_twice() -> Stack {
+        let path = root().join("fixtures/stacks/order-pipeline.yaml");
+        let mut stack = stack::load(&path, "stack.yaml", &BTreeMap::new()).expect("a stack");
+        let first = &stack.triggers["describe-upload"];
+        let second = Trigger { function: "total-orders".to_owned(), effect: None, ..first.clone() };
+        stack.triggers.insert("total-uploads".to_owned(), second);
+        stack
+    }
+
+    fn upload() -> LedgerLine {
+        LedgerLine {
+            resource: ResourceId::new(ResourceKind::Bucket, "uploads"),
+            key: "a.txt".to_owned(),
+            writer: "w".to_owned(),
+            seq: 0,
+            write_id: "w-1".into(),
+            op: Op::Put,
+            digest: None,
+            parts: BTreeMap::new(),
+            bytes: 10,
+            amount: None,
+            outcome: Outcome::Acknowledged,
+            issued_ms: RunTime::from_ms(1),
+            completed_ms: Some(RunTime::from_ms(2)),
+            side: Side::Primary,
+            epoch: 0,
+            attempt: 1,
+            origin: Origin::Traffic,
+            cause: None,
+            version: None,
+            expires_ms: None,
+            txn: None,
+            error: None,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    fn delivered(triggers: &[&str]) -> Vec<Delivery> {
+        let delivery = |trigger: &&str| Delivery {
+            trigger: (*trigger).to_owned(),
+            event_id: "w-1".to_owned(),
+            delivery_id: format!("{trigger}/0"),
+            key: "a.txt".to_owned(),
+            at_utc_ms: 0,
+            redriven: false,
+        };
+        triggers.iter().map(delivery).collect()
+    }
+
+    #[test]
+    fn each_function_that_a_write_invokes_is_waited_for() {
+        let stack = heard_twice();
+        let owed: BTreeSet<Invocation> = invoked(&stack, &upload()).into_iter().collect();
+        for (triggers, left) in [
+            (&[][..], 2),
+            (&["describe-upload"], 1),
+            (&["describe-upload", "nobody"], 1),
+            (&["total-uploads"], 1),
+            (&["describe-upload", "total-uploads"], 0),
+            // A function logs all that invokes it under one name.
+            (&["describe-upload", "total-orders"], 0),
+        ] {
+            assert_eq!(undelivered(&stack, &owed, &delivered(triggers)), left, "{triggers:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_log_can_show_is_not_waited_for() {
+        let mut stack = heard_twice();
+        let functions =
+            |stack: &Stack| invoked(stack, &upload()).into_iter().map(|(function, _)| function).collect::<Vec<_>>();
+        assert_eq!(functions(&stack), ["describe-upload", "total-orders"]);
+        let function = stack.functions.get_mut("describe-upload").expect("it is there");
+        function.environment.remove("DELIVERIES_TABLE");
+        assert_eq!(functions(&stack), ["total-orders"]);
+        let trigger = stack.triggers.get_mut("total-uploads").expect("it is there");
+        if let TriggerSource::BucketEvents { events, .. } = &mut trigger.source {
+            *events = vec!["s3:ObjectCreated:Put".to_owned()];
+        }
+        assert_eq!(functions(&stack), [""; 0]);
+    }
 
     fn picture(deliveries: usize) -> Picture {
         Picture { deliveries, ..Picture::default() }

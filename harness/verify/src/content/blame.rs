@@ -13,7 +13,7 @@ use firedrill_model::{
 
 use super::{Standing, Suspect};
 use crate::{
-    admissible::Reading,
+    admissible::{Circumstances, Reading, leaves_nothing},
     ledger::{Fate, Write, short},
     tally::{Tally, agreeing, counted},
 };
@@ -46,6 +46,26 @@ pub(super) fn of_key(
         return Some(if absent { FindingKind::Missing } else { FindingKind::Changed });
     }
     lost().any(completed_before).then_some(FindingKind::BackupIncomplete)
+}
+
+/// Why a key is not there that the recovered cut holds, though nothing of it is lost since it was deleted later: by then the
+/// capture of the recovery point had ended, so that what was restored from it cannot know of the deletion.
+pub(super) fn of_absence(writes: &[Write], held: Option<&Entry>, at: Circumstances) -> Option<FindingKind> {
+    let (begun, ended) = at.point?;
+    if writes.iter().any(|write| write.epoch > 0) {
+        return None;
+    }
+    let removes = |write: &Write| leaves_nothing(write, at.utc_ms) && write.issued <= ended;
+    // Whatever took something away by then came before this value.
+    let stayed = |value: &Write| !writes.iter().any(|write| removes(write) && !write.precedes(value));
+    let held_id = held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref());
+    let held_id = held_id.map(|id| short(id.as_str()));
+    let mut attempts = writes.iter().filter(|write| write.possible() && Some(write.id) == held_id).peekable();
+    if attempts.peek().is_some() && attempts.all(stayed) {
+        return Some(FindingKind::Missing);
+    }
+    let owed = writes.iter().filter(|write| write.op != Op::Delete && write.acknowledged() && write.completed < begun);
+    owed.max_by_key(|write| write.issued).filter(|write| stayed(write)).map(|_| FindingKind::BackupIncomplete)
 }
 
 /// Names the parts in which changed values differ from what was written, in a second pass over the ledger.

@@ -136,6 +136,17 @@ pub(crate) fn examine(
         let source = trigger.source_resource();
         let causes_known = content.is_some_and(|content| content.losses.contains_key(&source));
         let edge = Edge { name, trigger, case, ready, causes_known };
+        if !trigger.raises_every_write() {
+            let why =
+                format!("which writes to {source} are events of {name} is not known: it watches some of them alone");
+            if trigger.effect.is_some() {
+                owed::undecide(edge, &why, None, book);
+            } else {
+                undecided(edge, why, None, book);
+            }
+            effects.insert(name.clone(), EffectCounts::default());
+            continue;
+        }
         let log = Log::read(edge, ledger)?;
         let (mut counts, mut promises) = (EffectCounts::default(), Promises::default());
         let looked = if causes_known {

@@ -112,7 +112,8 @@ pub(super) fn examine(
     Ok(looked)
 }
 
-fn undecide(edge: Edge<'_>, why: &str, root: Option<Handle>, book: &mut Book) {
+/// Leaves the effects undecided, and the state with them.
+pub(super) fn undecide(edge: Edge<'_>, why: &str, root: Option<Handle>, book: &mut Book) {
     let effects = effects_of(edge.name);
     let trigger = ResourceId::new(ResourceKind::Trigger, edge.name);
     let draft = Draft::undecided(FindingKind::NotMeasured, why).resource(trigger).follows(root);

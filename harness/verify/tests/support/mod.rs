@@ -434,7 +434,6 @@ fn events(plan: &Plan) -> Vec<(u64, Event)> {
         verified: true,
         defect: None,
         copies: Vec::new(),
-        clean: None,
     };
     let captured = |capture, began: u64| Event::Captured {
         capture,

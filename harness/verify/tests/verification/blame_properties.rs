@@ -14,7 +14,7 @@ use firedrill_model::{
 use proptest::{prelude::*, sample::Index};
 
 use crate::support::{
-    BACKUP, T0, World, entry,
+    BACKUP, T0, World, ambiguous, delete, entry,
     generated::{Stroke, by_writers, ledger, state_at, strokes, tried, world},
     orders, put, roots,
     tampering::picked,
@@ -86,6 +86,39 @@ proptest! {
         let found = dropped_by_the_restore.judge();
         blames(&before, &found, FindingKind::Missing, key)?;
         prop_assert!(found.findings.iter().all(|one| one.kind != FindingKind::BackupIncomplete));
+    }
+
+    /// A key that was deleted only once the recovery point was complete has to come back: what was restored cannot know of that.
+    /// Nothing more is lost when it does not. A delete that may have come before the point was complete explains it.
+    #[test]
+    fn a_key_that_was_deleted_after_the_recovery_point_is_blamed_on_whoever_dropped_it(
+        strokes in strokes(), concurrent: bool, begun_ms in 3_000..BACKUP.0, which: Index, sure: bool,
+    ) {
+        let mut lines = ledger(&strokes, concurrent);
+        lines.retain(|line| line.issued_ms <= RunTime::from_ms(BACKUP.1));
+        let owed = owed(&lines, begun_ms);
+        prop_assume!(!owed.is_empty());
+        let key = picked(&owed, which).unwrap().clone();
+        let deleted = |at_ms| {
+            let line = delete(&orders(), &key, "late-1", at_ms);
+            let line = if sure { line } else { ambiguous(line) };
+            backed_up(&lines.iter().cloned().chain([line]).collect::<Vec<_>>(), begun_ms, None)
+        };
+        let whole = deleted(BACKUP.1 + 1);
+        let before = whole.judge();
+        prop_assert!(!before.findings.iter().any(|one| one.weight == Weight::Failure), "{:#?}", before.findings);
+        let mut dropped_by_the_restore = whole.clone();
+        dropped_by_the_restore.drop_key(&orders(), &key);
+        let mut skipped_by_the_backup = dropped_by_the_restore.clone();
+        let point = skipped_by_the_backup.content.get_mut(&(CaptureName::RecoveryPoint, orders())).unwrap();
+        point.retain(|entry| entry.key != key);
+        blames(&before, &skipped_by_the_backup.judge(), FindingKind::BackupIncomplete, &key)?;
+        let found = dropped_by_the_restore.judge();
+        blames(&before, &found, FindingKind::Missing, &key)?;
+        let mut in_time = deleted(BACKUP.1);
+        in_time.drop_key(&orders(), &key);
+        let found = in_time.judge();
+        prop_assert!(!found.findings.iter().any(|one| one.key.as_ref() == Some(&key)), "{:#?}", found.findings);
     }
 }
 

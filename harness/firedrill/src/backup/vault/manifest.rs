@@ -156,7 +156,6 @@ impl Manifest {
             stack_version: self.stack_version.clone(),
             verified: defect.is_none(),
             defect,
-            clean: None,
         }
     }
 }

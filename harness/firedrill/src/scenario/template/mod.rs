@@ -133,6 +133,12 @@ fn refer(source: &Source, resolver: &mut Resolver<'_>) -> Vec<Problem> {
     }
     for (id, resource) in resources().filter(|(_, resource)| resource["Type"] == function::ALIAS) {
         match function::alias(resolver, &resource["Properties"]) {
+            Ok((function, _)) if function::alias_of(resolver, &function).is_some() => {
+                let path = KeyPath::of(["Resources", id]);
+                let message = format!("`{}` has a second alias", function.name());
+                let help = "firedrill restores one alias of a function: the one that its triggers call";
+                problems.push(source.error(message).at(source.place(&path), "the second").help(help));
+            }
             Ok((function, name)) => {
                 resolver.referents.insert(id.clone(), Referent::Alias { function, name });
             }

@@ -165,6 +165,17 @@ fn what_recovery_could_not_bring_back_is_refused() {
             "TableName: !Sub \"${Orders}-totals\"",
             "the name of a resource cannot be made from that of another",
         ),
+        (
+            "  DescribeLive:\n",
+            "  DescribeNext:\n    Type: AWS::Lambda::Alias\n    Properties: { FunctionName: !Ref Describe, \
+             FunctionVersion: !GetAtt DescribeVersion.Version, Name: next }\n  DescribeLive:\n",
+            "`Describe` has a second alias",
+        ),
+        (
+            "effect: { table: Totals, model: running-total }",
+            "effect: { table: Documents, model: running-total }",
+            "`Documents` is derived by `Uploads-Describe` already, and `OrdersToTotal` would be the second",
+        ),
         ("Mappings:", "Transform: AWS::Serverless-2016-10-31\nMappings:", "macros of a template run on AWS alone"),
     ] {
         assert!(said_after(find, replace).contains(&expected.to_owned()), "{replace}: {:?}", said_after(find, replace));

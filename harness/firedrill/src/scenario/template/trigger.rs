@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use firedrill_model::{
-    ids::ResourceKind,
+    ids::{ResourceId, ResourceKind},
     stack::{Effect, EffectModel, Stack, Trigger, TriggerSource},
 };
 use serde::Deserialize;
@@ -189,8 +189,20 @@ pub(super) fn effects(reader: &mut Reader<'_>, stack: &mut Stack) {
             of.reader.wrong(&path, format!("the template has no table `{}`", effect.table), help);
             return;
         }
-        for trigger in stack.triggers.values_mut().filter(|trigger| trigger.function == of.id) {
-            trigger.effect = Some(Effect { table: effect.table.clone(), model: effect.model });
+        let table = ResourceId::new(ResourceKind::Table, &effect.table);
+        let invoking = stack.triggers.iter().filter(|(_, trigger)| trigger.function == of.id);
+        for name in invoking.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            if let Some((first, _)) = stack.derived_by(&table) {
+                let path = KeyPath::of(["Resources", of.id, "Metadata", "firedrill", "effect", "table"]);
+                let message =
+                    format!("`{}` is derived by `{first}` already, and `{name}` would be the second", effect.table);
+                let help = "firedrill tells by one trigger what caused an item of a table";
+                of.reader.wrong(&path, message, help);
+                return;
+            }
+            if let Some(trigger) = stack.triggers.get_mut(&name) {
+                trigger.effect = Some(Effect { table: effect.table.clone(), model: effect.model });
+            }
         }
     });
 }

@@ -6,7 +6,7 @@ use firedrill_model::{
     capture::Configuration,
     ids::{ResourceId, ResourceKind},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{NOT_FOUND, describe::alias_of};
@@ -20,63 +20,80 @@ use crate::{
     triggers,
 };
 
-/// Source: `FunctionConfiguration`, `AliasConfiguration`, `Concurrency` of the Lambda API Reference.
-const RULES: Rules = Rules {
-    compared: &[
-        "function.FunctionName",
-        "function.FunctionArn",
-        "function.Runtime",
-        "function.Role",
-        "function.Handler",
-        "function.CodeSize",
-        "function.CodeSha256",
-        "function.Description",
-        "function.Timeout",
-        "function.MemorySize",
-        "function.Version",
-        "function.VpcConfig.**",
-        "function.DeadLetterConfig.**",
-        "function.Environment.**",
-        "function.KMSKeyArn",
-        "function.TracingConfig.**",
-        "function.Layers.**",
-        "function.State",
-        "function.PackageType",
-        "function.ImageConfigResponse.**",
-        "function.FileSystemConfigs.**",
-        "function.Architectures",
-        "function.EphemeralStorage.**",
-        "function.SnapStart.**",
-        "function.LoggingConfig.**",
-        "function.DurableConfig.**",
-        "function.TenancyConfig.**",
-        "function.CapacityProviderConfig.**",
-        "latest.CodeSha256",
-        "alias.Name",
-        "alias.AliasArn",
-        "alias.FunctionVersion",
-        "alias.Description",
-        "alias.RoutingConfig.**",
-        "concurrency.**",
-        "tags.**",
-        "policy.**",
-        "mappings.**",
-    ],
-    volatile: &[
-        ("function.Environment.Variables.AWS_ENDPOINT_URL", "address of the fault plane, set by firedrill"),
-        ("function.LastModified", "each version has its own"),
-        ("function.RevisionId", "each version has its own"),
-        ("function.StateReason", "passing state; the state itself is compared"),
-        ("function.StateReasonCode", "passing state; the state itself is compared"),
-        ("function.LastUpdateStatus", "passing state of an update"),
-        ("function.LastUpdateStatusReason", "passing state of an update"),
-        ("function.LastUpdateStatusReasonCode", "passing state of an update"),
-        ("function.RuntimeVersionConfig.**", "chosen by the service"),
-        ("function.ConfigSha256", "follows the fields that are compared"),
-        ("function.SigningJobArn", "each signing has its own"),
-        ("alias.RevisionId", "each alias has its own"),
-    ],
-};
+/// What is known of one version of a function. Source: `FunctionConfiguration` of the Lambda API Reference.
+macro_rules! of_version {
+    ($section:literal) => {
+        Rules {
+            compared: &[
+                concat!($section, ".FunctionName"),
+                concat!($section, ".FunctionArn"),
+                concat!($section, ".Runtime"),
+                concat!($section, ".Role"),
+                concat!($section, ".Handler"),
+                concat!($section, ".CodeSize"),
+                concat!($section, ".CodeSha256"),
+                concat!($section, ".Description"),
+                concat!($section, ".Timeout"),
+                concat!($section, ".MemorySize"),
+                concat!($section, ".Version"),
+                concat!($section, ".VpcConfig.**"),
+                concat!($section, ".DeadLetterConfig.**"),
+                concat!($section, ".Environment.**"),
+                concat!($section, ".KMSKeyArn"),
+                concat!($section, ".TracingConfig.**"),
+                concat!($section, ".Layers.**"),
+                concat!($section, ".State"),
+                concat!($section, ".PackageType"),
+                concat!($section, ".ImageConfigResponse.**"),
+                concat!($section, ".FileSystemConfigs.**"),
+                concat!($section, ".Architectures"),
+                concat!($section, ".EphemeralStorage.**"),
+                concat!($section, ".SnapStart.**"),
+                concat!($section, ".LoggingConfig.**"),
+                concat!($section, ".DurableConfig.**"),
+                concat!($section, ".TenancyConfig.**"),
+                concat!($section, ".CapacityProviderConfig.**"),
+            ],
+            volatile: &[
+                (
+                    concat!($section, ".Environment.Variables.AWS_ENDPOINT_URL"),
+                    "address of the fault plane, set by firedrill",
+                ),
+                (concat!($section, ".LastModified"), "each version has its own"),
+                (concat!($section, ".RevisionId"), "each version has its own"),
+                (concat!($section, ".StateReason"), "passing state; the state itself is compared"),
+                (concat!($section, ".StateReasonCode"), "passing state; the state itself is compared"),
+                (concat!($section, ".LastUpdateStatus"), "passing state of an update"),
+                (concat!($section, ".LastUpdateStatusReason"), "passing state of an update"),
+                (concat!($section, ".LastUpdateStatusReasonCode"), "passing state of an update"),
+                (concat!($section, ".RuntimeVersionConfig.**"), "chosen by the service"),
+                (concat!($section, ".ConfigSha256"), "follows the fields that are compared"),
+                (concat!($section, ".SigningJobArn"), "each signing has its own"),
+            ],
+        }
+    };
+}
+
+/// The version that runs; $LATEST, of which the next version is made, where that is another; and what belongs to all versions.
+/// Source: `AliasConfiguration`, `Concurrency` of the Lambda API Reference.
+const RULES: [Rules; 3] = [
+    of_version!("function"),
+    of_version!("latest"),
+    Rules {
+        compared: &[
+            "alias.Name",
+            "alias.AliasArn",
+            "alias.FunctionVersion",
+            "alias.Description",
+            "alias.RoutingConfig.**",
+            "concurrency.**",
+            "tags.**",
+            "policy.**",
+            "mappings.**",
+        ],
+        volatile: &[("alias.RevisionId", "each alias has its own")],
+    },
+];
 
 pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configuration, ServiceError> {
     let id = ResourceId::new(ResourceKind::Function, name);
@@ -89,8 +106,8 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     let Some(mut function) = latest else { return Ok(fields::absent(id)) };
     let mut fields = Fields::default();
     if let Some(alias) = alias_of(site, &physical).await? {
-        // Events go to the alias: what it points at is what runs, whatever $LATEST is. The next version is made of $LATEST.
-        fields.add("latest", &json!({ "CodeSha256": function["Configuration"]["CodeSha256"] }));
+        // Events go to the alias: what it points at is what runs, whatever $LATEST is.
+        fields.add("latest", &settings(&function["Configuration"], &logical));
         let request = client.get_function().function_name(&physical).qualifier(&alias.name);
         function = read_raw!(request, operation, json, absent: [])?.unwrap_or_default();
         let request = client.get_alias().function_name(&physical).name(&alias.name);
@@ -99,10 +116,7 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
         add_policy(&mut fields, &logical, site, &physical, Some(&alias.name)).await?;
     }
     add_policy(&mut fields, &logical, site, &physical, None).await?;
-    let mut settings = logical.value(&function["Configuration"]);
-    name_variables(&mut settings, &function["Configuration"], &logical);
-    without_unset(&mut settings);
-    fields.add("function", &settings);
+    fields.add("function", &settings(&function["Configuration"], &logical));
     if function["Concurrency"].is_object() {
         fields.add("concurrency", &function["Concurrency"]);
     }
@@ -112,7 +126,15 @@ pub(super) async fn configuration(site: &Site, name: &str) -> Result<Configurati
     for (source, mapping) in triggers::mapping::unclaimed(site, name).await? {
         fields.add_named("mappings", &source, &logical.value(&mapping));
     }
-    Ok(fields.sorted(id, RULES))
+    Ok(fields.sorted_by(id, &RULES))
+}
+
+/// The settings of one version.
+fn settings(described: &Value, logical: &arn::Logical) -> Value {
+    let mut settings = logical.value(described);
+    name_variables(&mut settings, described, logical);
+    without_unset(&mut settings);
+    settings
 }
 
 /// A secret as evidence may hold it: equal for equal values of one process, and of no use to whoever guesses.

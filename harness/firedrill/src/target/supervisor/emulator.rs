@@ -154,6 +154,7 @@ impl Emulator {
         match healthy {
             Ok(true) => Ok(emulator),
             Ok(false) => {
+                emulator.kill().await;
                 emulator.remove_scratch();
                 Err(died())
             }

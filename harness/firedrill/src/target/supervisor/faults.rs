@@ -23,12 +23,20 @@ use crate::poll;
 const BACK_LIMIT: Span = Span::from_secs(10);
 
 /// Whether healing waits until the region answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// It is going to be used again.
-    UntilAnswering,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait<'a> {
+    /// It is going to be used again, as long as nothing is said to the contrary.
+    UntilAnswering(&'a CancellationToken),
     /// It is going to be ended.
     No,
+}
+
+/// What became of a fault that was to be switched off.
+#[derive(Debug)]
+pub(super) struct Healed {
+    /// It was on and is now over. So it is when its region does not answer afterwards: requests pass again.
+    pub(super) ended: bool,
+    pub(super) outcome: Result<Healing, String>,
 }
 
 /// The faults that are on.
@@ -68,7 +76,7 @@ impl Faults {
         // First, so that whatever happens from now on is undone.
         self.on.insert(id.clone(), Active { fault: fault.clone(), ended: ended.clone() });
         if let Err(error) = switch_on(regions, &id, &fault).await {
-            self.heal(regions, &id, Wait::No).await?;
+            self.heal(regions, &id, Wait::No).await.outcome?;
             return Err(format!("{id} cannot be armed: {error}"));
         }
         self.timers.spawn(async move { poll::pause(duration_max, &ended).await.then_some(id) });
@@ -84,28 +92,27 @@ impl Faults {
         self.on.iter().find(|(other, active)| *other == id || same(&active.fault)).map(|(other, _)| other)
     }
 
-    /// Switches a fault off. The flag says whether it was on and is now over.
-    pub(super) async fn heal(
-        &mut self,
-        regions: &mut Regions,
-        id: &FaultId,
-        wait: Wait,
-    ) -> Result<(Healing, bool), String> {
-        let Some(Active { fault, ended }) = self.on.get(id) else { return Ok((Healing::WasNotOn, false)) };
+    /// Switches a fault off.
+    pub(super) async fn heal(&mut self, regions: &mut Regions, id: &FaultId, wait: Wait<'_>) -> Healed {
+        let Some(Active { fault, ended }) = self.on.get(id) else {
+            return Healed { ended: false, outcome: Ok(Healing::WasNotOn) };
+        };
         ended.cancel();
         if fault.stays() {
             tracing::info!(fault = fault.title, "what a fault did stays as it is");
             self.on.remove(id);
-            return Ok((Healing::Stays, true));
+            return Healed { ended: true, outcome: Ok(Healing::Stays) };
         }
         let mut back = Ok(());
         for action in &fault.actions {
             back = back.and(undo(regions, action, wait).await);
         }
         // Requests pass again whatever became of the processes: a region that is up must never stay cut off.
-        regions.plane()?.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())?;
+        if let Err(message) = let_through(regions, id).await {
+            return Healed { ended: false, outcome: Err(message) };
+        }
         self.on.remove(id);
-        back.map(|()| (Healing::Undone, true))
+        Healed { ended: true, outcome: back.map(|()| Healing::Undone) }
     }
 
     /// Waits for the next fault that has lasted as long as it may. One that stays has nothing to heal.
@@ -153,14 +160,17 @@ async fn act(regions: &mut Regions, action: &TargetAction) -> Result<(), String>
     Ok(())
 }
 
+async fn let_through(regions: &Regions, id: &FaultId) -> Result<(), String> {
+    regions.plane()?.switch_off(&Source::Fault(id.clone())).await.map_err(|error| error.to_string())
+}
+
 /// Undoes what was done to a region's process.
-async fn undo(regions: &mut Regions, action: &TargetAction, wait: Wait) -> Result<(), String> {
+async fn undo(regions: &mut Regions, action: &TargetAction, wait: Wait<'_>) -> Result<(), String> {
     let TargetAction::Stop { region } = action else { return Ok(()) };
     let Some(emulator) = regions.emulator(region)? else { return Ok(()) };
     emulator.signal(Signal::SIGCONT).map_err(|error| error.to_string())?;
-    if wait == Wait::UntilAnswering {
-        let cancel = CancellationToken::new();
-        emulator.answers(BACK_LIMIT, &cancel).await.map_err(|error| error.to_string())?;
+    if let Wait::UntilAnswering(cancel) = wait {
+        emulator.answers(BACK_LIMIT, cancel).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }

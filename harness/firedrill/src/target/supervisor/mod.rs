@@ -23,8 +23,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    faults::{Faults, Wait},
-    protocol::{Command, Message, Outcome, Request, TargetEvent},
+    faults::{Faults, Healed, Wait},
+    protocol::{Command, Healing, Message, Outcome, Request, TargetEvent},
     regions::Regions,
 };
 use crate::poll;
@@ -101,9 +101,9 @@ impl Supervisor {
         let outcome = match request.command {
             Command::Start(setup) => self.regions.start(setup, self.bites.clone(), &self.runner_gone).await,
             Command::Arm { fault } => self.faults.arm(&mut self.regions, fault).await,
-            Command::Heal { fault } => self.heal(&fault).await,
+            Command::Heal { fault } => self.heal(&fault, "heal", true).await.map(|healing| Outcome::Healed { healing }),
             Command::Stop { keep } => {
-                self.heal_all(if keep { Wait::UntilAnswering } else { Wait::No }).await;
+                self.heal_all(keep).await;
                 if keep {
                     self.standing = Standing::Kept;
                 } else {
@@ -120,37 +120,34 @@ impl Supervisor {
         self.say(&Message::Answer { id: request.id, outcome }).await;
     }
 
-    async fn heal(&mut self, fault: &FaultId) -> Result<Outcome, String> {
-        let (healing, ended) = self.faults.heal(&mut self.regions, fault, Wait::UntilAnswering).await?;
+    /// Switches a fault off and says so. Who goes on to use its region waits until that answers, but not for a runner that is gone.
+    async fn heal(&mut self, fault: &FaultId, by: &str, goes_on: bool) -> Result<Healing, String> {
+        let gone = self.runner_gone.clone();
+        let wait = if goes_on { Wait::UntilAnswering(&gone) } else { Wait::No };
+        let Healed { ended, outcome } = self.faults.heal(&mut self.regions, fault, wait).await;
         if ended {
-            self.tell(TargetEvent::FaultEnded { id: fault.clone(), by: "heal".to_owned() }).await;
+            self.tell(TargetEvent::FaultEnded { id: fault.clone(), by: by.to_owned() }).await;
         }
-        Ok(Outcome::Healed { healing })
+        outcome
     }
 
     /// A fault has lasted as long as it may, whoever is alive to see it.
     async fn expire(&mut self, fault: &FaultId) {
-        match self.faults.heal(&mut self.regions, fault, Wait::UntilAnswering).await {
-            Ok((_, true)) => {
-                self.tell(TargetEvent::FaultEnded { id: fault.clone(), by: "duration".to_owned() }).await;
-            }
-            Ok((_, false)) => {}
-            Err(error) => tracing::error!(%fault, error, "a fault that lasted too long cannot be healed"),
+        if let Err(error) = self.heal(fault, "duration", true).await {
+            tracing::error!(%fault, error, "a fault that lasted too long cannot be healed");
         }
     }
 
-    async fn heal_all(&mut self, wait: Wait) {
+    async fn heal_all(&mut self, goes_on: bool) {
         for fault in self.faults.active() {
-            match self.faults.heal(&mut self.regions, &fault, wait).await {
-                Ok((_, true)) => self.tell(TargetEvent::FaultEnded { id: fault, by: "heal".to_owned() }).await,
-                Ok((_, false)) => {}
-                Err(error) => tracing::error!(%fault, error, "a fault cannot be healed"),
+            if let Err(error) = self.heal(&fault, "heal", goes_on).await {
+                tracing::error!(%fault, error, "a fault cannot be healed");
             }
         }
     }
 
     async fn look(&mut self) {
-        for region in self.regions.take_exited() {
+        for region in self.regions.take_exited().await {
             tracing::error!(%region, "the emulator ended by itself");
             self.tell(TargetEvent::ProcessExited { region }).await;
         }
@@ -175,7 +172,7 @@ impl Supervisor {
     }
 
     async fn end(&mut self) {
-        self.heal_all(Wait::No).await;
+        self.heal_all(false).await;
         self.regions.end().await;
     }
 }

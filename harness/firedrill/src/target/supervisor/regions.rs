@@ -97,8 +97,8 @@ impl Regions {
         self.up.as_mut()?.emulators.remove(region)
     }
 
-    /// Regions whose emulator ended by itself since the last look.
-    pub(super) fn take_exited(&mut self) -> Vec<Region> {
+    /// Regions whose emulator ended by itself since the last look. What is left of it, if it was the guard that ended, ends too.
+    pub(super) async fn take_exited(&mut self) -> Vec<Region> {
         let Some(up) = &mut self.up else { return Vec::new() };
         let exited: Vec<Region> = up
             .emulators
@@ -106,7 +106,8 @@ impl Regions {
             .filter_map(|(region, emulator)| emulator.exited().then(|| region.clone()))
             .collect();
         for region in &exited {
-            if let Some(gone) = up.emulators.remove(region) {
+            if let Some(mut gone) = up.emulators.remove(region) {
+                gone.kill().await;
                 gone.remove_scratch();
             }
         }

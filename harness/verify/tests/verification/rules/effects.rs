@@ -7,6 +7,7 @@ use firedrill_model::{
     ids::{ResourceId, ResourceKind},
     ledger::{LedgerLine, Origin},
     scenario::{EffectExpectation, Expect, Guarantee, Per, StatedFinding},
+    stack::TriggerSource,
     topology::Side,
     units::{RunTime, Span},
     verdict::Verdict,
@@ -44,6 +45,28 @@ fn a_forgotten_trigger_is_the_one_root() {
     assert_eq!(finding(&found, FindingKind::EffectMissing).root, Some(root.clone()));
     assert_eq!(finding(&found, FindingKind::RtoMissed).root, Some(root));
     assert_eq!(found.effects["total-orders"].missing, 2);
+}
+
+#[test]
+fn what_a_trigger_owes_that_watches_some_events_alone_is_not_judged() {
+    let mut world = World::whole();
+    let trigger = world.plan.stack.triggers.get_mut("describe-upload").unwrap();
+    if let TriggerSource::BucketEvents { events, .. } = &mut trigger.source {
+        *events = vec!["s3:ObjectCreated:Put".to_owned(), "s3:ObjectRemoved:*".to_owned()];
+    }
+    let judged = |world: &World| {
+        let found = world.judge();
+        assert!(!found.findings.iter().any(|one| one.weight == Weight::Failure), "{:#?}", found.findings);
+        ["effects.describe-upload", "state", "effects.total-orders"].map(|check| verdict(&found, check))
+    };
+    let expected = [Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Pass];
+    assert_eq!(judged(&world), expected);
+    world.drained(&documents()).clear();
+    world.deliveries.as_mut().unwrap().retain(|delivery| delivery.trigger != "describe-upload");
+    assert_eq!(judged(&world), expected, "nothing came, and nobody knows whether anything had to");
+    world.plan.stack.triggers.get_mut("describe-upload").unwrap().effect = None;
+    world.recovered(&documents()).clear();
+    assert_eq!(judged(&world)[0], Verdict::Inconclusive);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use firedrill_model::{
     capture::{CaptureName, Configuration, Version},
     findings::{FindingKind, Weight},
+    history::Event,
     ledger::Origin,
+    topology::Side,
     units::RunTime,
     verdict::Verdict,
     verification::{Differences, Verification},
@@ -11,7 +13,8 @@ use firedrill_model::{
 
 use super::Break;
 use crate::support::{
-    World, ambiguous, documents, entry, finding, has, orders, put, put_after, rejected, roots, uploads, verdict,
+    T0, World, ambiguous, delete, documents, entry, finding, has, orders, put, put_after, rejected, roots, uploads,
+    verdict,
 };
 
 #[test]
@@ -51,6 +54,28 @@ fn values_that_no_write_explains() {
         breaks(&mut world);
         assert_eq!(roots(&world.judge()), [(kind, Some(uploads()))], "{what}");
     }
+}
+
+#[test]
+fn a_key_that_was_deleted_after_the_recovery_point_is_rightly_gone_where_that_was_not_restored() {
+    let mut world = World::whole();
+    world.ledger.push(delete(&orders(), "C-1#o-1", "o-1-3", T0 - 500));
+    world.drop_key(&orders(), "C-1#o-1");
+    world.point(&orders(), &["o-1-2", "o-3-1"]);
+    // What is compared is seen by what is wrong.
+    world.change(&orders(), "C-2#o-3", |entry| entry.digest = "other".to_owned());
+    let seen = |world: &World| {
+        let found = world.judge();
+        [FindingKind::Changed, FindingKind::Missing].map(|kind| has(&found, kind, Weight::Failure))
+    };
+    assert_eq!(seen(&world), [true, true]);
+    world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
+    world.each_event(|_, event| {
+        if let Event::Captured { side, .. } = event {
+            *side = Side::Primary;
+        }
+    });
+    assert_eq!(seen(&world), [true, false], "the traffic never left the source");
 }
 
 #[test]
