@@ -179,29 +179,31 @@ async fn meet(
     side: ExchangeSide,
     asked: &Asked,
 ) -> Result<Option<HttpResponse>, ConnectorError> {
-    for hit in passage.meet(side) {
-        // It ended while an earlier one made the request wait.
-        if hit.is_over() {
-            continue;
+    loop {
+        let hits = passage.meet(side);
+        if hits.is_empty() {
+            return Ok(None);
         }
-        match hit.effect().nature() {
-            Nature::Cuts => {
-                passage.cut(&hit).await;
-                return Err(lost(&hit));
+        // One may have ended while an earlier one made the request wait.
+        for hit in hits.iter().filter(|hit| !hit.is_over()) {
+            match hit.effect().nature() {
+                Nature::Cuts => {
+                    passage.cut(hit).await;
+                    return Err(lost(hit));
+                }
+                Nature::Answers(answer) => {
+                    let failure = Failure::of(answer, &asked.service, asked.protocol);
+                    return answered(&failure, asked).await.map(Some);
+                }
+                Nature::Delays(delay) => {
+                    let cut_off = |CutOff| broken(io::ErrorKind::ConnectionReset);
+                    passage.delay(hit, hit.delay(delay)).await.map_err(cut_off)?;
+                }
+                // Refused when they are switched on.
+                Nature::Shapes | Nature::Replays => {}
             }
-            Nature::Answers(answer) => {
-                let failure = Failure::of(answer, &asked.service, asked.protocol);
-                return answered(&failure, asked).await.map(Some);
-            }
-            Nature::Delays(delay) => {
-                let cut_off = |CutOff| broken(io::ErrorKind::ConnectionReset);
-                passage.delay(&hit, hit.delay(delay)).await.map_err(cut_off)?;
-            }
-            // Refused when they are switched on.
-            Nature::Shapes | Nature::Replays => {}
         }
     }
-    Ok(None)
 }
 
 /// What a client sees of a connection that a rule took away.

@@ -48,9 +48,17 @@ impl Failure {
     }
 
     /// Of a request whose head did not come in time.
-    pub(crate) fn too_slow(limit: Span) -> Self {
-        let message =
-            format!("the fault plane forwarded nothing: the head of the request was not whole within {limit}");
+    pub(crate) fn slow_head(limit: Span) -> Self {
+        Self::too_slow(&format!("the head of the request was not whole within {limit}"))
+    }
+
+    /// Of a request whose body the plane has to read, and of which nothing more came in time.
+    pub(crate) fn slow_body(limit: Span) -> Self {
+        Self::too_slow(&format!("its rules ask for the body of the request, of which nothing more came within {limit}"))
+    }
+
+    fn too_slow(reason: &str) -> Self {
+        let message = format!("the fault plane forwarded nothing: {reason}");
         Self { status: StatusCode::REQUEST_TIMEOUT, code: "RequestTimeout".to_owned(), message }
     }
 

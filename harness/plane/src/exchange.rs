@@ -7,7 +7,7 @@ use firedrill_model::{
     rule::{Effect, ExchangeSide, Nature, OwnAnswer},
     units::Span,
 };
-use http::{Request, Response, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::oneshot;
@@ -15,14 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     answer::Failure,
+    attended::Attended,
     body::Peeked,
     classify::{Attribution, Shows},
     facts::Facts,
-    forward::{AnswerBody, Forwarder, RequestBody, Unanswered, Upstream, fail},
+    forward::{AnswerBody, Forwarder, Unanswered, Upstream, fail},
     guard::{GuardedBody, Pupil},
     protocol::Protocol,
     rules::{Hit, Passage},
-    shape::{Shape, Shaped},
+    shape::{BrokenOff, Shape, Shaped},
     stale::{self, Key},
     stream::Mark,
 };
@@ -47,19 +48,31 @@ pub(crate) struct Exchange<'a> {
 /// What goes out to the service.
 struct Outgoing {
     request: Request<Peeked>,
+    /// Whether its body was read for the rules, as far as it is read for them.
+    is_read: bool,
+    /// Which read it is, where a rule answers reads.
+    read: Option<Key>,
+    /// Its client, where rules make it wait or pace it: nothing of it is carried out when that one is gone.
+    client: Option<Mark>,
     shape: Shape,
     twice: bool,
     /// The rule that makes it late, and by how much.
     late: Option<(Hit, Span)>,
-    /// Which read it is, where a rule answers reads.
-    read: Option<Key>,
 }
 
 /// What makes a request late, with a view of the rules of its own: it may outlive its client.
-struct Late {
+struct Lateness {
     passage: Passage,
     hit: Hit,
     by: Span,
+}
+
+impl Outgoing {
+    fn new(request: Request<Incoming>) -> Self {
+        let request = request.map(Peeked::untouched);
+        let shape = Shape::default();
+        Self { request, is_read: false, read: None, client: None, shape, twice: false, late: None }
+    }
 }
 
 impl Exchange<'_> {
@@ -68,36 +81,15 @@ impl Exchange<'_> {
         request: Request<Incoming>,
         mut passage: Passage,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let mut request = request.map(Peeked::untouched);
-        let mut read = None;
-        if passage.needs_body() {
-            let whole = tokio::select! {
-                biased;
-                hit = passage.struck() => return hold(&passage, &hit, &mut request).await,
-                whole = request.body_mut().read(BODY_MAX) => whole.map_err(Unanswered::Client)?,
-            };
-            if let Some(whole) = whole {
-                let (head, body) = request.into_parts();
-                passage.learn(Facts::of(self.attribution, self.protocol, &head, Some(&whole)));
-                read = stale::key(self.attribution, &head, passage.operation(), &whole);
-                request = Request::from_parts(head, body);
-            }
-        }
-        let mut outgoing = Outgoing { request, shape: Shape::default(), twice: false, late: None, read };
-        for hit in passage.meet(ExchangeSide::Request) {
-            // It ended while an earlier one made the request wait.
-            if hit.is_over() {
-                continue;
-            }
-            if let Some(answer) = self.on_request(&hit, &mut passage, &mut outgoing).await? {
-                return Ok(answer);
-            }
+        let mut outgoing = Outgoing::new(request);
+        if let Some(answer) = self.on_way_out(&mut passage, &mut outgoing).await? {
+            return Ok(answer);
         }
         if asks_first(&outgoing.request) && outgoing.request.body().is_end_stream() {
             self.mark.go_on();
         }
         let read = outgoing.read;
-        let late = outgoing.late.take().map(|(hit, by)| Late { passage: passage.clone(), hit, by });
+        let late = outgoing.late.take().map(|(hit, by)| Lateness { passage: passage.clone(), hit, by });
         let answer = tokio::select! {
             biased;
             // Sending is dropped with the select: the region may have executed the request, the client never knows.
@@ -105,6 +97,64 @@ impl Exchange<'_> {
             answer = self.send_in_time(outgoing, late) => answer?,
         };
         self.on_answer(answer, passage, read).await
+    }
+
+    /// What the rules make of a request; an answer when it goes no further. Those that began while it waited for one are asked when
+    /// its wait is over.
+    async fn on_way_out(
+        &self,
+        passage: &mut Passage,
+        outgoing: &mut Outgoing,
+    ) -> Result<Option<Response<AnswerBody>>, Unanswered> {
+        loop {
+            if passage.needs_body()
+                && let Some(answer) = self.read(passage, outgoing).await?
+            {
+                return Ok(Some(answer));
+            }
+            let hits = passage.meet(ExchangeSide::Request);
+            if hits.is_empty() {
+                return Ok(None);
+            }
+            // One may have ended while an earlier one made the request wait.
+            for hit in hits {
+                if !hit.is_over()
+                    && let Some(answer) = self.on_request(&hit, passage, outgoing).await?
+                {
+                    return Ok(Some(answer));
+                }
+            }
+        }
+    }
+
+    /// Reads the body of a request, once, as much as rules may have of it; an answer when it does not come.
+    async fn read(
+        &self,
+        passage: &mut Passage,
+        outgoing: &mut Outgoing,
+    ) -> Result<Option<Response<AnswerBody>>, Unanswered> {
+        if std::mem::replace(&mut outgoing.is_read, true) {
+            return Ok(None);
+        }
+        let patience = self.forwarder.patience;
+        let read = tokio::select! {
+            biased;
+            hit = passage.struck() => return hold(passage, &hit, &mut outgoing.request).await,
+            read = outgoing.request.body_mut().read_in_time(BODY_MAX, patience) => read,
+        };
+        let Some(read) = read else {
+            let mut answer = fail(&Failure::slow_body(patience), self.protocol, &self.attribution.service);
+            // The rest of the body would be taken for the next request.
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return Ok(Some(answer));
+        };
+        if let Some(whole) = read.map_err(Unanswered::Client)? {
+            let (head, body) = std::mem::take(&mut outgoing.request).into_parts();
+            passage.learn(Facts::of(self.attribution, self.protocol, &head, Some(&whole)));
+            outgoing.read = stale::key(self.attribution, &head, passage.operation(), &whole);
+            outgoing.request = Request::from_parts(head, body);
+        }
+        Ok(None)
     }
 
     /// What a rule does to a request; an answer when it goes no further.
@@ -126,14 +176,20 @@ impl Exchange<'_> {
                 }
                 return Ok(Some(self.failure(answer)));
             }
-            Nature::Delays(delay) => self.wait(hit, hit.delay(delay), passage, &mut outgoing.request).await?,
-            Nature::Shapes => outgoing.shape.take(hit),
+            Nature::Delays(delay) => self.wait(hit, hit.delay(delay), passage, outgoing).await?,
+            Nature::Shapes => {
+                outgoing.shape.take(hit);
+                if outgoing.shape.is_paced() {
+                    outgoing.client = Some(self.mark.clone());
+                }
+            }
             Nature::Replays => {
                 if let Effect::Delayed { by } = hit.effect() {
                     outgoing.late = Some((hit.clone(), *by));
                 } else {
                     outgoing.twice |= *hit.effect() == Effect::Duplicate;
                 }
+                return self.read(passage, outgoing).await;
             }
         }
         Ok(None)
@@ -145,44 +201,48 @@ impl Exchange<'_> {
         hit: &Hit,
         by: Span,
         passage: &mut Passage,
-        request: &mut Request<Peeked>,
+        outgoing: &mut Outgoing,
     ) -> Result<(), Unanswered> {
+        outgoing.client = Some(self.mark.clone());
         tokio::select! {
-            waited = passage.delay(hit, by) => waited?,
-            gone = read_ahead(request) => return Err(gone),
+            waited = passage.delay(hit, by) => Ok(waited?),
+            gone = read_ahead(&mut outgoing.request) => Err(gone),
         }
-        if self.mark.is_given_up().await { Err(Unanswered::GivenUp) } else { Ok(()) }
     }
 
     /// Sends the request; where a rule makes it late, beside the client, who may have given up by then. One that is longer than
-    /// what is kept goes with its client as any other does. When the rule ends, what has not been sent is dropped; so is
-    /// what another cuts off.
-    async fn send_in_time(&self, mut outgoing: Outgoing, late: Option<Late>) -> Result<Response<Incoming>, Unanswered> {
-        let Some(Late { mut passage, hit, by }) = late else {
+    /// what is kept, or for which there is no room, goes with its client as any other does. When the rule ends, what has not been
+    /// sent is dropped; so is what another cuts off.
+    async fn send_in_time(
+        &self,
+        mut outgoing: Outgoing,
+        late: Option<Lateness>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let Some(Lateness { mut passage, hit, by }) = late else {
             return send(self.forwarder, self.upstream, outgoing).await;
         };
-        outgoing.request.body_mut().read(BODY_MAX).await.map_err(Unanswered::Client)?;
+        let over = passage.over(&hit);
+        let Some(room) = outgoing.request.body().in_hand().and_then(|bytes| self.forwarder.late.room(bytes)) else {
+            outgoing.client = Some(self.mark.clone());
+            pause(by, over).await?;
+            return send(self.forwarder, self.upstream, outgoing).await;
+        };
+        outgoing.client = None;
         // It ends with the plane, and must not keep it.
         let (forwarder, upstream) = (Arc::downgrade(self.forwarder), self.upstream.clone());
-        let over = passage.over(&hit);
         let (told, answer) = oneshot::channel();
-        self.forwarder.keep(async move {
-            let to_its_end = CancellationToken::new();
+        self.forwarder.late.keep(async move {
             let sending = async {
-                tokio::select! {
-                    () = over => return Err(Unanswered::Cut),
-                    _ = poll::pause(by, &to_its_end) => {}
-                }
-                match forwarder.upgrade() {
-                    Some(forwarder) => send(&forwarder, &upstream, outgoing).await,
-                    None => Err(Unanswered::Cut),
-                }
+                pause(by, over).await?;
+                let forwarder = forwarder.upgrade().ok_or(Unanswered::Cut)?;
+                send(&forwarder, &upstream, outgoing).await
             };
             let sent = tokio::select! {
                 biased;
                 _ = passage.struck() => Err(Unanswered::Cut),
                 answer = sending => answer,
             };
+            drop(room);
             if told.send(sent).is_err() {
                 tracing::debug!("the client of a late request has given up");
             }
@@ -200,18 +260,21 @@ impl Exchange<'_> {
         let pupil = self.learn(&answer);
         let mut shape = Shape::default();
         let mut answer = answer.map(Peeked::untouched);
-        for hit in passage.meet(ExchangeSide::Response) {
-            if hit.is_over() {
-                continue;
+        loop {
+            let hits = passage.meet(ExchangeSide::Response);
+            if hits.is_empty() {
+                break;
             }
-            match hit.effect().nature() {
-                Nature::Cuts => return cut(&passage, &hit).await,
-                Nature::Answers(answer) => return Ok(self.failure(answer)),
-                Nature::Delays(delay) => passage.delay(&hit, hit.delay(delay)).await?,
-                Nature::Shapes => shape.take(&hit),
-                Nature::Replays => {
-                    if let (Effect::StaleRead, Some(key)) = (hit.effect(), read) {
-                        answer = stale_read(&hit, key, answer, &mut passage).await?;
+            for hit in hits.iter().filter(|hit| !hit.is_over()) {
+                match hit.effect().nature() {
+                    Nature::Cuts => return cut(&passage, hit).await,
+                    Nature::Answers(answer) => return Ok(self.failure(answer)),
+                    Nature::Delays(delay) => passage.delay(hit, hit.delay(delay)).await?,
+                    Nature::Shapes => shape.take(hit),
+                    Nature::Replays => {
+                        if let (Effect::StaleRead, Some(key)) = (hit.effect(), read) {
+                            answer = stale_read(hit, key, answer, &mut passage).await?;
+                        }
                     }
                 }
             }
@@ -260,17 +323,35 @@ async fn send(
     upstream: &Upstream,
     outgoing: Outgoing,
 ) -> Result<Response<Incoming>, Unanswered> {
-    let Outgoing { request, shape, twice, .. } = outgoing;
+    let Outgoing { request, client, shape, twice, .. } = outgoing;
+    if client.as_ref().is_some_and(Mark::is_given_up) {
+        return Err(Unanswered::GivenUp);
+    }
     let (head, body) = request.into_parts();
     let again = if twice { body.again().map(|body| Request::from_parts(head.clone(), body)) } else { None };
-    let answer = forwarder.send(shaped(Request::from_parts(head, body), shape), upstream).await?;
+    let body = Shaped::new(body, shape);
+    let body = match client {
+        Some(client) => Attended::by(client, body).boxed_unsync(),
+        None => body.boxed_unsync(),
+    };
+    let answer = forwarder.send(Request::from_parts(head, body), upstream).await?;
     if let Some(again) = again {
-        match forwarder.send(shaped(again, Shape::default()), upstream).await {
+        let again = again.map(|body| body.map_err(BrokenOff::Body).boxed_unsync());
+        match forwarder.send(again, upstream).await {
             Ok(second) => Peeked::untouched(second.into_body()).drain().await,
             Err(error) => tracing::debug!(%error, "the second of two deliveries has no answer"),
         }
     }
     Ok(answer)
+}
+
+/// Waits for the time of a late request, unless its rule ends.
+async fn pause(by: Span, over: impl Future<Output = ()>) -> Result<(), Unanswered> {
+    let to_its_end = CancellationToken::new();
+    tokio::select! {
+        () = over => Err(Unanswered::Cut),
+        _ = poll::pause(by, &to_its_end) => Ok(()),
+    }
 }
 
 /// Leaves the client without an answer, when the rule says so.
@@ -312,10 +393,6 @@ async fn read_ahead(request: &mut Request<Peeked>) -> Unanswered {
 async fn swallow(request: &mut Request<Peeked>) {
     take(request).await;
     std::future::pending::<()>().await;
-}
-
-fn shaped(request: Request<Peeked>, shape: Shape) -> Request<RequestBody> {
-    request.map(|body| Shaped::new(body, shape).boxed_unsync())
 }
 
 /// The first answer to a read; this one, when it is the first.

@@ -15,7 +15,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::operation;
+pub use crate::services::service;
+use crate::{operation, services};
 
 /// What LocalStack answers when a rule does not say: 503 `ServiceUnavailable`.
 const STATUS: u16 = 503;
@@ -176,8 +177,8 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, raw: RawRule) -> Option<Rule> {
-        let (region, service) = (self.names("region", raw.region), self.services(raw.service));
-        let operation = self.operations(raw.operation, &service);
+        let region = self.names("region", raw.region);
+        let (service, operation) = self.asked(raw.service, raw.operation);
         let scope = Scope {
             region,
             service,
@@ -251,6 +252,24 @@ impl Reader<'_> {
         names.into_iter().map(Pattern::new).collect()
     }
 
+    /// Which services, and what is asked of them. An API that is signed as another one, and is named alone, is its operations.
+    fn asked(&mut self, services: Names, operations: Names) -> (Vec<Pattern>, Vec<Pattern>) {
+        let named = self.names("service", services);
+        if let [name] = &named[..]
+            && let Some((signed, all)) = services::within_another(name.as_str())
+        {
+            let mut operations = self.operations(operations, &[]);
+            if operations.is_empty() {
+                operations = all.iter().copied().map(Pattern::new).collect();
+            }
+            return (vec![Pattern::new(signed)], operations);
+        }
+        let signed: Vec<Pattern> =
+            named.iter().filter_map(|name| service(name.as_str()).map_err(|why| self.wrong(why)).ok()).collect();
+        let operations = self.operations(operations, &signed);
+        (signed, operations)
+    }
+
     /// What a request asks for; a `*` among them asks nothing, also where nothing is known.
     fn operations(&mut self, names: Names, services: &[Pattern]) -> Vec<Pattern> {
         let named = self.names("operation", names);
@@ -278,11 +297,6 @@ impl Reader<'_> {
         }
         principals.extend(zones.iter().map(|zone| Pattern::access_keys_in(zone.as_str())));
         principals
-    }
-
-    fn services(&mut self, names: Names) -> Vec<Pattern> {
-        let named = self.names("service", names);
-        named.iter().filter_map(|name| service(name.as_str()).map_err(|why| self.wrong(why)).ok()).collect()
     }
 
     fn error(&mut self, error: RawError) -> Option<Effect> {
@@ -354,46 +368,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// A service by its name or a pattern, as requests are signed; what LocalStack and the SDKs call otherwise is understood.
-/// Why it cannot be named so, when it cannot.
-///
-/// Source of the names: the service models of the AWS SDKs, `signingName`.
-pub fn service(name: &str) -> Result<Pattern, String> {
-    let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '*' | '?');
-    if name.is_empty() || !name.chars().all(is_known) {
-        return Err(format!("`{name}` is no service; requests are signed for `s3`, `dynamodb`, `lambda` …"));
-    }
-    let signed = match name {
-        "dynamodbstreams" => return Err(shares(name, "dynamodb")),
-        "s3control" => return Err(shares(name, "s3")),
-        "apigatewaymanagementapi" => "execute-api",
-        "apigatewayv2" => "apigateway",
-        "appconfigdata" => "appconfig",
-        "cloudwatch" => "monitoring",
-        "docdb" | "neptune" => "rds",
-        "efs" => "elasticfilesystem",
-        "elb" | "elbv2" => "elasticloadbalancing",
-        "emr" => "elasticmapreduce",
-        "iot-data" => "iotdata",
-        "kinesisanalyticsv2" => "kinesisanalytics",
-        "mwaa" => "airflow",
-        "opensearch" => "es",
-        "pinpoint" => "mobiletargeting",
-        "qldb-session" => "qldb",
-        "resourcegroupstaggingapi" => "tagging",
-        "sagemaker-runtime" => "sagemaker",
-        "sesv2" => "ses",
-        "stepfunctions" => "states",
-        "timestream-query" | "timestream-write" => "timestream",
-        other => other,
-    };
-    Ok(Pattern::new(signed))
-}
-
-fn shares(name: &str, signed: &str) -> String {
-    format!("`{name}` is signed as `{signed}`: name that, and the operations")
 }
 
 /// Why an effect does not go with a side of the exchange.

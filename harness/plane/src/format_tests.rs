@@ -47,10 +47,36 @@ fn services_are_named_as_they_are_signed() {
         let rules = rules(&format!(r#"[{{"service": "{name}"}}]"#)).map_err(|error| error.to_string())?;
         Ok::<_, String>(rules[0].scope.service[0].as_str().to_owned())
     };
-    let names = ["stepfunctions", "cloudwatch", "s3", "dynamodb*"].map(service);
-    assert_eq!(names, ["states", "monitoring", "s3", "dynamodb*"].map(|name| Ok(name.to_owned())));
-    assert!(service("dynamodbstreams").unwrap_err().contains("is signed as `dynamodb`"));
+    for (name, signed) in [
+        ("stepfunctions", "states"),
+        ("cloudwatch", "monitoring"),
+        ("bedrock-runtime", "bedrock"),
+        ("sso-admin", "sso"),
+        ("cloudcontrol", "cloudcontrolapi"),
+        ("s3", "s3"),
+        ("dynamodb*", "dynamodb*"),
+    ] {
+        assert_eq!(service(name), Ok(signed.to_owned()));
+    }
     assert!(service("s3control").unwrap_err().contains("is signed as `s3`"));
+}
+
+#[test]
+fn the_streams_of_dynamodb_are_their_operations() {
+    let all = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+    for (rule, operations) in [
+        (r#"{"service": "dynamodbstreams"}"#, &all[..]),
+        (r#"{"service": ["dynamodbstreams"], "operation": "*"}"#, &all),
+        (r#"{"service": "dynamodbstreams", "operation": "GetRecords"}"#, &["GetRecords"]),
+        (r#"{"service": "dynamodbstreams", "operation": ["Get*", "ListStreams"]}"#, &["Get*", "ListStreams"]),
+    ] {
+        let scope = &rules(&format!("[{rule}]")).unwrap()[0].scope;
+        let text = |patterns: &[Pattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&scope.service), ["dynamodb"], "{rule}");
+        assert_eq!(text(&scope.operation), operations, "{rule}");
+    }
+    let beside = rules(r#"[{"service": ["dynamodbstreams", "lambda"]}]"#).unwrap_err().to_string();
+    assert_eq!(beside, "rule 1: `dynamodbstreams` is signed as `dynamodb`: name that, and the operations");
 }
 
 #[test]

@@ -22,7 +22,6 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use thiserror::Error;
-use tokio::task::JoinSet;
 
 use crate::{
     PlaneError,
@@ -32,7 +31,8 @@ use crate::{
     exchange::Exchange,
     facts::Facts,
     homes::Homes,
-    listener::HEADERS_MAX,
+    late::Late,
+    listener::{HEADER_LIMIT, HEADERS_MAX},
     place::Place,
     protocol::{Protocol, protocol},
     rules::{CutOff, RuleBook},
@@ -63,7 +63,7 @@ pub(crate) enum Unanswered {
     /// The client broke off its request.
     #[error("the client broke off")]
     Client(#[source] hyper::Error),
-    /// The client closed its connection while a rule made its request wait.
+    /// The client closed its connection while a rule made its request wait, or paced it.
     #[error("the client gave up")]
     GivenUp,
     /// The request's address cannot be written for the region.
@@ -87,6 +87,7 @@ impl From<BrokenOff<hyper::Error>> for Unanswered {
     fn from(error: BrokenOff<hyper::Error>) -> Self {
         match error {
             BrokenOff::Rule => Self::Short,
+            BrokenOff::GivenUp => Self::GivenUp,
             BrokenOff::Body(error) => Self::Answer(error),
         }
     }
@@ -138,8 +139,9 @@ pub(crate) struct Forwarder {
     pub(crate) homes: Arc<Homes>,
     counters: Arc<Counters>,
     front: Front,
-    /// Requests that may outlive their clients.
-    late: Mutex<JoinSet<()>>,
+    /// How long nothing may come of a body that is read for rules: as long as a head may take.
+    pub(crate) patience: Span,
+    pub(crate) late: Late,
 }
 
 /// What is in front of the regions besides the rules.
@@ -180,14 +182,8 @@ impl Forwarder {
             .http1_max_headers(HEADERS_MAX)
             .set_host(false)
             .build(trust.connector());
-        Self { client, upstreams, rules, homes: Arc::default(), counters, front, late: Mutex::default() }
-    }
-
-    /// Goes on with something whatever becomes of its client, for as long as there is a plane.
-    pub(crate) fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        while late.try_join_next().is_some() {}
-        late.spawn(work);
+        let (homes, late) = (Arc::default(), Late::default());
+        Self { client, upstreams, rules, homes, counters, front, patience: HEADER_LIMIT, late }
     }
 
     /// Answers one request that came in by the address of `origin`. An error leaves the client without an answer; `mark`

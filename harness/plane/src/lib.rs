@@ -10,12 +10,14 @@
 //! | [`protocol`], [`operation`] | which of AWS's protocols it speaks, what it asks for, which resources it names |
 //! | [`rules`], [`facts`] | the rules that stand, and what they know of a request |
 //! | [`forward`], [`exchange`] | carries a request to its region and the answer back; what the rules make of both |
-//! | [`shape`], [`body`], [`guard`], [`stale`] | bodies on their way: paced, cut short, changed, read before, cut off, kept |
-//! | [`format`] | rules as files and control APIs have them |
+//! | [`shape`], [`body`], [`guard`] | bodies on their way: paced, cut short, changed, read before, cut off |
+//! | [`attended`], [`late`], [`stale`] | what goes out only for a client that is there, what is kept for one that may have left, answers |
+//! | [`format`], [`services`] | rules as files and control APIs have them; what services are called |
 //! | [`proxy`], [`control`], [`tls`] | a plane of its own in front of one address, its pages, and whom it trusts there |
 //! | [`answer`] | errors that the plane answers itself, in the shape of each protocol |
 
 pub mod answer;
+mod attended;
 mod body;
 pub mod classify;
 mod control;
@@ -26,12 +28,14 @@ mod forward;
 mod guard;
 pub mod homes;
 mod http2;
+mod late;
 mod listener;
 pub mod operation;
 pub mod place;
 pub mod protocol;
 pub mod proxy;
 pub mod rules;
+mod services;
 mod shape;
 mod slow;
 mod stale;

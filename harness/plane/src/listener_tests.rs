@@ -1,4 +1,10 @@
+use std::collections::BTreeMap;
+
 use firedrill_clock::clock::RunClock;
+use firedrill_model::{
+    ids::Region,
+    rule::{Effect, Pattern, Rule, Scope},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
@@ -7,7 +13,7 @@ use tokio::{
 use super::*;
 use crate::{
     forward::{Front, Upstreams},
-    rules::RuleBook,
+    rules::{RuleBook, Source},
     tls::Trust,
 };
 
@@ -26,12 +32,19 @@ async fn an_address_that_is_reserved_is_given_to_nobody_who_would_share_it() {
     assert!(gate.is_refused().await);
 }
 
-/// A gate that does not wait long for a head, in front of no region.
+/// A gate that does not wait long for a head or for a body that it has to read, in front of a region that nobody serves.
 fn impatient() -> Gate {
-    let upstreams = Upstreams::by_region(&std::collections::BTreeMap::new()).unwrap();
+    impatient_under(Vec::new())
+}
+
+fn impatient_under(standing: Vec<Rule>) -> Gate {
+    let nobody = Gate::reserve().unwrap();
+    let upstreams = Upstreams::by_region(&BTreeMap::from([(Region::from("us-east-1"), nobody.address())])).unwrap();
     let (bites, _) = mpsc::unbounded_channel();
     let rules = RuleBook::new(1, bites);
-    let forwarder = Forwarder::new(upstreams, Trust::nobody(), rules, Front::Drill, Arc::default());
+    rules.switch_on(&Source::Named("test".into()), standing);
+    let mut forwarder = Forwarder::new(upstreams, Trust::nobody(), rules, Front::Drill, Arc::default());
+    forwarder.patience = LIMIT;
     let mut gate = Gate { header_limit: LIMIT, ..Gate::reserve().unwrap() };
     gate.open(Arc::new(forwarder), None).unwrap();
     gate
@@ -108,4 +121,43 @@ async fn others_are_served_while_a_client_is_slow() {
     answered(&mut client(&gate, WHOLE).await).await;
     assert!(heard(&mut slow).await.starts_with("HTTP/1.1 408 "));
     answered(&mut client(&gate, WHOLE).await).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_for_rules_and_does_not_come_is_answered_and_the_connection_closed() {
+    let of_table = Scope { resource: vec![Pattern::new("orders")], ..Scope::default() };
+    let delayed = Effect::Delayed { by: Span::from_ms(1) };
+    for rule in [Rule::of(of_table, Effect::Reset), Rule::of(Scope::default(), delayed)] {
+        let gate = impatient_under(vec![rule]);
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\n\
+                    Content-Type: application/x-amz-json-1.0\r\nContent-Length: 22\r\nAuthorization: AWS4-HMAC-SHA256 \
+                    Credential=0/20261123/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n";
+        let (clock, mut client) = (RunClock::start(), client(&gate, head).await);
+        let began = clock.now();
+        client.write_all(b"{\"TableName\":").await.unwrap();
+        let heard = heard(&mut client).await;
+        assert!(clock.now().since(began) >= LIMIT, "not before its time");
+        let (head, body) = heard.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(head.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{heard:?}");
+        for line in ["x-firedrill-fault: true", "connection: close", &format!("content-length: {}", body.len())] {
+            assert!(head.lines().any(|said| said == line), "{line:?} is not in {head}");
+        }
+        assert!(body.contains("RequestTimeout") && body.contains("nothing more came within"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_no_rule_asks_for_may_take_its_time() {
+    let gate = impatient_under(vec![Rule::of(Scope::default(), Effect::Deny)]);
+    let head = "PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n";
+    let signed = format!(
+        "{head}Authorization: AWS4-HMAC-SHA256 \
+                    Credential=0/20261123/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n"
+    );
+    let mut client = client(&gate, &signed).await;
+    assert!(poll::at_most(LIMIT.plus(LIMIT), client.read_u8()).await.is_none(), "told something");
+    client.write_all(b"abc").await.unwrap();
+    let mut status = [0; 12];
+    poll::at_most(IN_TIME, client.read_exact(&mut status)).await.expect("an answer").unwrap();
+    assert_eq!(&status, b"HTTP/1.1 403");
 }

@@ -16,6 +16,8 @@ use crate::rules::Hit;
 
 /// What is paced goes out in portions of so much time.
 const PORTION: Span = Span::from_ms(20);
+/// Of a body without a length so much of its beginning may change. It does not depend on how the body comes in.
+const BEGINNING: usize = 1 << 10;
 
 /// The body broke off by a rule, or by itself.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,9 @@ pub(crate) enum BrokenOff<E> {
     /// By a rule.
     #[error("broken off by a rule")]
     Rule,
+    /// By the plane, which sends nothing more for a client that is gone.
+    #[error("broken off because the client gave up")]
+    GivenUp,
     /// By itself.
     #[error(transparent)]
     Body(E),
@@ -43,6 +48,11 @@ impl Shape {
     /// Whether nothing happens.
     pub(crate) fn is_plain(&self) -> bool {
         self.hits.is_empty()
+    }
+
+    /// Whether it makes bodies take longer.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.pace().is_some()
     }
 
     /// Effects of rules that still stand.
@@ -73,6 +83,11 @@ impl Shape {
             .max()
     }
 
+    /// Whether bytes change.
+    fn corrupts(&self) -> bool {
+        self.standing().any(|(_, effect)| matches!(effect, Effect::Corrupt { .. }))
+    }
+
     /// Which bytes change, and how.
     fn places(&self, length: u64) -> Vec<(u64, u8)> {
         let places = self.standing().filter_map(|(hit, effect)| {
@@ -82,15 +97,21 @@ impl Shape {
     }
 }
 
+/// What a body gives when it is read.
+type Came<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
+
 /// A body under a [`Shape`].
-pub(crate) struct Shaped<B> {
+pub(crate) struct Shaped<B: Body> {
     body: B,
     shape: Shape,
     /// Length of the whole, where it is known.
     length: Option<u64>,
+    /// Which bytes change, once that is drawn.
     places: Option<Vec<(u64, u8)>>,
     /// Read from the body and not yet passed on.
     held: Bytes,
+    /// What came behind that, where it was read already.
+    behind: Option<Came<B>>,
     passed: u64,
     pause: Option<BoxFuture<'static, bool>>,
     /// How long the end has been waiting.
@@ -98,7 +119,10 @@ pub(crate) struct Shaped<B> {
     breaking_off: bool,
 }
 
-impl<B: Body> Shaped<B> {
+/// Only the body has to stay where it is.
+impl<B: Body + Unpin> Unpin for Shaped<B> {}
+
+impl<B: Body<Data = Bytes> + Unpin> Shaped<B> {
     /// Puts a body under a shape.
     pub(crate) fn new(body: B, shape: Shape) -> Self {
         let length = body.size_hint().exact();
@@ -108,6 +132,7 @@ impl<B: Body> Shaped<B> {
             length,
             places: None,
             held: Bytes::new(),
+            behind: None,
             passed: 0,
             pause: None,
             held_back: Span::default(),
@@ -151,13 +176,10 @@ impl<B: Body> Shaped<B> {
     }
 
     /// The bytes that start at `start` of the body, with those changed that are to be.
-    fn changed(&mut self, bytes: Bytes, start: u64) -> Bytes {
-        // Of a body without a length, its beginning changes.
-        let length = self.length.unwrap_or(bytes.len() as u64);
-        let shape = &self.shape;
-        let places = self.places.get_or_insert_with(|| shape.places(length));
+    fn changed(&self, bytes: Bytes, start: u64) -> Bytes {
         let end = start + bytes.len() as u64;
-        let mut here = places.iter().filter(|(at, _)| (start..end).contains(at)).peekable();
+        let places = self.places.iter().flatten();
+        let mut here = places.filter(|(at, _)| (start..end).contains(at)).peekable();
         if here.peek().is_none() {
             return bytes;
         }
@@ -169,6 +191,32 @@ impl<B: Body> Shaped<B> {
         }
         changed.freeze()
     }
+
+    /// Draws which bytes change, before the first goes out. Of a body without a length enough is read for that.
+    fn poll_places(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.places.is_none() {
+            if self.length.is_none() && self.shape.corrupts() {
+                ready!(self.poll_beginning(cx));
+            }
+            let length = self.length.unwrap_or(self.held.len().min(BEGINNING) as u64);
+            self.places = Some(self.shape.places(length));
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads until the beginning is there, or nothing more of it comes.
+    fn poll_beginning(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.held.len() < BEGINNING && self.behind.is_none() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.held = [&self.held[..], &data].concat().into(),
+                    Err(trailers) => self.behind = Some(Some(Ok(trailers))),
+                },
+                end => self.behind = Some(end),
+            }
+        }
+        Poll::Ready(())
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
@@ -177,6 +225,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
+        ready!(this.poll_places(cx));
         loop {
             if let Some(pause) = &mut this.pause {
                 ready!(pause.as_mut().poll(cx));
@@ -197,7 +246,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
                 }
                 return Poll::Ready(Some(Ok(Frame::data(portion))));
             }
-            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+            let came = match this.behind.take() {
+                Some(behind) => behind,
+                None => ready!(Pin::new(&mut this.body).poll_frame(cx)),
+            };
+            match came {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.held = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
@@ -212,6 +265,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Shaped<B> {
 
     fn is_end_stream(&self) -> bool {
         self.held.is_empty()
+            && self.behind.is_none()
             && self.pause.is_none()
             && self.body.is_end_stream()
             && (self.shape.is_plain() || self.length == Some(0))

@@ -22,7 +22,7 @@ pub(super) async fn hang_up(stream: MarkedStream, begun: &[u8], limit: Span) {
         return;
     }
     // It asks for a service that is not known: the most common protocol is as good as any.
-    let answer = Failure::too_slow(limit).answer(Protocol::RestJson, "");
+    let answer = Failure::slow_head(limit).answer(Protocol::RestJson, "");
     if let Some(Err(error)) = poll::at_most(LINGER, tell(stream, answer)).await {
         tracing::debug!(%error, "a client that is too slow is not told");
     }

@@ -3,19 +3,22 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
+    net::Shutdown,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
+use bytes::BufMut;
 use futures_util::FutureExt;
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf, Ready},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready},
     net::TcpStream,
-    task,
 };
 
 /// What is said of one connection from within its requests. Cheap to clone.
@@ -30,10 +33,8 @@ struct State {
     goes_on: AtomicBool,
     /// Everything that was to be written is.
     flushed: AtomicBool,
-    /// Somebody asks whether the client has given up.
-    asked: AtomicBool,
-    /// The client has closed its side.
-    given_up: AtomicBool,
+    /// What is asked whether the client has given up; none of a connection whose requests end one by one.
+    socket: Option<Weak<TcpStream>>,
 }
 
 /// Tells a client that asks first to go on (RFC 9110, section 10.1.1).
@@ -52,21 +53,32 @@ impl Mark {
         }
     }
 
-    /// Whether the client of a request that waits has closed its side, also behind bytes that nobody has read, which hyper does not
-    /// see. For use within the request: hyper flushes the stream before it asks the request again, and that is when it is looked.
-    pub(super) async fn is_given_up(&self) -> bool {
-        // What the system has to tell by now is heard first.
-        task::yield_now().await;
-        self.0.asked.store(true, Ordering::Relaxed);
-        task::yield_now().await;
-        self.0.given_up.load(Ordering::Relaxed)
+    /// Whether the client has closed its side, also behind bytes that nobody has read, which hyper does not see.
+    pub(super) fn is_given_up(&self) -> bool {
+        let Some(socket) = &self.0.socket else { return false };
+        // The stream itself is gone when nobody answers on it any more.
+        socket.upgrade().is_none_or(|stream| is_closed_by_peer(&stream))
+    }
+}
+
+/// The system tells of an end that stands behind bytes once it is asked for news of the socket, which the runtime does now and then;
+/// of one behind nothing it tells at once.
+fn is_closed_by_peer(stream: &TcpStream) -> bool {
+    let news = stream.ready(Interest::READABLE).now_or_never();
+    if news.is_some_and(|news| news.is_ok_and(Ready::is_read_closed)) {
+        return true;
+    }
+    match SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]) {
+        Ok(bytes) => bytes == 0,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
     }
 }
 
 /// A TCP stream that does as its mark says: it ends with RST instead of FIN, or writes `100 Continue` first.
 #[derive(Debug)]
 pub(super) struct MarkedStream {
-    stream: TcpStream,
+    /// Nobody else keeps it: its mark alone sees it too.
+    stream: Arc<TcpStream>,
     mark: Mark,
     /// How much of [`CONTINUE`] is out.
     said: usize,
@@ -76,8 +88,9 @@ pub(super) struct MarkedStream {
 
 impl MarkedStream {
     pub(super) fn new(stream: TcpStream) -> (Self, Mark) {
-        let mark = Mark::default();
-        mark.0.flushed.store(true, Ordering::Relaxed);
+        let stream = Arc::new(stream);
+        let socket = Some(Arc::downgrade(&stream));
+        let mark = Mark(Arc::new(State { flushed: AtomicBool::new(true), socket, ..State::default() }));
         (Self { stream, mark: mark.clone(), said: 0, begun: Vec::new() }, mark)
     }
 
@@ -85,9 +98,12 @@ impl MarkedStream {
     pub(super) async fn begins_with(&mut self, bytes: &[u8]) -> io::Result<bool> {
         while self.begun.len() < bytes.len() && bytes.starts_with(&self.begun) {
             let left = bytes.len() - self.begun.len();
-            let mut next = (&mut self.stream).take(left.try_into().unwrap_or(u64::MAX));
-            if next.read_buf(&mut self.begun).await? == 0 {
-                break;
+            self.stream.readable().await?;
+            match self.stream.try_read_buf(&mut (&mut self.begun).limit(left)) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(self.begun == bytes)
@@ -103,17 +119,10 @@ impl MarkedStream {
         self.mark.0.flushed.load(Ordering::Relaxed)
     }
 
-    /// Looks whether the client has closed its side. The system tells that of a stream whose bytes are not read as well.
-    fn look(&self) {
-        let ready = self.stream.ready(Interest::READABLE).now_or_never();
-        let closed = ready.is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed));
-        self.mark.0.given_up.store(closed, Ordering::Relaxed);
-    }
-
     /// Ready when nothing has to go out before what is to be written.
     fn poll_go_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.mark.0.goes_on.load(Ordering::Relaxed) {
-            let said = ready!(Pin::new(&mut self.stream).poll_write(cx, &CONTINUE[self.said..]))?;
+            let said = ready!(poll_written(&self.stream, cx, |stream| stream.try_write(&CONTINUE[self.said..])))?;
             if said == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -125,6 +134,21 @@ impl MarkedStream {
         }
         self.mark.0.flushed.store(false, Ordering::Relaxed);
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Writes once the socket takes something.
+fn poll_written(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    write: impl Fn(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match write(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return Poll::Ready(written),
+        }
     }
 }
 
@@ -146,14 +170,20 @@ impl AsyncRead for MarkedStream {
             self.begun.drain(..fits);
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read_buf(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
     }
 }
 
 impl AsyncWrite for MarkedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_go_on(cx))?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        poll_written(&self.stream, cx, |stream| stream.try_write(buf))
     }
 
     fn poll_write_vectored(
@@ -162,27 +192,28 @@ impl AsyncWrite for MarkedStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_go_on(cx))?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        poll_written(&self.stream, cx, |stream| stream.try_write_vectored(bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper asks for this once all that it had is written.
         self.mark.0.flushed.store(true, Ordering::Relaxed);
-        if self.mark.0.asked.swap(false, Ordering::Relaxed) {
-            self.look();
-        }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Poll::Ready(Ok(()))
     }
 
     /// hyper ends a failed connection with an orderly shutdown; one that is to be reset must not say goodbye.
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.mark.0.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        match SockRef::from(&*self.stream).shutdown(Shutdown::Write) {
+            // The other end has gone already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            shut => Poll::Ready(shut),
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Rules are asked in the order in which they were switched on. Each that strikes does what it does; one that ends the
 //! exchange ends the asking too. A rule is asked about a request once. Whatever is switched on or off acts on requests
 //! under way as well: one that is held or delayed is let go when its rule ends, and cut off when that is what a new rule
-//! says.
+//! says. What else a new rule does is done to one that waits when its wait is over: it meets the rules again.
 //!
 //! | file | what |
 //! |---|---|
@@ -188,8 +188,8 @@ impl RuleBook {
     /// A request's own view of the rules.
     pub fn passage(&self, facts: Facts) -> Passage {
         let standing = self.standing.subscribe();
-        let came = standing.borrow().serial;
-        Passage { facts, of_head: None, standing, book: self.clone(), came, asked: came }
+        let looked_at = standing.borrow().serial;
+        Passage { facts, standing, book: self.clone(), asked: BTreeSet::new(), looked_at }
     }
 
     /// Reports that a fault struck a request, the first time that it does, and the first time that a rule does that has to.
@@ -225,14 +225,12 @@ pub struct CutOff;
 #[derive(Clone, Debug)]
 pub struct Passage {
     facts: Facts,
-    /// What was known before the body was read, where it was.
-    of_head: Option<Facts>,
     standing: watch::Receiver<Arc<Standing>>,
     book: RuleBook,
-    /// The first serial of rules that began since the request came.
-    came: u64,
-    /// The first serial of those that were not asked yet whether they cut it off.
-    asked: u64,
+    /// Serials of the rules that are for this request and were asked.
+    asked: BTreeSet<u64>,
+    /// The first serial of the rules that began since it was last looked whether one cuts it off.
+    looked_at: u64,
 }
 
 /// Whether an effect leaves the client without the answer of the service.
@@ -246,14 +244,15 @@ fn cuts(rule: &Rule) -> bool {
 }
 
 impl Passage {
-    /// Whether a rule has to know the body of this request.
+    /// Whether a rule that was not asked yet has to know the body of this request.
     pub fn needs_body(&self) -> bool {
-        self.standing.borrow().rules.iter().any(|rule| rule.needs_body(&self.facts))
+        let standing = self.standing.borrow();
+        standing.rules.iter().any(|rule| !self.has_asked(rule) && rule.needs_body(&self.facts))
     }
 
     /// The body was read: what is known now.
     pub fn learn(&mut self, facts: Facts) {
-        self.of_head = Some(std::mem::replace(&mut self.facts, facts));
+        self.facts = facts;
     }
 
     /// The operation, as far as it is known.
@@ -261,30 +260,29 @@ impl Passage {
         self.facts.operation.as_deref()
     }
 
-    /// Asks the rules of one side, once for each side; those that strike, in order. Only the last can end the exchange.
+    /// Asks the rules of one side that were not asked yet; those that strike, in order. Only the last can end the exchange.
+    /// After an exchange has waited for one, others may have begun: it meets the rules until nothing strikes any more.
     pub fn meet(&mut self, side: ExchangeSide) -> Vec<Hit> {
         let standing = Arc::clone(&self.standing.borrow_and_update());
-        let (came, asked) = (self.came, self.asked);
-        // One that only the body shows to be for the request was not asked while the body was being read.
-        let then = self.of_head.as_ref().unwrap_or(&self.facts);
-        let was_asked = |rule: &StandingRule| {
-            cuts(&rule.rule) && rule.serial.is_some_and(|serial| (came..asked).contains(&serial)) && rule.is_for(then)
-        };
         let mut hits: Vec<Hit> = Vec::new();
-        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side && !was_asked(rule)) {
+        for rule in standing.rules.iter().filter(|rule| rule.rule.side == side) {
             if !hits.last().is_some_and(|hit| ends(hit.effect())) {
                 hits.extend(self.ask(rule));
             }
         }
         if side == ExchangeSide::Request {
-            self.asked = standing.serial;
+            self.looked_at = standing.serial;
         }
         hits
     }
 
-    fn ask(&self, rule: &Arc<StandingRule>) -> Option<Hit> {
+    fn has_asked(&self, rule: &StandingRule) -> bool {
+        rule.serial.is_some_and(|serial| self.asked.contains(&serial))
+    }
+
+    fn ask(&mut self, rule: &Arc<StandingRule>) -> Option<Hit> {
         let now = self.book.clock.now();
-        if !rule.stands(now) || !rule.is_for(&self.facts) {
+        if !rule.stands(now) || !rule.is_for(&self.facts) || !self.asked.insert(rule.serial?) {
             return None;
         }
         let draw = rule.fires(now)?;
@@ -296,10 +294,10 @@ impl Passage {
     pub async fn struck(&mut self) -> Hit {
         loop {
             let standing = Arc::clone(&self.standing.borrow_and_update());
-            let new = |rule: &&Arc<StandingRule>| rule.serial.is_some_and(|serial| serial >= self.asked);
-            let mut cutting = standing.rules.iter().filter(new).filter(|rule| cuts(&rule.rule));
-            let hit = cutting.find_map(|rule| self.ask(rule));
-            self.asked = standing.serial;
+            let new = |rule: &StandingRule| rule.serial.is_some_and(|serial| serial >= self.looked_at);
+            let cutting: Vec<_> = standing.rules.iter().filter(|rule| new(rule) && cuts(&rule.rule)).collect();
+            let hit = cutting.into_iter().find_map(|rule| self.ask(rule));
+            self.looked_at = standing.serial;
             if let Some(hit) = hit {
                 return hit;
             }

@@ -135,6 +135,38 @@ fn what_begins_while_a_body_is_read_is_asked_once_and_when_all_is_known() {
     assert_eq!(counts, [(1, 0), (1, 1)]);
 }
 
+#[test]
+fn a_request_meets_each_rule_once_however_often_it_meets_them() {
+    let (book, _bitten) = book();
+    let every_other =
+        Rule { fires: Firing { count: Some(Count::Every(2)), ..Firing::default() }, ..of_east(error("Other")) };
+    book.switch_on(&named("a"), [every_other, of_east(error("First"))]);
+    book.switch_on(&named("b"), [of_east(error("Behind"))]);
+    let mut passage = request(&book, EAST);
+    let mut met = || effects(&passage.meet(ExchangeSide::Request));
+    assert_eq!(met(), [error("First")]);
+    // Whoever meets them again has let the first one go: it has ended.
+    assert_eq!(met(), [error("Behind")]);
+    assert_eq!(met(), []);
+    book.switch_on(&named("c"), [of_east(error("New"))]);
+    assert_eq!(met(), [error("New")]);
+    assert_eq!(met(), []);
+    let matched: Vec<u64> = book.list().into_iter().map(|rule| rule.matched).collect();
+    assert_eq!(matched, [1, 1, 1, 1]);
+}
+
+#[test]
+fn a_body_is_needed_for_rules_that_were_not_asked_yet() {
+    let (book, _bitten) = book();
+    book.switch_on(&named("a"), [of_east(Effect::Duplicate)]);
+    let mut passage = request(&book, EAST);
+    assert!(passage.needs_body());
+    passage.meet(ExchangeSide::Request);
+    assert!(!passage.needs_body());
+    book.switch_on(&named("b"), [of_east(Effect::Duplicate)]);
+    assert!(passage.needs_body());
+}
+
 #[tokio::test]
 async fn a_held_request_waits_for_the_end_of_its_own_rule() {
     let (book, _bitten) = book();

@@ -260,6 +260,32 @@ async fn bytes_change_and_lengths_do_not() {
 }
 
 #[tokio::test]
+async fn the_same_bytes_change_whether_the_body_was_read_before_or_not() {
+    let body = bytes(5000);
+    let mut arrived = Vec::new();
+    for others in [vec![], vec![Effect::Delayed { by: Span::from_ms(1) }], vec![late(Span::from_ms(50))]] {
+        let bench = Bench::new().await;
+        let effects = [Effect::Corrupt { bytes: 5 }].into_iter().chain(others);
+        bench
+            .plane
+            .switch_on(&by(), effects.map(|effect| Rule::of_region(&EAST.into(), effect)).collect())
+            .await
+            .unwrap();
+        let mut client = bench.client(EAST).await;
+        client.send(signed("PUT", "/b/k", "Transfer-Encoding: chunked\r\n")).await;
+        for chunk in body.chunks(500) {
+            client.send([b"1f4\r\n", chunk, b"\r\n"].concat()).await;
+        }
+        client.send("0\r\n\r\n").await;
+        let mut region = bench.east.accept().await;
+        assert!(region.head().await.to_lowercase().contains("transfer-encoding: chunked\r\n"));
+        arrived.push(region.chunked().await.0);
+    }
+    assert!(arrived.windows(2).all(|two| two[0] == two[1]), "they differ");
+    assert_eq!(arrived[0].iter().zip(&body).filter(|(a, b)| a != b).count(), 5);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_cut_short_ends_without_its_rest() {
     let bench = Bench::new().await;
     bench.rule(east(ExchangeSide::Response, Effect::Truncate { after: ByteSize::new(10) })).await;

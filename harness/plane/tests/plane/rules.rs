@@ -4,10 +4,11 @@ use std::io;
 
 use firedrill_model::{
     ids::{Region, Zone},
-    rule::{Effect, Pattern, Rule, Scope},
+    rule::{Count, Delay, Effect, ExchangeSide, Firing, Pattern, Rule, Scope},
+    units::{ByteSize, Span},
 };
 
-use firedrill_plane::rules::Bite;
+use firedrill_plane::rules::{Bite, Source};
 
 use super::wire::{Bench, EAST, End, WEST, Wire, ZONE, bite, by, bytes, signed, signed_for};
 
@@ -176,4 +177,110 @@ async fn a_rule_by_origin_strikes_what_comes_in_by_another_region_and_nothing_el
     assert!(bench.west.accept().await.head().await.starts_with("GET /within-the-west "));
     client.send(signed("GET", "/the-next-one", "")).await;
     assert!(region.head().await.starts_with("GET /the-next-one "), "nothing else came before it");
+}
+
+/// Until the rule ends.
+fn late() -> Rule {
+    east(Effect::Latency(Delay::Fixed { by: Span::from_secs(3600) }))
+}
+
+fn east(effect: Effect) -> Rule {
+    Rule::of_region(&Region::from(EAST), effect)
+}
+
+fn slow_down() -> Effect {
+    Effect::Error { status: 503, code: "SlowDown".into() }
+}
+
+/// A request to a table that waits, as its body alone says.
+async fn waiting(bench: &Bench) -> Wire {
+    bench.rule(late()).await;
+    let mut client = bench.client(EAST).await;
+    let body = r#"{"TableName":"orders"}"#;
+    let headers = format!("X-Amz-Target: DynamoDB_20120810.PutItem\r\nContent-Length: {}\r\n", body.len());
+    client.send(signed("POST", "/", &headers).replace("/s3/", "/dynamodb/")).await;
+    client.send(body).await;
+    bench.has_struck(1).await;
+    client
+}
+
+#[tokio::test]
+async fn a_request_that_waits_is_answered_by_the_rule_that_takes_the_place_of_its_own() {
+    let of_table = |name: &str| {
+        let mut rule = east(slow_down());
+        rule.scope.resource = vec![Pattern::new(name)];
+        rule
+    };
+    for (rules, status) in [
+        (vec![east(slow_down())], "HTTP/1.1 503 "),
+        (vec![east(Effect::Throttle)], "HTTP/1.1 400 "),
+        (vec![east(Effect::Deny)], "HTTP/1.1 400 "),
+        (vec![of_table("totals"), of_table("orders")], "HTTP/1.1 503 "),
+    ] {
+        let bench = Bench::new().await;
+        let mut client = waiting(&bench).await;
+        bench.plane.switch_on(&by(), rules.clone()).await.unwrap();
+        let head = client.head().await;
+        assert!(head.starts_with(status), "{rules:?}: {head}");
+        bench.east.sees_nobody().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_goes_on_as_the_rule_says_that_takes_the_place_of_its_own() {
+    let bench = Bench::new().await;
+    let mut client = waiting(&bench).await;
+    let every_other = Firing { count: Some(Count::Every(2)), ..Firing::default() };
+    let new = [Rule { fires: every_other, ..east(slow_down()) }, east(Effect::Corrupt { bytes: 1 })];
+    // It goes on waiting for the rule that stays, and is asked about all others once, whatever else changes.
+    bench.plane.switch_on(&by(), [&[late()], &new[..]].concat()).await.unwrap();
+    client.hears_nothing().await;
+    let truncate = east(Effect::Truncate { after: ByteSize::new(10) });
+    bench.plane.switch_on(&Source::Named("another".into()), vec![truncate]).await.unwrap();
+    bench.plane.switch_on(&by(), new.to_vec()).await.unwrap();
+    let mut region = bench.east.accept().await;
+    region.head().await;
+    let (came, _) = region.rest().await;
+    assert_eq!(came.len(), 10, "cut short by a rule of another source");
+    let asked: Vec<_> = bench.plane.list().iter().map(|listed| (listed.matched, listed.struck)).collect();
+    assert_eq!(asked, [(1, 1), (1, 0), (1, 1)]);
+}
+
+#[tokio::test]
+async fn a_request_waits_again_when_a_new_delay_takes_the_place_of_its_own() {
+    let bench = Bench::new().await;
+    let mut client = waiting(&bench).await;
+    let again = Rule { fires: Firing { count: Some(Count::First(1)), ..Firing::default() }, ..late() };
+    bench.rule(again).await;
+    bench.has_struck(1).await;
+    client.hears_nothing().await;
+    bench.heal().await;
+    let mut region = bench.east.accept().await;
+    region.head().await;
+    assert_eq!(region.exactly(22).await, br#"{"TableName":"orders"}"#);
+}
+
+#[tokio::test]
+async fn an_answer_that_waits_is_replaced_by_the_rule_that_takes_the_place_of_its_own() {
+    let bench = Bench::new().await;
+    let on_answers = |rule| Rule { side: ExchangeSide::Response, ..rule };
+    bench.rule(on_answers(late())).await;
+    let (mut client, mut region, _) = bench.exchange(&signed("PUT", "/b/k", PUT)).await;
+    region.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+    bench.has_struck(1).await;
+    bench.rule(on_answers(east(slow_down()))).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test]
+async fn rules_behind_an_error_are_asked_when_that_ended_during_the_wait() {
+    let bench = Bench::new().await;
+    bench.plane.switch_on(&by(), vec![late(), east(slow_down())]).await.unwrap();
+    bench.plane.switch_on(&Source::Named("another".into()), vec![east(Effect::Reset)]).await.unwrap();
+    let mut client = bench.client(EAST).await;
+    client.send(signed("PUT", "/b/k", PUT)).await;
+    bench.has_struck(1).await;
+    bench.heal().await;
+    assert_eq!(client.rest().await, (Vec::new(), End::Reset));
+    bench.east.sees_nobody().await;
 }
