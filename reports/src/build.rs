@@ -41,7 +41,7 @@ pub fn build(dir: &RunDir, verification: &Verification) -> Result<RunRecord, Rep
             rate(backup, rule);
         }
     }
-    chronicle.mark_clean();
+    chronicle.mark_clean(&plan);
     for line in optional(dir.read_ledger())?.into_iter().flatten() {
         bins.take(&line?);
     }

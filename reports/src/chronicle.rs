@@ -1,8 +1,11 @@
 //! The history, folded into what the record says of each thing that happened.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use firedrill_model::{
     history::{Ending, Event, Phase, Record},
     ids::{FaultId, RecoveryPointId},
+    plan::Plan,
     recovery_point::RecoveryPoint,
     units::{RunTime, Span},
 };
@@ -31,8 +34,8 @@ pub(crate) struct Chronicle {
     pub(crate) closed: bool,
     pub(crate) phases: Vec<PhaseRecord>,
     pub(crate) backups: Vec<BackupRecord>,
-    /// When the first disaster that changes what lives in the regions was about to be switched on.
-    pub(crate) changed: Option<RunTime>,
+    /// When each fault was about to be switched on.
+    pub(crate) arming: BTreeMap<FaultId, RunTime>,
     pub(crate) faults: Vec<FaultRecord>,
     pub(crate) detected: Option<RunTime>,
     pub(crate) recovery: Vec<AttemptRecord>,
@@ -116,9 +119,8 @@ impl Chronicle {
                 self.interrupted = self.interrupted.take().or_else(|| Some(format!("a stop condition: {what}")));
             }
             Event::Interrupted { reason } => self.interrupted = self.interrupted.take().or(Some(reason)),
-            Event::FaultArming { fault, .. } if !fault.changes.is_empty() => self.changed = self.changed.or(Some(at)),
-            Event::FaultArming { .. }
-            | Event::Isolating { .. }
+            Event::FaultArming { id, fault: _ } => drop(self.arming.insert(id, at)),
+            Event::Isolating { .. }
             | Event::TargetStarted { .. }
             | Event::Drained { .. }
             | Event::TargetInspected { .. }
@@ -131,14 +133,21 @@ impl Chronicle {
         }
     }
 
-    /// Notes which recovery point is the latest from before a disaster changed what lives in the regions, if one did.
-    pub(crate) fn mark_clean(&mut self) {
-        let Some(changed) = self.changed else { return };
+    /// Notes which recovery point of each rule is the latest from before a disaster changed the workload, if one did.
+    pub(crate) fn mark_clean(&mut self, plan: &Plan) {
+        let changing = plan
+            .disaster
+            .iter()
+            .filter(|planned| planned.fault.changes.iter().any(|change| plan.stack.has(&change.resource)));
+        let Some(changed) = changing.filter_map(|planned| self.arming.get(&planned.id)).min() else { return };
         let verified = || self.backups.iter().filter(|backup| backup.state == BackupState::Verified);
-        let before = verified().filter(|backup| backup.ended_ms.is_some_and(|ended| ended < changed));
-        let clean = before.max_by_key(|backup| backup.begun_ms).map(|backup| backup.id.clone());
+        let mut before: Vec<_> = verified().filter(|one| one.ended_ms.is_some_and(|ended| ended < *changed)).collect();
+        before.sort_by_key(|backup| backup.begun_ms);
+        let clean: BTreeMap<usize, RecoveryPointId> =
+            before.into_iter().map(|backup| (backup.rule, backup.id.clone())).collect();
+        let clean: BTreeSet<RecoveryPointId> = clean.into_values().collect();
         for backup in self.backups.iter_mut().filter(|backup| backup.state == BackupState::Verified) {
-            backup.clean = Some(clean.as_ref() == Some(&backup.id));
+            backup.clean = Some(clean.contains(&backup.id));
         }
     }
 

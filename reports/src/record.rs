@@ -322,7 +322,7 @@ pub struct BackupRecord {
     pub bytes: u64,
     /// The recovery point it builds on.
     pub parent: Option<RecoveryPointId>,
-    /// Whether it is the latest from before a disaster changed what lives in the regions; `None` when none did, and for one that is
+    /// Whether it is the latest of its rule from before a disaster changed the workload; `None` when none did, and for one that is
     /// not verified.
     #[serde(default)]
     pub clean: Option<bool>,

@@ -101,6 +101,8 @@ struct Comparison<'a> {
     tallies: BTreeMap<FindingKind, Tally>,
     /// Keys of which the ledger says what no rule covers: nothing of what is found there tells what is lost.
     not_judged: Tally,
+    /// Keys that were deleted after the recovery point, which lacks them as well as what was restored from it.
+    skipped: Tally,
     /// Keys of a versioned bucket that are gone with their versions, of which nothing says whether they are owed.
     versions_unknown: Tally,
     suspects: Vec<Suspect>,
@@ -127,6 +129,7 @@ impl<'a> Comparison<'a> {
             },
             tallies: BTreeMap::new(),
             not_judged: Tally::default(),
+            skipped: Tally::default(),
             versions_unknown: Tally::default(),
             suspects: Vec::new(),
             losses: Losses::default(),
@@ -199,7 +202,8 @@ impl<'a> Comparison<'a> {
         let blame = if probe { blame } else { blame.or_else(|| self.lost_after_cutover(text, of_key)) };
         let blame = if probe { blame } else { self.lost(text, of_key, reading, held, blame) };
         let blame = blame.or_else(|| self.version_faults(text, entry, of_key, reading, held, probe));
-        let blame = if probe || entry.is_some() { blame } else { blame.or_else(|| self.dropped(text, of_key, held)) };
+        let may_be_dropped = !probe && entry.is_none_or(|entry| entry.deleted);
+        let blame = if may_be_dropped { blame.or_else(|| self.dropped(text, of_key, held)) } else { blame };
         let first = u32::try_from(range.start).unwrap_or(u32::MAX);
         let key = &mut writes.keys[index];
         key.seen = seen(entry, reading, first);
@@ -280,16 +284,19 @@ impl<'a> Comparison<'a> {
         blame
     }
 
-    /// A key that was deleted only after the recovery point and is not there where that was restored. Of a program of one's own nobody
-    /// knows whether it has heard of the deletion.
+    /// A key that was deleted only after the recovery point and is not there where that was restored. Where a program of one's own
+    /// takes part nobody knows whether it has heard of the deletion.
     fn dropped(&mut self, text: &str, writes: &[Write], held: Option<&Entry>) -> Option<FindingKind> {
-        if self.point.is_none() || self.timeline.serving().0 != Side::Recovery {
+        if self.point.is_none() || self.timeline.own_program || self.timeline.serving().0 != Side::Recovery {
             return None;
         }
         let kind = blame::of_absence(writes, held, self.at)?;
-        let deleted = writes.iter().filter(|write| write.op == Op::Delete && write.possible()).min_by_key(|w| w.issued);
-        let fact = deleted.map(|delete| format!("{}, after the recovery point", self.written(delete)));
-        self.tally(kind).add(text, || fact.unwrap_or_default());
+        let since = self.at.point.map(|(_, ended)| ended);
+        let later = |write: &&Write| write.op == Op::Delete && write.possible() && Some(write.issued) > since;
+        let deleted = writes.iter().filter(later).min_by_key(|write| write.issued);
+        let fact = deleted.map_or_else(|| "it has expired".to_owned(), |delete| self.written(delete));
+        let tally = if kind == FindingKind::BackupIncomplete { &mut self.skipped } else { self.tally(kind) };
+        tally.add(text, || format!("{fact}, after the recovery point"));
         Some(kind)
     }
 
@@ -373,6 +380,12 @@ impl<'a> Comparison<'a> {
         let root = book.root(FindingKind::ConfigurationMissing, &self.resource);
         for (kind, tally) in &self.tallies {
             book.add(difference(*kind, &self.resource, tally, self.timeline, book).follows(root));
+        }
+        if self.skipped.count > 0 {
+            // Nothing of them is lost: they are wrong in the state alone.
+            let kind = FindingKind::BackupIncomplete;
+            let draft = difference(kind, &self.resource, &self.skipped, self.timeline, book);
+            book.add(draft.check(STATE).follows(root));
         }
         content.entries_compared += self.entries;
         content.differences.insert(self.resource.clone(), differences(&self.tallies));

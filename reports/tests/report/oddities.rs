@@ -183,10 +183,8 @@ fn the_clean_recovery_point_is_the_latest_from_before_something_was_changed() {
     let arming = run.events.iter().position(|(_, event)| matches!(event, Event::FaultArming { .. })).unwrap();
     let changed_at = |run: &mut sample::Sample, at_ms| {
         run.events[arming].0 = at_ms;
-        if let Event::FaultArming { fault, .. } = &mut run.events[arming].1 {
-            let (region, resource) = (Region::from("us-east-1"), ResourceId::new(ResourceKind::Table, "orders"));
-            fault.changes = vec![Change { region, resource, what: Alteration::Delete }];
-        }
+        let (region, resource) = (Region::from("us-east-1"), ResourceId::new(ResourceKind::Table, "orders"));
+        run.plan.disaster[0].fault.changes = vec![Change { region, resource, what: Alteration::Delete }];
     };
     for (at_ms, expected) in [
         (23_191, [false, false, true]),
@@ -197,6 +195,8 @@ fn the_clean_recovery_point_is_the_latest_from_before_something_was_changed() {
         changed_at(&mut run, at_ms);
         assert_eq!(clean(&run), expected.map(Some), "changed at {at_ms}");
     }
+    run.plan.disaster[0].fault.changes[0].resource = ResourceId::new(ResourceKind::Bucket, "the-vault");
+    assert_eq!(clean(&run), [None; 3], "it is not of the workload");
     changed_at(&mut run, 23_191);
     assert_eq!(html(&run.record()).unwrap().matches("the last clean one").count(), 1);
 }

@@ -93,16 +93,16 @@ impl Lint<'_> {
     /// A trigger that no probe can see has no part in when the workload is ready.
     fn triggers(&mut self) {
         for (name, trigger) in &self.stack.triggers {
-            if let Some(why) = probes::unseen(self.stack, trigger) {
+            if !trigger.raises_every_write() {
+                let message = format!("what `trigger/{name}` owes is not judged, nor is it probed");
+                let found = "it watches some of the events of its bucket alone";
+                let help =
+                    format!("watch `{EVERY_OBJECT}`; otherwise its effects are inconclusive, and `state` with them");
+                self.warn(&KeyPath::of(["workload", "stack"]), message, found, help);
+            } else if let Some(why) = probes::unseen(self.stack, trigger) {
                 let message = format!("whether `trigger/{name}` works is not probed");
                 let help = "recovery time does not wait for it; declare its `effect`, or give it a bucket of its own";
                 self.warn(&KeyPath::of(["workload", "stack"]), message, why, help);
-            }
-            if !trigger.raises_every_write() {
-                let message = format!("what `trigger/{name}` owes is not judged");
-                let found = "it watches some of the events of its bucket alone";
-                let help = format!("watch `{EVERY_OBJECT}`; what is expected of it is inconclusive otherwise");
-                self.warn(&KeyPath::of(["workload", "stack"]), message, found, help);
             }
         }
     }

@@ -9,6 +9,7 @@ use firedrill_model::{
     ledger::{LedgerLine, Op, Outcome},
     scenario::Rpo,
     units::{RunTime, Span},
+    verdict::Verdict,
     verification::Verification,
 };
 use proptest::{prelude::*, sample::Index};
@@ -112,8 +113,14 @@ proptest! {
         let mut skipped_by_the_backup = dropped_by_the_restore.clone();
         let point = skipped_by_the_backup.content.get_mut(&(CaptureName::RecoveryPoint, orders())).unwrap();
         point.retain(|entry| entry.key != key);
-        blames(&before, &skipped_by_the_backup.judge(), FindingKind::BackupIncomplete, &key)?;
+        let found = skipped_by_the_backup.judge();
+        blames(&before, &found, FindingKind::BackupIncomplete, &key)?;
+        let failed = |found: &Verification| {
+            ["state", "rpo"].map(|check| found.checks[&check.into()] == Verdict::Fail)
+        };
+        prop_assert_eq!(failed(&found), [true, false], "nothing of it is lost");
         let found = dropped_by_the_restore.judge();
+        prop_assert_eq!(failed(&found), [true, false], "nothing of it is lost");
         blames(&before, &found, FindingKind::Missing, &key)?;
         let mut in_time = deleted(BACKUP.1);
         in_time.drop_key(&orders(), &key);

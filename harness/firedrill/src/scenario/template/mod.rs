@@ -132,6 +132,9 @@ fn refer(source: &Source, resolver: &mut Resolver<'_>) -> Vec<Problem> {
         }
     }
     for (id, resource) in resources().filter(|(_, resource)| resource["Type"] == function::ALIAS) {
+        if !resolver.referents.contains_key(id) {
+            continue;
+        }
         match function::alias(resolver, &resource["Properties"]) {
             Ok((function, _)) if function::alias_of(resolver, &function).is_some() => {
                 let path = KeyPath::of(["Resources", id]);

@@ -226,7 +226,15 @@ impl Emulator {
         if let Err(error) = self.signal(Signal::SIGKILL) {
             tracing::error!(role = self.process.role, %error, "cannot kill an emulator");
         }
-        if poll::at_most(END_LIMIT, self.guard.wait()).await.is_none() {
+        // The guard waits for the others, unless it is itself what ended first.
+        let (process, never) = (&self.process, CancellationToken::new());
+        let gone = poll::until("an emulator to end", HEALTH_EVERY, END_LIMIT, &never, || async move {
+            match process::standing(process) {
+                process::Standing::Gone => Look::Ready(()),
+                left => Look::NotYet(format!("{left:?}")),
+            }
+        });
+        if gone.await.is_err() || poll::at_most(END_LIMIT, self.guard.wait()).await.is_none() {
             tracing::error!(role = self.process.role, "an emulator did not end after SIGKILL");
         }
     }
