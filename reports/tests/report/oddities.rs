@@ -7,6 +7,7 @@ use firedrill_model::{
     ids::{FaultId, Region, ResourceId, ResourceKind},
     recovery_point::RecoveryPoint,
     scenario::{Alteration, BackupUsing, Change},
+    stack::Queue,
     units::{RunTime, Span},
     verdict::Verdict,
 };
@@ -178,12 +179,14 @@ fn what_is_critical_is_held_lacking_or_unknown() {
 #[test]
 fn the_clean_recovery_point_is_the_latest_from_before_something_was_changed() {
     let mut run = sample::pass();
+    let queue = Queue { visibility_timeout_s: 30, retention_s: 60, encryption: true, tags: [].into() };
+    run.plan.stack.queues.insert("events".to_owned(), queue);
     let clean = |run: &sample::Sample| run.record().backups.iter().map(|backup| backup.clean).collect::<Vec<_>>();
     assert_eq!(clean(&run), [None; 3], "nothing was changed");
     let arming = run.events.iter().position(|(_, event)| matches!(event, Event::FaultArming { .. })).unwrap();
     let changed_at = |run: &mut sample::Sample, at_ms| {
         run.events[arming].0 = at_ms;
-        let (region, resource) = (Region::from("us-east-1"), ResourceId::new(ResourceKind::Table, "orders"));
+        let (region, resource) = (Region::from("us-east-1"), ResourceId::new(ResourceKind::Queue, "events"));
         run.plan.disaster[0].fault.changes = vec![Change { region, resource, what: Alteration::Delete }];
     };
     for (at_ms, expected) in [

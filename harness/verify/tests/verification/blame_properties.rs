@@ -103,7 +103,7 @@ proptest! {
         let deleted = |at_ms| {
             let line = delete(&orders(), &key, "late-1", at_ms);
             let line = if sure { line } else { ambiguous(line) };
-            backed_up(&lines.iter().cloned().chain([line]).collect::<Vec<_>>(), begun_ms, None)
+            backed_up(&lines.iter().cloned().chain([line]).collect::<Vec<_>>(), begun_ms, Some(10 * T0))
         };
         let whole = deleted(BACKUP.1 + 1);
         let before = whole.judge();
