@@ -231,7 +231,7 @@ impl Emulator {
         let gone = poll::until("an emulator to end", HEALTH_EVERY, END_LIMIT, &never, || async move {
             match process::standing(process) {
                 process::Standing::Gone => Look::Ready(()),
-                left => Look::NotYet(format!("{left:?}")),
+                left @ (process::Standing::Running | process::Standing::LeftGroup) => Look::NotYet(format!("{left:?}")),
             }
         });
         if gone.await.is_err() || poll::at_most(END_LIMIT, self.guard.wait()).await.is_none() {
