@@ -1,6 +1,6 @@
 //! The history, folded into what the record says of each thing that happened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use firedrill_model::{
     history::{Ending, Event, Phase, Record},
@@ -145,9 +145,8 @@ impl Chronicle {
         before.sort_by_key(|backup| backup.begun_ms);
         let clean: BTreeMap<usize, RecoveryPointId> =
             before.into_iter().map(|backup| (backup.rule, backup.id.clone())).collect();
-        let clean: BTreeSet<RecoveryPointId> = clean.into_values().collect();
         for backup in self.backups.iter_mut().filter(|backup| backup.state == BackupState::Verified) {
-            backup.clean = Some(clean.contains(&backup.id));
+            backup.clean = Some(clean.get(&backup.rule) == Some(&backup.id));
         }
     }
 

@@ -35,8 +35,7 @@ pub(super) fn of_key(
     if reading.standing == Standing::Resurrected && youngest.op == Op::Delete && completed_before(youngest) {
         return Some(FindingKind::Resurrected);
     }
-    let held_id =
-        held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()));
+    let held_id = held_id(held);
     let in_point = |write: &Write| {
         let held = held_id.and_then(|id| writes.iter().find(|candidate| candidate.id == id));
         held.is_some_and(|held| held.id == write.id || write.precedes(held))
@@ -58,14 +57,18 @@ pub(super) fn of_absence(writes: &[Write], held: Option<&Entry>, at: Circumstanc
     let removes = |write: &Write| leaves_nothing(write, at.utc_ms) && write.issued <= ended;
     // Whatever took something away by then came before this value.
     let stayed = |value: &Write| !writes.iter().any(|write| removes(write) && !write.precedes(value));
-    let held_id = held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref());
-    let held_id = held_id.map(|id| short(id.as_str()));
+    let held_id = held_id(held);
     let mut attempts = writes.iter().filter(|write| write.possible() && Some(write.id) == held_id).peekable();
     if attempts.peek().is_some() && attempts.all(stayed) {
         return Some(FindingKind::Missing);
     }
     let owed = writes.iter().filter(|write| write.op != Op::Delete && write.acknowledged() && write.completed < begun);
     owed.max_by_key(|write| write.issued).filter(|write| stayed(write)).map(|_| FindingKind::BackupIncomplete)
+}
+
+/// Short digest of the write whose value the recovery point holds.
+fn held_id(held: Option<&Entry>) -> Option<u64> {
+    held.filter(|entry| !entry.deleted).and_then(|entry| entry.write_id.as_ref()).map(|id| short(id.as_str()))
 }
 
 /// Names the parts in which changed values differ from what was written, in a second pass over the ledger.
