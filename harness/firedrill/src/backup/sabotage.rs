@@ -147,43 +147,20 @@ fn number_as_text(value: &AttributeValue) -> Option<AttributeValue> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
-    use firedrill_model::{ids::ResourceKind, ledger::Op, topology::Side, units::RunTime};
+    use firedrill_model::ids::ResourceKind;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run::sample;
 
     fn orders() -> ResourceId {
         ResourceId::new(ResourceKind::Table, "orders")
     }
 
     fn line(key: &str, origin: Origin) -> LedgerLine {
-        LedgerLine {
-            resource: orders(),
-            key: key.to_owned(),
-            writer: "w".to_owned(),
-            seq: 0,
-            write_id: "w-1".into(),
-            op: Op::Put,
-            digest: None,
-            parts: BTreeMap::new(),
-            bytes: 10,
-            amount: None,
-            outcome: Outcome::Acknowledged,
-            issued_ms: RunTime::from_ms(1),
-            completed_ms: Some(RunTime::from_ms(2)),
-            side: Side::Primary,
-            epoch: 0,
-            attempt: 1,
-            origin,
-            cause: None,
-            version: None,
-            expires_ms: None,
-            txn: None,
-            error: None,
-            facts: BTreeMap::new(),
-        }
+        LedgerLine { origin, ..sample::line(orders(), key) }
     }
 
     fn item() -> Item {

@@ -181,10 +181,11 @@ async fn fingerprint(site: &Site, name: &str) -> Result<(u64, u64), ServiceError
 
 #[cfg(test)]
 mod tests {
-    use firedrill_model::topology::Side;
-
     use super::*;
-    use crate::scenario::{stack, tests::root};
+    use crate::{
+        run::sample,
+        scenario::{stack, tests::root},
+    };
 
     /// The order pipeline, in which the function of the orders hears of uploads as well.
     fn heard_twice() -> Stack {
@@ -197,31 +198,7 @@ mod tests {
     }
 
     fn upload() -> LedgerLine {
-        LedgerLine {
-            resource: ResourceId::new(ResourceKind::Bucket, "uploads"),
-            key: "a.txt".to_owned(),
-            writer: "w".to_owned(),
-            seq: 0,
-            write_id: "w-1".into(),
-            op: Op::Put,
-            digest: None,
-            parts: BTreeMap::new(),
-            bytes: 10,
-            amount: None,
-            outcome: Outcome::Acknowledged,
-            issued_ms: RunTime::from_ms(1),
-            completed_ms: Some(RunTime::from_ms(2)),
-            side: Side::Primary,
-            epoch: 0,
-            attempt: 1,
-            origin: Origin::Traffic,
-            cause: None,
-            version: None,
-            expires_ms: None,
-            txn: None,
-            error: None,
-            facts: BTreeMap::new(),
-        }
+        sample::line(ResourceId::new(ResourceKind::Bucket, "uploads"), "a.txt")
     }
 
     fn delivered(triggers: &[&str]) -> Vec<Delivery> {
