@@ -25,6 +25,13 @@ const INSTRUMENTED: [&str; 6] = [
     "-Ccodegen-units=1",
 ];
 
+/// The targets are no members of the workspace and have a lock of their own, which nobody else would find to be out of date.
+pub(crate) fn check_lock(steps: &mut Steps) {
+    let manifest = format!("{PACKAGE}/Cargo.toml");
+    let tree = ["tree", "--locked", "--depth", "0", "--manifest-path", &manifest];
+    steps.run("lock of the fuzz targets", "cargo", &tree);
+}
+
 /// Builds the targets and runs each for so long. An input that breaks one is kept below `target/fuzz`.
 pub(crate) fn run(steps: &mut Steps, seconds: u32) {
     let Some(host) = host() else { return steps.failed("fuzz targets", "rustc does not say what it builds for") };

@@ -1,6 +1,9 @@
 //! `cargo xtask test`: every check that a change must pass, with one build.
 
-use crate::commands::{Steps, command, present};
+use crate::{
+    commands::{Steps, command, present},
+    fuzz,
+};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,7 @@ pub(crate) fn run(args: &Args) -> bool {
         &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
     );
     licences(&mut steps);
+    fuzz::check_lock(&mut steps);
     let built = steps.run("build", "cargo", &["build", "--release", "--locked", "--workspace", "--all-targets"]);
     let tests = ["test", "--release", "--locked", "--workspace", "--no-fail-fast"];
     steps.run_tests("tests", &tests, command("cargo"));
