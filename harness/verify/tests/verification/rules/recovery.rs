@@ -349,15 +349,27 @@ fn what_a_silent_probe_hides_is_neither_in_time_nor_late() {
     let table = [
         (60_000, Verdict::Pass, Some(13)),
         (13_499, Verdict::Inconclusive, Some(13)),
+        (12_500, Verdict::Inconclusive, Some(13)),
+        (12_499, Verdict::Inconclusive, Some(13)),
         (7_500, Verdict::Inconclusive, Some(13)),
         (7_499, Verdict::Fail, None),
     ];
+    let mut told = Vec::new();
     for (within, expected, actual) in table {
         let mut world = silent("table/orders", 28_100..33_000);
         world.plan.expect.rto.as_mut().unwrap().within = Span::from_ms(within);
         let found = world.judge();
         assert_eq!((verdict(&found, "rto"), found.rto.actual_ms), (expected, actual.map(Span::from_secs)), "{within}");
+        let of_rto = found.findings.iter().filter(|finding| finding.check == Some("rto".into()));
+        told.extend(of_rto.map(|finding| format!("{within}: {}", finding.message)));
     }
+    insta::assert_snapshot!(told.join("\n"), @"
+    13499: recovery took 13 s ± 0.5 s: the objective of 13.5 s lies between
+    12500: recovery took 13 s ± 0.5 s: the objective of 12.5 s lies between
+    12499: recovery took up to 13 s; how much of it is not known, since a probe was silent
+    7500: recovery took up to 13 s; how much of it is not known, since a probe was silent
+    7499: recovery took 13 s; the objective is 7.5 s
+    ");
     // A probe that failed and was not heard of again may have passed since.
     for (from, expected) in [(21_000, Verdict::Inconclusive), (31_100, Verdict::Fail)] {
         let mut world = silent("table/orders", from..ENDS);

@@ -69,6 +69,7 @@ fn a_key_that_was_deleted_after_the_recovery_point_is_rightly_gone_where_that_wa
         [FindingKind::Changed, FindingKind::Missing].map(|kind| has(&found, kind, Weight::Failure))
     };
     assert_eq!(seen(&world), [true, true]);
+    insta::assert_snapshot!(finding(&world.judge(), FindingKind::Missing).detail.join("\n"), @"C-1#o-1: deleted 14:00:19.5Z, after the recovery point");
     world.events.retain(|(_, event)| !matches!(event, Event::CutOver { .. }));
     world.each_event(|_, event| {
         if let Event::Captured { side, .. } = event {
