@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_model::{ledger::Origin, topology::Side, units::RunTime};
+use firedrill_model::topology::Side;
 use proptest::prelude::*;
 
 use super::*;
-use crate::workload::{
-    dataset::KeySpace,
-    sample::{load, orders, plan, uploads},
+use crate::{
+    run,
+    workload::{
+        dataset::KeySpace,
+        sample::{load, orders, plan, uploads},
+    },
 };
 
 const WRITERS: u64 = 3;
@@ -32,29 +35,12 @@ fn standing(epoch: u32, fresh_keys_only: bool) -> Standing {
 
 fn line(write: &Write, id: usize, outcome: Outcome, standing: Standing) -> LedgerLine {
     LedgerLine {
-        resource: orders(),
-        key: write.number.to_string(),
-        writer: "any".into(),
-        seq: 0,
         write_id: WriteId::new(format!("w-{id}")),
         op: write.op,
-        digest: None,
-        parts: BTreeMap::new(),
-        bytes: 0,
-        amount: None,
         outcome,
-        issued_ms: RunTime::default(),
-        completed_ms: None,
         side: standing.side,
         epoch: standing.epoch,
-        attempt: 1,
-        origin: Origin::Traffic,
-        cause: None,
-        version: None,
-        expires_ms: None,
-        txn: None,
-        error: None,
-        facts: BTreeMap::new(),
+        ..run::sample::line(orders(), &write.number.to_string())
     }
 }
 

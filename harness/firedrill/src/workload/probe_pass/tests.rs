@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use firedrill_model::{ledger::Op, topology::Side};
-
 use super::*;
+use crate::run::sample;
 
 fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -16,29 +15,12 @@ fn map<const N: usize>(attributes: [(&str, AttributeValue); N]) -> HashMap<Strin
 
 fn line(outcome: Outcome) -> LedgerLine {
     LedgerLine {
-        resource: ResourceId::new(ResourceKind::Table, "orders"),
-        key: "firedrill-probe#o%231".into(),
-        writer: "probe".into(),
-        seq: 0,
         write_id: "probe-00000".into(),
-        op: Op::Put,
-        digest: None,
-        parts: [].into(),
-        bytes: 0,
-        amount: None,
         outcome,
-        issued_ms: RunTime::from_ms(1),
-        completed_ms: Some(RunTime::from_ms(2)),
-        side: Side::Primary,
-        epoch: 0,
-        attempt: 1,
         origin: Origin::Probe,
-        cause: None,
-        version: None,
-        expires_ms: None,
-        txn: None,
         error: Some("connection refused".into()),
         facts: [("customer".into(), "firedrill-probe".into()), ("order".into(), "o#1".into())].into(),
+        ..sample::line(ResourceId::new(ResourceKind::Table, "orders"), "firedrill-probe#o%231")
     }
 }
 
